@@ -1,7 +1,7 @@
 /* Bit and byte helpers that every module uses.
  *
- * Guest memory is little-endian whatever the host is; the load/store helpers below are the only place where host
- * byte order is known. They accept unaligned pointers. */
+ * Guest memory is little-endian whatever the host is; the load/store helpers below are the only place where
+ * host byte order is known. They accept unaligned pointers. */
 #ifndef DOPPEL_BASE_BITS_H
 #define DOPPEL_BASE_BITS_H
 

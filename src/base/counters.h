@@ -1,4 +1,5 @@
-/* Named event counters of one machine, listed once in counter.def and printed by `info counters` and the bench. */
+/* Named event counters of one machine, listed once in counter.def and printed by `info counters` and the
+ * bench. */
 #ifndef DOPPEL_BASE_COUNTERS_H
 #define DOPPEL_BASE_COUNTERS_H
 

@@ -34,7 +34,8 @@ static struct status unknown_category(const char *name, size_t length)
         size_t used = strlen(known);
         snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", log_categories[i].name);
     }
-    return status_error(STATUS_INVALID_ARGUMENT, "unknown log category '%.*s'; known are: %s", (int)length, name, known);
+    return status_error(STATUS_INVALID_ARGUMENT, "unknown log category '%.*s'; known are: %s", (int)length,
+                        name, known);
 }
 
 struct status log_enable_list(struct log *log, const char *list)

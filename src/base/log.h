@@ -1,6 +1,7 @@
 /* Log categories and the sink they go to (-d LIST, -D FILE).
  *
- * One `struct log` belongs to one machine; modules get a pointer. A disabled category costs one load and a branch. */
+ * One `struct log` belongs to one machine; modules get a pointer. A disabled category costs one load and a
+ * branch. */
 #ifndef DOPPEL_BASE_LOG_H
 #define DOPPEL_BASE_LOG_H
 
@@ -31,8 +32,8 @@ static inline bool log_is_enabled(const struct log *log, enum log_category categ
 void log_printf(const struct log *log, enum log_category category, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Parses a comma-separated list of category names ("int,exec") and turns those on. An unknown name is an error that
- * lists the known ones. */
+/* Parses a comma-separated list of category names ("int,exec") and turns those on. An unknown name is an
+ * error that lists the known ones. */
 struct status log_enable_list(struct log *log, const char *list) STATUS_MUST_CHECK;
 
 /* Name and description of a category, for --help. */

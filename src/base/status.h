@@ -1,7 +1,7 @@
 /* Host failures: what went wrong outside the guest, with a message a user can act on.
  *
- * One of the three error worlds (ARCHITECTURE.md): a guest fault is an architectural exception, a bug of ours is an
- * assertion, and everything else (files, memory, options) is a `struct status` returned by value. */
+ * One of the three error worlds (ARCHITECTURE.md): a guest fault is an architectural exception, a bug of ours
+ * is an assertion, and everything else (files, memory, options) is a `struct status` returned by value. */
 #ifndef DOPPEL_BASE_STATUS_H
 #define DOPPEL_BASE_STATUS_H
 
@@ -29,10 +29,12 @@ struct status {
 struct status status_ok(void);
 
 /* A failure of kind `code` (not STATUS_OK). The message is cut to fit. */
-struct status status_error(enum status_code code, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct status status_error(enum status_code code, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Like status_error(STATUS_IO_ERROR or NOT_FOUND …) with ": strerror(errno_value)" appended. */
-struct status status_from_errno(int errno_value, const char *format, ...) __attribute__((format(printf, 2, 3)));
+struct status status_from_errno(int errno_value, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 static inline bool status_is_ok(const struct status *status)
 {

@@ -1,11 +1,11 @@
 /* The one clock: every guest-visible time is its virtual nanoseconds.
  *
- * Two modes. Realtime: virtual time follows a host clock handed in as a function, minus the time the machine was stopped.
- * Counted (--icount): virtual time is the number of retired instructions times a fixed number of nanoseconds, plus what was
- * skipped while the CPU was halted; the same run twice is identical bit for bit.
+ * Two modes. Realtime: virtual time follows a host clock handed in as a function, minus the time the machine
+ * was stopped. Counted (--icount): virtual time is the number of retired instructions times a fixed number of
+ * nanoseconds, plus what was skipped while the CPU was halted; the same run twice is identical bit for bit.
  *
- * Devices schedule events; the machine runs the engine until the next deadline and then calls event_clock_run_due(). Events
- * with the same deadline fire in the order in which they were scheduled. */
+ * Devices schedule events; the machine runs the engine until the next deadline and then calls
+ * event_clock_run_due(). Events with the same deadline fire in the order in which they were scheduled. */
 #ifndef DOPPEL_BUS_EVENT_CLOCK_H
 #define DOPPEL_BUS_EVENT_CLOCK_H
 
@@ -41,8 +41,8 @@ static inline bool clock_event_is_scheduled(const struct clock_event *event)
 /* A realtime clock; `host_now` gives monotonic host nanoseconds. Returns NULL when out of memory. */
 struct event_clock *event_clock_create_realtime(uint64_t (*host_now)(void *opaque), void *opaque);
 
-/* A counted clock; `retired` points at the engine's count of retired instructions (borrowed; must be up to date whenever a
- * device is called), each worth ns_per_instruction (> 0) virtual ns. */
+/* A counted clock; `retired` points at the engine's count of retired instructions (borrowed; must be up to
+ * date whenever a device is called), each worth ns_per_instruction (> 0) virtual ns. */
 struct event_clock *event_clock_create_counted(const uint64_t *retired, uint64_t ns_per_instruction);
 void event_clock_destroy(struct event_clock *clock);
 
@@ -64,7 +64,8 @@ void event_clock_run_due(struct event_clock *clock);
 /* Counted mode: instructions until `next_deadline`, at least 1, at most `limit`. */
 uint64_t event_clock_budget(struct event_clock *clock, uint64_t limit);
 
-/* Counted mode, CPU halted: jumps virtual time to the next deadline. Nothing scheduled: does nothing, returns false. */
+/* Counted mode, CPU halted: jumps virtual time to the next deadline. Nothing scheduled: does nothing, returns
+ * false. */
 bool event_clock_skip_to_deadline(struct event_clock *clock);
 
 /* Realtime mode: virtual time stands still between stop and start (the monitor's stop/cont). Idempotent. */

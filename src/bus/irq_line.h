@@ -1,7 +1,7 @@
 /* A wire between two chips, as a value.
  *
- * The chip that drives the wire does not know what is at the other end; machine_pc.c connects the two. A zeroed line is
- * not connected: raising it does nothing. */
+ * The chip that drives the wire does not know what is at the other end; machine_pc.c connects the two. A
+ * zeroed line is not connected: raising it does nothing. */
 #ifndef DOPPEL_BUS_IRQ_LINE_H
 #define DOPPEL_BUS_IRQ_LINE_H
 

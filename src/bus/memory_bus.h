@@ -1,16 +1,17 @@
 /* The guest-physical address space: RAM, ROM, device memory and holes, by 4 KiB page.
  *
- * RAM is one host allocation handed in by the machine (later a memfd, so that shadow page tables can map it again). Every
- * physical page is one of:
- *   - host-backed for reading and/or writing (RAM; ROM: reads only; PAM "write to RAM, read from ROM" mixtures),
+ * RAM is one host allocation handed in by the machine (later a memfd, so that shadow page tables can map it
+ * again). Every physical page is one of:
+ *   - host-backed for reading and/or writing (RAM; ROM: reads only; PAM "write to RAM, read from ROM"
+ * mixtures),
  *   - a device region (MMIO),
  *   - nothing: reads all ones, writes ignored.
- * The A20 gate masks address bit 20 before the lookup; `memory_bus_page()` applies it, so callers cache the masked result and
- * flush when the listener says that the map changed.
+ * The A20 gate masks address bit 20 before the lookup; `memory_bus_page()` applies it, so callers cache the
+ * masked result and flush when the listener says that the map changed.
  *
- * Marks: a page may hold decoded or translated code. Stores to marked 64-byte lines must go through memory_bus_write() or
- * memory_bus_note_write(), which tell the code listener first. DMA and loaders use memory_bus_write() and so invalidate too.
- * Pages may also be watched for display (dirty) tracking. */
+ * Marks: a page may hold decoded or translated code. Stores to marked 64-byte lines must go through
+ * memory_bus_write() or memory_bus_note_write(), which tell the code listener first. DMA and loaders use
+ * memory_bus_write() and so invalidate too. */
 #ifndef DOPPEL_BUS_MEMORY_BUS_H
 #define DOPPEL_BUS_MEMORY_BUS_H
 
@@ -32,62 +33,65 @@ struct memory_bus;
 
 /* How one physical page is backed. */
 struct memory_page {
-    uint8_t *read;                   /* host address of the page for loads, NULL when loads go to `region` */
-    uint8_t *write;                  /* host address of the page for stores, NULL when stores go to `region` or nowhere */
-    const struct io_region *region;  /* device for what the pointers above do not cover; NULL: open bus */
-    uint64_t code_lines;             /* bit n: 64-byte line n holds decoded code (by the backing host page) */
+    uint8_t *read;  /* host address of the page for loads, NULL when loads go to `region` */
+    uint8_t *write; /* host address of the page for stores, NULL when stores go to `region` or nowhere */
+    const struct io_region *region; /* device for what the pointers above do not cover; NULL: open bus */
+    uint64_t code_lines;            /* bit n: 64-byte line n holds decoded code (by the backing host page) */
 };
 
 /* Who wants to know. Calls come on the thread that runs the machine. */
 struct memory_listener {
-    /* A store is about to change [phys, phys + length) (within one page), some of which is marked as code. The listener drops
-     * its blocks there; marks of the lines are cleared by the bus before the call. */
+    /* A store is about to change [phys, phys + length) (within one page), some of which is marked as code.
+     * The listener drops its blocks there; marks of the lines are cleared by the bus before the call. */
     void (*code_written)(void *opaque, uint64_t phys, unsigned length);
     /* The map or A20 changed: every cached memory_page / host pointer is stale. */
     void (*map_changed)(void *opaque);
     void *opaque;
 };
 
-/* `ram` (ram_size bytes, multiple of 4 KiB, borrowed) is not mapped anywhere yet. `address_bits`: 20..40, addresses wrap
- * there (20 for an 8086, 24 for an 80286, 32, 36). Returns NULL when out of memory. */
-struct memory_bus *memory_bus_create(uint8_t *ram, uint64_t ram_size, unsigned address_bits, const struct log *log,
-                                     struct counters *counters);
+/* `ram` (ram_size bytes, multiple of 4 KiB, borrowed) is not mapped anywhere yet. `address_bits`: 20..40,
+ * addresses wrap there (20 for an 8086, 24 for an 80286, 32, 36). Returns NULL when out of memory. */
+struct memory_bus *memory_bus_create(uint8_t *ram, uint64_t ram_size, unsigned address_bits,
+                                     const struct log *log, struct counters *counters);
 void memory_bus_destroy(struct memory_bus *bus);
 void memory_bus_set_listener(struct memory_bus *bus, const struct memory_listener *listener);
 
-/* Maps [phys, phys + length) onto RAM from ram_offset on. All values multiples of 4 KiB. Replaces what was there (PAM). */
+/* Maps [phys, phys + length) onto RAM from ram_offset on. All values multiples of 4 KiB. Replaces what was
+ * there (PAM). */
 void memory_bus_map_ram(struct memory_bus *bus, uint64_t phys, uint64_t length, uint64_t ram_offset);
 
 /* Maps `bytes` (borrowed, 4 KiB multiple) at phys, read-only: stores are ignored. Replaces what was there. */
 void memory_bus_map_rom(struct memory_bus *bus, uint64_t phys, uint64_t length, uint8_t *bytes);
 
-/* PAM: loads come from `read_bytes`, stores go to `write_bytes` (either NULL: open bus / ignored). Borrowed. */
+/* PAM: loads come from `read_bytes`, stores go to `write_bytes` (either NULL: open bus / ignored). Borrowed.
+ */
 void memory_bus_map_split(struct memory_bus *bus, uint64_t phys, uint64_t length, uint8_t *read_bytes,
                           uint8_t *write_bytes);
 
-/* Claims a 4 KiB-aligned range for a device. The region is copied. Overlap with another device is STATUS_CONFLICT; RAM below
- * is hidden (as the chipset does for A0000h-BFFFFh). */
+/* Claims a 4 KiB-aligned range for a device. The region is copied. Overlap with another device is
+ * STATUS_CONFLICT; RAM below is hidden (as the chipset does for A0000h-BFFFFh). */
 struct status memory_bus_claim(struct memory_bus *bus, const struct io_region *region) STATUS_MUST_CHECK;
 void memory_bus_release(struct memory_bus *bus, uint64_t base, void *opaque);
 
-/* Like a claim, but loads and stores go straight to `bytes` (a linear framebuffer): host-backed device memory. Dirty
- * pages can be read back with memory_bus_collect_dirty(). Borrowed. */
-struct status memory_bus_map_device_memory(struct memory_bus *bus, const char *name, uint64_t phys, uint64_t length,
-                                           uint8_t *bytes) STATUS_MUST_CHECK;
+/* Like a claim, but loads and stores go straight to `bytes` (a linear framebuffer): host-backed device
+ * memory. Borrowed. */
+struct status memory_bus_map_device_memory(struct memory_bus *bus, const char *name, uint64_t phys,
+                                           uint64_t length, uint8_t *bytes) STATUS_MUST_CHECK;
 void memory_bus_unmap_device_memory(struct memory_bus *bus, uint64_t phys, uint64_t length);
 
 /* The A20 gate: false forces address bit 20 to zero. */
 void memory_bus_set_a20(struct memory_bus *bus, bool enabled);
 bool memory_bus_a20(const struct memory_bus *bus);
 
-/* The page that physical address `phys` lies in, A20 and address width applied. Never NULL. The pointer stays valid until
- * map_changed. */
+/* The page that physical address `phys` lies in, A20 and address width applied. Never NULL. The pointer stays
+ * valid until map_changed. */
 struct memory_page *memory_bus_page(struct memory_bus *bus, uint64_t phys);
 
 /* `phys` with A20 and the bus width applied: the address under which code is marked and blocks are keyed. */
 uint64_t memory_bus_effective(const struct memory_bus *bus, uint64_t phys);
 
-/* Any access, any length up to 8 bytes, may cross pages; to RAM, ROM and devices. Little-endian. Stores invalidate code. */
+/* Any access, any length up to 8 bytes, may cross pages; to RAM, ROM and devices. Little-endian. Stores
+ * invalidate code. */
 uint64_t memory_bus_read(struct memory_bus *bus, uint64_t phys, unsigned width);
 void memory_bus_write(struct memory_bus *bus, uint64_t phys, unsigned width, uint64_t value);
 
@@ -98,16 +102,17 @@ void memory_bus_write_block(struct memory_bus *bus, uint64_t phys, const void *f
 /* Marks the 64-byte lines of [phys, phys + length) (within one page) as code. Host-backed pages only. */
 void memory_bus_mark_code(struct memory_bus *bus, uint64_t phys, unsigned length);
 
-/* A store to [phys, phys + length) (within one page) is about to be made directly through a host pointer: tells the
- * listener if code is there. */
+/* A store to [phys, phys + length) (within one page) is about to be made directly through a host pointer:
+ * tells the listener if code is there. */
 void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned length);
 
 uint8_t *memory_bus_ram(const struct memory_bus *bus);
 uint64_t memory_bus_ram_size(const struct memory_bus *bus);
 
-/* Calls `visit` for each run of like pages, lowest first (`info mtree`). kind is "ram", "rom", "split", a region's name, or NULL
- * for open bus (not visited). */
+/* Calls `visit` for each run of like pages, lowest first (`info mtree`). kind is "ram", "rom", "split", a
+ * region's name, or NULL for open bus (not visited). */
 void memory_bus_for_each(const struct memory_bus *bus,
-                         void (*visit)(void *opaque, uint64_t first, uint64_t last, const char *kind), void *opaque);
+                         void (*visit)(void *opaque, uint64_t first, uint64_t last, const char *kind),
+                         void *opaque);
 
 #endif

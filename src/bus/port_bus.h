@@ -1,8 +1,8 @@
 /* The 64 Ki I/O port space.
  *
- * A port nobody claims reads as all ones and ignores writes, as a floating ISA bus does. An access wider than the
- * region's max_width is split into consecutive narrower ones at rising ports (a 16-bit OUT to two 8-bit registers), as the
- * ISA bus controller does; parts may fall into different regions. */
+ * A port nobody claims reads as all ones and ignores writes, as a floating ISA bus does. An access wider than
+ * the region's max_width is split into consecutive narrower ones at rising ports (a 16-bit OUT to two 8-bit
+ * registers), as the ISA bus controller does; parts may fall into different regions. */
 #ifndef DOPPEL_BUS_PORT_BUS_H
 #define DOPPEL_BUS_PORT_BUS_H
 
@@ -17,7 +17,8 @@ struct port_bus;
 struct port_bus *port_bus_create(const struct log *log, struct counters *counters);
 void port_bus_destroy(struct port_bus *bus);
 
-/* Claims ports [region->base, base + length). The region is copied. Overlap with a claimed port is STATUS_CONFLICT. */
+/* Claims ports [region->base, base + length). The region is copied. Overlap with a claimed port is
+ * STATUS_CONFLICT. */
 struct status port_bus_claim(struct port_bus *bus, const struct io_region *region) STATUS_MUST_CHECK;
 
 /* Gives up every port claimed with exactly this base and opaque (PCI BARs move). Unknown: nothing happens. */
@@ -28,7 +29,7 @@ uint32_t port_bus_read(struct port_bus *bus, uint16_t port, unsigned width);
 void port_bus_write(struct port_bus *bus, uint16_t port, unsigned width, uint32_t value);
 
 /* Calls `visit` for each claimed region in order of its base (`info io`). */
-void port_bus_for_each(const struct port_bus *bus, void (*visit)(void *opaque, const struct io_region *region),
-                       void *opaque);
+void port_bus_for_each(const struct port_bus *bus,
+                       void (*visit)(void *opaque, const struct io_region *region), void *opaque);
 
 #endif

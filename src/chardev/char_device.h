@@ -1,7 +1,9 @@
-/* Host byte streams behind serial ports, the debug console and the monitor: stdio, files, pseudo-terminals, TCP.
+/* Host byte streams behind serial ports, the debug console and the monitor: stdio, files, pseudo-terminals,
+ * TCP.
  *
- * A stream never blocks the machine: bytes that the host does not take at once are queued up to a limit. Reading is pulled by the machine
- * when the host says that bytes are there (char_device_poll_fd / char_device_poll). */
+ * A stream never blocks the machine: bytes that the host does not take at once are queued up to a limit.
+ * Reading is pulled by the machine when the host says that bytes are there (char_device_poll_fd /
+ * char_device_poll). */
 #ifndef DOPPEL_CHARDEV_CHAR_DEVICE_H
 #define DOPPEL_CHARDEV_CHAR_DEVICE_H
 
@@ -21,9 +23,9 @@ struct char_sink {
     void *opaque;
 };
 
-/* Opens what a -serial option names: "none", "null", "stdio", "file:PATH", "pty", "tcp:HOST:PORT[,server[,nowait]]",
- * "pipe-less" forms are errors with a list of what is known. A message for the user (the pty's name) goes to `notice` (>= 256
- * bytes), empty if none. */
+/* Opens what a -serial option names: "none", "null", "stdio", "file:PATH", "pty",
+ * "tcp:HOST:PORT[,server[,nowait]]", "pipe-less" forms are errors with a list of what is known. A message for
+ * the user (the pty's name) goes to `notice` (>= 256 bytes), empty if none. */
 struct status char_device_open(const char *specification, struct char_device **device, char *notice,
                                size_t notice_size) STATUS_MUST_CHECK;
 
@@ -37,7 +39,8 @@ void char_device_set_sink(struct char_device *device, const struct char_sink *si
 /* Queues bytes for the host; never blocks. */
 void char_device_write(struct char_device *device, const uint8_t *bytes, size_t length);
 
-/* The file descriptor to poll for input, -1 when there is none now. `wants_write` says that output is queued. */
+/* The file descriptor to poll for input, -1 when there is none now. `wants_write` says that output is queued.
+ */
 int char_device_poll_fd(const struct char_device *device, bool *wants_write);
 
 /* Moves what can be moved in both directions. Call when the fd is ready, and every now and then. */

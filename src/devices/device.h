@@ -1,8 +1,9 @@
 /* What every chip is: a constant class plus private state.
  *
- * A device's own header declares its configuration and its create function, which claims ports and memory on the buses, keeps
- * the outgoing irq_lines it is given, and returns the generic `struct device` embedded as the first member of its private
- * state. After that the machine needs only these operations. A device includes neither cpu nor another device. */
+ * A device's own header declares its configuration and its create function, which claims ports and memory on
+ * the buses, keeps the outgoing irq_lines it is given, and returns the generic `struct device` embedded as
+ * the first member of its private state. After that the machine needs only these operations. A device
+ * includes neither cpu nor another device. */
 #ifndef DOPPEL_DEVICES_DEVICE_H
 #define DOPPEL_DEVICES_DEVICE_H
 

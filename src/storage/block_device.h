@@ -1,6 +1,7 @@
 /* One interface in front of every disk image format: numbered 512-byte sectors.
  *
- * Read-only images refuse writes with STATUS_READ_ONLY. A snapshot device keeps writes in memory and leaves the file alone. */
+ * Read-only images refuse writes with STATUS_READ_ONLY. A snapshot device keeps writes in memory and leaves
+ * the file alone. */
 #ifndef DOPPEL_STORAGE_BLOCK_DEVICE_H
 #define DOPPEL_STORAGE_BLOCK_DEVICE_H
 
@@ -18,8 +19,9 @@ struct block_open_options {
     bool snapshot;  /* keep writes in memory, drop them at close */
 };
 
-/* Opens a raw image. A file the user may not write is opened read-only. A size that is not a multiple of 512, an empty or
- * unreadable file, a directory: an error that says so. On success *device is owned by the caller. */
+/* Opens a raw image. A file the user may not write is opened read-only. A size that is not a multiple of 512,
+ * an empty or unreadable file, a directory: an error that says so. On success *device is owned by the caller.
+ */
 struct status block_device_open(const char *path, const struct block_open_options *options,
                                 struct block_device **device) STATUS_MUST_CHECK;
 
@@ -33,8 +35,10 @@ uint64_t block_device_sectors(const struct block_device *device);
 bool block_device_is_read_only(const struct block_device *device);
 const char *block_device_path(const struct block_device *device); /* "" for a memory device */
 
-/* [sector, sector + count) must lie within the device, otherwise STATUS_INVALID_ARGUMENT and nothing is transferred. */
-struct status block_device_read(struct block_device *device, uint64_t sector, uint32_t count, void *to) STATUS_MUST_CHECK;
+/* [sector, sector + count) must lie within the device, otherwise STATUS_INVALID_ARGUMENT and nothing is
+ * transferred. */
+struct status block_device_read(struct block_device *device, uint64_t sector, uint32_t count,
+                                void *to) STATUS_MUST_CHECK;
 struct status block_device_write(struct block_device *device, uint64_t sector, uint32_t count,
                                  const void *from) STATUS_MUST_CHECK;
 struct status block_device_flush(struct block_device *device) STATUS_MUST_CHECK;

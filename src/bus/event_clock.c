@@ -1,0 +1,205 @@
+/* Virtual time and a binary heap of future events; see event_clock.h. */
+#include "bus/event_clock.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define MAX_EVENTS 256u
+
+struct event_clock {
+    /* realtime */
+    uint64_t (*host_now)(void *opaque);
+    void *host_opaque;
+    uint64_t host_base; /* host time at which virtual time was `virtual_base` */
+    bool running;
+    /* counted */
+    const uint64_t *retired;
+    uint64_t ns_per_instruction;
+    /* both: realtime, virtual time at the last start; counted, nanoseconds skipped while halted */
+    uint64_t virtual_base;
+    uint64_t latest; /* what event_clock_now() said last: time never runs backwards */
+
+    uint64_t next_sequence;
+    size_t count;
+    struct clock_event *heap[MAX_EVENTS]; /* smallest deadline first */
+};
+
+void clock_event_init(struct clock_event *event, const char *name, void (*fire)(void *opaque), void *opaque)
+{
+    *event =
+        (struct clock_event){.fire = fire, .opaque = opaque, .name = name, .deadline = EVENT_CLOCK_NEVER};
+}
+
+struct event_clock *event_clock_create_realtime(uint64_t (*host_now)(void *opaque), void *opaque)
+{
+    struct event_clock *clock = calloc(1, sizeof *clock);
+    if (clock == NULL) {
+        return NULL;
+    }
+    clock->host_now = host_now;
+    clock->host_opaque = opaque;
+    clock->host_base = host_now(opaque);
+    clock->running = true;
+    return clock;
+}
+
+struct event_clock *event_clock_create_counted(const uint64_t *retired, uint64_t ns_per_instruction)
+{
+    assert(ns_per_instruction > 0);
+    struct event_clock *clock = calloc(1, sizeof *clock);
+    if (clock == NULL) {
+        return NULL;
+    }
+    clock->retired = retired;
+    clock->ns_per_instruction = ns_per_instruction;
+    return clock;
+}
+
+void event_clock_destroy(struct event_clock *clock)
+{
+    free(clock);
+}
+
+bool event_clock_is_counted(const struct event_clock *clock)
+{
+    return clock->retired != NULL;
+}
+
+uint64_t event_clock_now(struct event_clock *clock)
+{
+    uint64_t now = clock->virtual_base;
+    if (clock->retired != NULL) {
+        now += *clock->retired * clock->ns_per_instruction;
+    } else if (clock->running) {
+        now += clock->host_now(clock->host_opaque) - clock->host_base;
+    }
+    clock->latest = now > clock->latest ? now : clock->latest;
+    return clock->latest;
+}
+
+static bool fires_before(const struct clock_event *a, const struct clock_event *b)
+{
+    return a->deadline != b->deadline ? a->deadline < b->deadline : a->sequence < b->sequence;
+}
+
+static void place(struct event_clock *clock, size_t index, struct clock_event *event)
+{
+    clock->heap[index] = event;
+    event->heap_index = index;
+}
+
+static void sift_up(struct event_clock *clock, size_t index, struct clock_event *event)
+{
+    while (index > 0 && fires_before(event, clock->heap[(index - 1) / 2])) {
+        place(clock, index, clock->heap[(index - 1) / 2]);
+        index = (index - 1) / 2;
+    }
+    place(clock, index, event);
+}
+
+static void sift_down(struct event_clock *clock, size_t index, struct clock_event *event)
+{
+    for (;;) {
+        size_t child = 2 * index + 1;
+        if (child >= clock->count) {
+            break;
+        }
+        if (child + 1 < clock->count && fires_before(clock->heap[child + 1], clock->heap[child])) {
+            child++;
+        }
+        if (!fires_before(clock->heap[child], event)) {
+            break;
+        }
+        place(clock, index, clock->heap[child]);
+        index = child;
+    }
+    place(clock, index, event);
+}
+
+void event_clock_cancel(struct event_clock *clock, struct clock_event *event)
+{
+    if (!clock_event_is_scheduled(event)) {
+        return;
+    }
+    event->deadline = EVENT_CLOCK_NEVER;
+    struct clock_event *moved = clock->heap[--clock->count];
+    if (moved == event) {
+        return;
+    }
+    size_t index = event->heap_index;
+    if (index > 0 && fires_before(moved, clock->heap[(index - 1) / 2])) {
+        sift_up(clock, index, moved);
+    } else {
+        sift_down(clock, index, moved);
+    }
+}
+
+void event_clock_schedule(struct event_clock *clock, struct clock_event *event, uint64_t deadline)
+{
+    event_clock_cancel(clock, event);
+    if (deadline == EVENT_CLOCK_NEVER) {
+        return;
+    }
+    assert(clock->count < MAX_EVENTS);
+    event->deadline = deadline;
+    event->sequence = clock->next_sequence++;
+    sift_up(clock, clock->count++, event);
+}
+
+uint64_t event_clock_next_deadline(const struct event_clock *clock)
+{
+    return clock->count == 0 ? EVENT_CLOCK_NEVER : clock->heap[0]->deadline;
+}
+
+void event_clock_run_due(struct event_clock *clock)
+{
+    uint64_t now = event_clock_now(clock);
+    while (clock->count > 0 && clock->heap[0]->deadline <= now) {
+        struct clock_event *event = clock->heap[0];
+        event_clock_cancel(clock, event);
+        event->fire(event->opaque);
+    }
+}
+
+uint64_t event_clock_budget(struct event_clock *clock, uint64_t limit)
+{
+    uint64_t deadline = event_clock_next_deadline(clock);
+    if (deadline == EVENT_CLOCK_NEVER) {
+        return limit;
+    }
+    uint64_t now = event_clock_now(clock);
+    if (deadline <= now) {
+        return 1;
+    }
+    uint64_t instructions = (deadline - now + clock->ns_per_instruction - 1) / clock->ns_per_instruction;
+    return instructions < limit ? instructions : limit;
+}
+
+bool event_clock_skip_to_deadline(struct event_clock *clock)
+{
+    uint64_t deadline = event_clock_next_deadline(clock);
+    if (deadline == EVENT_CLOCK_NEVER) {
+        return false;
+    }
+    uint64_t now = event_clock_now(clock);
+    if (deadline > now) {
+        clock->virtual_base += deadline - now;
+    }
+    return true;
+}
+
+void event_clock_stop(struct event_clock *clock)
+{
+    if (clock->host_now != NULL && clock->running) {
+        clock->virtual_base = event_clock_now(clock);
+        clock->running = false;
+    }
+}
+
+void event_clock_start(struct event_clock *clock)
+{
+    if (clock->host_now != NULL && !clock->running) {
+        clock->host_base = clock->host_now(clock->host_opaque);
+        clock->running = true;
+    }
+}

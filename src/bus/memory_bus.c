@@ -1,0 +1,465 @@
+/* The guest-physical address space; see memory_bus.h.
+ *
+ * Two levels: a directory of 4 MiB chunks, each with 1024 pages. A chunk nothing was ever mapped in does not
+ * exist, and its pages are all the shared open-bus page. Device regions remember what they hide, so that
+ * releasing one brings back the RAM below. */
+#include "bus/memory_bus.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+
+#define CHUNK_SHIFT 22
+#define CHUNK_PAGES (1u << (CHUNK_SHIFT - PAGE_SHIFT))
+#define MAX_DEVICES 64u
+
+struct chunk {
+    struct memory_page page[CHUNK_PAGES];  /* what the CPU sees */
+    struct memory_page below[CHUNK_PAGES]; /* what is there without device regions */
+};
+
+struct memory_bus {
+    uint8_t *ram;
+    uint64_t ram_size;
+    uint64_t address_mask; /* the CPU's address pins */
+    uint64_t a20_mask;     /* all ones, or all but bit 20 */
+    const struct log *log;
+    struct counters *counters;
+    struct memory_listener listener;
+    struct memory_page open_bus;
+    struct io_region devices[MAX_DEVICES]; /* free when length is 0 */
+    size_t chunk_count;
+    struct chunk *chunks[];
+};
+
+struct memory_bus *memory_bus_create(uint8_t *ram, uint64_t ram_size, unsigned address_bits,
+                                     const struct log *log, struct counters *counters)
+{
+    assert(address_bits >= 20 && address_bits <= 40 && ram_size % PAGE_SIZE == 0);
+    size_t chunk_count = address_bits > CHUNK_SHIFT ? (size_t)1 << (address_bits - CHUNK_SHIFT) : 1;
+    struct memory_bus *bus = calloc(1, sizeof *bus + chunk_count * sizeof bus->chunks[0]);
+    if (bus == NULL) {
+        return NULL;
+    }
+    bus->ram = ram;
+    bus->ram_size = ram_size;
+    bus->address_mask = bits_mask(address_bits);
+    bus->a20_mask = UINT64_MAX;
+    bus->log = log;
+    bus->counters = counters;
+    bus->chunk_count = chunk_count;
+    return bus;
+}
+
+void memory_bus_destroy(struct memory_bus *bus)
+{
+    if (bus == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < bus->chunk_count; i++) {
+        free(bus->chunks[i]);
+    }
+    free(bus);
+}
+
+void memory_bus_set_listener(struct memory_bus *bus, const struct memory_listener *listener)
+{
+    bus->listener = *listener;
+}
+
+static void announce_map_change(struct memory_bus *bus)
+{
+    if (bus->listener.map_changed != NULL) {
+        bus->listener.map_changed(bus->listener.opaque);
+    }
+}
+
+uint64_t memory_bus_effective(const struct memory_bus *bus, uint64_t phys)
+{
+    return phys & bus->address_mask & bus->a20_mask;
+}
+
+/* The chunk of an effective address, made if need be. */
+static struct chunk *chunk_for_mapping(struct memory_bus *bus, uint64_t phys)
+{
+    struct chunk **chunk = &bus->chunks[phys >> CHUNK_SHIFT];
+    if (*chunk == NULL) {
+        *chunk = calloc(1, sizeof **chunk);
+        if (*chunk == NULL) {
+            abort(); /* 64 KiB could not be had: nothing sensible can follow */
+        }
+    }
+    return *chunk;
+}
+
+static size_t page_in_chunk(uint64_t phys)
+{
+    return (phys >> PAGE_SHIFT) & (CHUNK_PAGES - 1);
+}
+
+/* Drops decoded code of a page that is about to be backed by something else. */
+static void forget_code(struct memory_bus *bus, struct memory_page *page, uint64_t phys)
+{
+    if (page->code_lines != 0) {
+        page->code_lines = 0;
+        if (bus->listener.code_written != NULL) {
+            bus->listener.code_written(bus->listener.opaque, phys, PAGE_SIZE);
+        }
+    }
+}
+
+static bool page_is_device(const struct memory_page *page)
+{
+    return page->region != NULL;
+}
+
+/* Sets how one page is backed below any device region. */
+static void set_backing(struct memory_bus *bus, uint64_t phys, uint8_t *read, uint8_t *write)
+{
+    struct chunk *chunk = chunk_for_mapping(bus, phys);
+    struct memory_page *page = &chunk->page[page_in_chunk(phys)];
+    struct memory_page *below = &chunk->below[page_in_chunk(phys)];
+    forget_code(bus, page, phys);
+    *below = (struct memory_page){.read = read, .write = write};
+    if (!page_is_device(page)) {
+        *page = *below;
+    }
+}
+
+void memory_bus_map_split(struct memory_bus *bus, uint64_t phys, uint64_t length, uint8_t *read_bytes,
+                          uint8_t *write_bytes)
+{
+    assert((phys & PAGE_MASK) == 0 && (length & PAGE_MASK) == 0);
+    for (uint64_t offset = 0; offset < length && phys + offset <= bus->address_mask; offset += PAGE_SIZE) {
+        set_backing(bus, phys + offset, read_bytes ? read_bytes + offset : NULL,
+                    write_bytes ? write_bytes + offset : NULL);
+    }
+    announce_map_change(bus);
+}
+
+void memory_bus_map_ram(struct memory_bus *bus, uint64_t phys, uint64_t length, uint64_t ram_offset)
+{
+    assert(ram_offset <= bus->ram_size && length <= bus->ram_size - ram_offset);
+    memory_bus_map_split(bus, phys, length, bus->ram + ram_offset, bus->ram + ram_offset);
+}
+
+void memory_bus_map_rom(struct memory_bus *bus, uint64_t phys, uint64_t length, uint8_t *bytes)
+{
+    memory_bus_map_split(bus, phys, length, bytes, NULL);
+}
+
+static struct io_region *find_free_device(struct memory_bus *bus)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        if (bus->devices[i].length == 0) {
+            return &bus->devices[i];
+        }
+    }
+    return NULL;
+}
+
+static struct status reserve_device(struct memory_bus *bus, const struct io_region *region,
+                                    struct io_region **slot)
+{
+    assert((region->base & PAGE_MASK) == 0 && (region->length & PAGE_MASK) == 0 && region->length > 0);
+    if (region->base > bus->address_mask || region->length - 1 > bus->address_mask - region->base) {
+        return status_error(STATUS_INVALID_ARGUMENT, "%s: address %#llx is beyond the physical address space",
+                            region->name, (unsigned long long)region->base);
+    }
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        const struct io_region *other = &bus->devices[i];
+        if (other->length != 0 && region->base < other->base + other->length &&
+            other->base < region->base + region->length) {
+            return status_error(STATUS_CONFLICT, "%s: memory at %#llx already belongs to %s", region->name,
+                                (unsigned long long)region->base, other->name);
+        }
+    }
+    *slot = find_free_device(bus);
+    if (*slot == NULL) {
+        return status_error(STATUS_CONFLICT, "%s: all %u memory regions are in use", region->name,
+                            MAX_DEVICES);
+    }
+    **slot = *region;
+    return status_ok();
+}
+
+/* Puts a device in front of its pages; `bytes` backs them directly when not NULL. */
+static void cover_pages(struct memory_bus *bus, const struct io_region *region, uint8_t *bytes)
+{
+    for (uint64_t offset = 0; offset < region->length; offset += PAGE_SIZE) {
+        uint64_t phys = region->base + offset;
+        struct memory_page *page = &chunk_for_mapping(bus, phys)->page[page_in_chunk(phys)];
+        forget_code(bus, page, phys);
+        uint8_t *host = bytes == NULL ? NULL : bytes + offset;
+        *page = (struct memory_page){.read = host, .write = host, .region = region};
+    }
+    announce_map_change(bus);
+}
+
+struct status memory_bus_claim(struct memory_bus *bus, const struct io_region *region)
+{
+    struct io_region *slot = NULL;
+    struct status status = reserve_device(bus, region, &slot);
+    if (status_is_ok(&status)) {
+        cover_pages(bus, slot, NULL);
+    }
+    return status;
+}
+
+struct status memory_bus_map_device_memory(struct memory_bus *bus, const char *name, uint64_t phys,
+                                           uint64_t length, uint8_t *bytes)
+{
+    struct io_region region = {.name = name, .base = phys, .length = length, .opaque = bytes};
+    struct io_region *slot = NULL;
+    struct status status = reserve_device(bus, &region, &slot);
+    if (status_is_ok(&status)) {
+        cover_pages(bus, slot, bytes);
+    }
+    return status;
+}
+
+static void uncover_pages(struct memory_bus *bus, struct io_region *region)
+{
+    for (uint64_t offset = 0; offset < region->length; offset += PAGE_SIZE) {
+        uint64_t phys = region->base + offset;
+        struct chunk *chunk = chunk_for_mapping(bus, phys);
+        struct memory_page *page = &chunk->page[page_in_chunk(phys)];
+        forget_code(bus, page, phys);
+        *page = chunk->below[page_in_chunk(phys)];
+    }
+    region->length = 0;
+    announce_map_change(bus);
+}
+
+void memory_bus_release(struct memory_bus *bus, uint64_t base, void *opaque)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        struct io_region *region = &bus->devices[i];
+        if (region->length != 0 && region->base == base && region->opaque == opaque) {
+            uncover_pages(bus, region);
+        }
+    }
+}
+
+void memory_bus_unmap_device_memory(struct memory_bus *bus, uint64_t phys, uint64_t length)
+{
+    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+        struct io_region *region = &bus->devices[i];
+        if (region->base == phys && region->length == length) {
+            uncover_pages(bus, region);
+        }
+    }
+}
+
+void memory_bus_set_a20(struct memory_bus *bus, bool enabled)
+{
+    uint64_t mask = enabled ? UINT64_MAX : ~(uint64_t)0x100000;
+    if (mask != bus->a20_mask) {
+        bus->a20_mask = mask;
+        log_printf(bus->log, LOG_MMU, "A20 %s", enabled ? "on" : "off");
+        announce_map_change(bus);
+    }
+}
+
+bool memory_bus_a20(const struct memory_bus *bus)
+{
+    return bus->a20_mask == UINT64_MAX;
+}
+
+struct memory_page *memory_bus_page(struct memory_bus *bus, uint64_t phys)
+{
+    uint64_t effective = memory_bus_effective(bus, phys);
+    struct chunk *chunk = bus->chunks[effective >> CHUNK_SHIFT];
+    return chunk == NULL ? &bus->open_bus : &chunk->page[page_in_chunk(effective)];
+}
+
+static uint64_t lines_of(uint64_t phys, unsigned length)
+{
+    unsigned first = (unsigned)(phys & PAGE_MASK) >> CODE_LINE_SHIFT;
+    unsigned last = (unsigned)((phys & PAGE_MASK) + length - 1) >> CODE_LINE_SHIFT;
+    return bits_mask(last - first + 1) << first;
+}
+
+void memory_bus_mark_code(struct memory_bus *bus, uint64_t phys, unsigned length)
+{
+    struct memory_page *page = memory_bus_page(bus, phys);
+    assert((phys & PAGE_MASK) + length <= PAGE_SIZE && page != &bus->open_bus);
+    page->code_lines |= lines_of(phys, length);
+}
+
+void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned length)
+{
+    struct memory_page *page = memory_bus_page(bus, phys);
+    uint64_t lines = page->code_lines & lines_of(phys, length);
+    if (page->code_lines == 0) {
+        return;
+    }
+    counter_add(bus->counters, COUNTER_CODE_WRITES, 1);
+    if (lines != 0) {
+        page->code_lines &= ~lines;
+        if (bus->listener.code_written != NULL) {
+            bus->listener.code_written(bus->listener.opaque, memory_bus_effective(bus, phys), length);
+        }
+    }
+}
+
+static uint64_t read_device(struct memory_bus *bus, const struct io_region *region, uint64_t phys,
+                            unsigned width)
+{
+    counter_add(bus->counters, COUNTER_MMIO_READS, 1);
+    uint64_t value =
+        region->read == NULL ? UINT64_MAX : region->read(region->opaque, phys - region->base, width);
+    value &= bits_mask(width * 8);
+    log_printf(bus->log, LOG_IO, "mmio read  %08llx/%u = %llx", (unsigned long long)phys, width,
+               (unsigned long long)value);
+    return value;
+}
+
+static void write_device(struct memory_bus *bus, const struct io_region *region, uint64_t phys,
+                         unsigned width, uint64_t value)
+{
+    counter_add(bus->counters, COUNTER_MMIO_WRITES, 1);
+    log_printf(bus->log, LOG_IO, "mmio write %08llx/%u = %llx", (unsigned long long)phys, width,
+               (unsigned long long)(value & bits_mask(width * 8)));
+    if (region->write != NULL) {
+        region->write(region->opaque, phys - region->base, width, value & bits_mask(width * 8));
+    }
+}
+
+/* How much of an access at `phys` goes in one piece: within the page and no wider than the device takes. */
+static unsigned piece_width(const struct memory_page *page, uint8_t *host, uint64_t phys, unsigned width)
+{
+    unsigned room = (unsigned)(PAGE_SIZE - (phys & PAGE_MASK));
+    unsigned widest = 8;
+    if (host == NULL && page->region != NULL) {
+        widest = page->region->max_width == 0 ? 1 : page->region->max_width;
+    }
+    width = width < room ? width : room;
+    width = width < widest ? width : widest;
+    return width >= 8 ? 8 : width >= 4 ? 4 : width >= 2 ? 2 : 1;
+}
+
+uint64_t memory_bus_read(struct memory_bus *bus, uint64_t phys, unsigned width)
+{
+    uint64_t value = 0;
+    for (unsigned done = 0; done < width;) {
+        uint64_t at = memory_bus_effective(bus, phys + done);
+        struct memory_page *page = memory_bus_page(bus, at);
+        unsigned part = piece_width(page, page->read, at, width - done);
+        uint64_t piece = bits_mask(part * 8);
+        if (page->read != NULL) {
+            piece = load_le(page->read + (at & PAGE_MASK), part);
+        } else if (page->region != NULL) {
+            piece = read_device(bus, page->region, at, part);
+        }
+        value |= piece << (done * 8);
+        done += part;
+    }
+    return value;
+}
+
+void memory_bus_write(struct memory_bus *bus, uint64_t phys, unsigned width, uint64_t value)
+{
+    for (unsigned done = 0; done < width;) {
+        uint64_t at = memory_bus_effective(bus, phys + done);
+        struct memory_page *page = memory_bus_page(bus, at);
+        unsigned part = piece_width(page, page->write, at, width - done);
+        uint64_t piece = value >> (done * 8);
+        if (page->write != NULL) {
+            memory_bus_note_write(bus, at, part);
+            store_le(page->write + (at & PAGE_MASK), part, piece);
+        } else if (page->region != NULL) {
+            write_device(bus, page->region, at, part, piece);
+        }
+        done += part;
+    }
+}
+
+void memory_bus_read_block(struct memory_bus *bus, uint64_t phys, void *to, size_t length)
+{
+    uint8_t *bytes = to;
+    while (length > 0) {
+        uint64_t at = memory_bus_effective(bus, phys);
+        struct memory_page *page = memory_bus_page(bus, at);
+        size_t part = PAGE_SIZE - (at & PAGE_MASK);
+        part = part < length ? part : length;
+        if (page->read != NULL) {
+            memcpy(bytes, page->read + (at & PAGE_MASK), part);
+        } else {
+            for (size_t i = 0; i < part; i++) {
+                bytes[i] = (uint8_t)memory_bus_read(bus, at + i, 1);
+            }
+        }
+        bytes += part;
+        phys += part;
+        length -= part;
+    }
+}
+
+void memory_bus_write_block(struct memory_bus *bus, uint64_t phys, const void *from, size_t length)
+{
+    const uint8_t *bytes = from;
+    while (length > 0) {
+        uint64_t at = memory_bus_effective(bus, phys);
+        struct memory_page *page = memory_bus_page(bus, at);
+        size_t part = PAGE_SIZE - (at & PAGE_MASK);
+        part = part < length ? part : length;
+        if (page->write != NULL) {
+            memory_bus_note_write(bus, at, (unsigned)part);
+            memcpy(page->write + (at & PAGE_MASK), bytes, part);
+        } else {
+            for (size_t i = 0; i < part; i++) {
+                memory_bus_write(bus, at + i, 1, bytes[i]);
+            }
+        }
+        bytes += part;
+        phys += part;
+        length -= part;
+    }
+}
+
+uint8_t *memory_bus_ram(const struct memory_bus *bus)
+{
+    return bus->ram;
+}
+
+uint64_t memory_bus_ram_size(const struct memory_bus *bus)
+{
+    return bus->ram_size;
+}
+
+static const char *kind_of(const struct memory_bus *bus, const struct memory_page *page)
+{
+    if (page->region != NULL) {
+        return page->region->name;
+    }
+    if (page->read == NULL && page->write == NULL) {
+        return NULL;
+    }
+    if (page->write == NULL) {
+        return page->read >= bus->ram && page->read < bus->ram + bus->ram_size ? "ram, read-only" : "rom";
+    }
+    return page->read == page->write ? "ram" : "split";
+}
+
+void memory_bus_for_each(const struct memory_bus *bus,
+                         void (*visit)(void *opaque, uint64_t first, uint64_t last, const char *kind),
+                         void *opaque)
+{
+    const char *kind = NULL;
+    uint64_t first = 0;
+    uint64_t end = (uint64_t)bus->chunk_count << CHUNK_SHIFT;
+    for (uint64_t phys = 0; phys <= end; phys += PAGE_SIZE) {
+        const struct chunk *chunk = phys < end ? bus->chunks[phys >> CHUNK_SHIFT] : NULL;
+        const char *here = chunk == NULL ? NULL : kind_of(bus, &chunk->page[page_in_chunk(phys)]);
+        if (here != kind) {
+            if (kind != NULL) {
+                visit(opaque, first, phys - 1, kind);
+            }
+            kind = here;
+            first = phys;
+        }
+    }
+}
