@@ -35,7 +35,8 @@ enum insn_property {
     INSN_STRING = 1u << 7,      /* takes REP/REPE/REPNE */
     INSN_X87 = 1u << 8,         /* subject to CR0.EM/TS/MP */
     INSN_MMX = 1u << 9,
-    INSN_SSE = 1u << 10
+    INSN_SSE = 1u << 10,
+    INSN_FLAGS_BY_COUNT = 1u << 11 /* a zero count (shift, REP) leaves all flags as they were */
 };
 
 enum insn_id {
