@@ -1,0 +1,36 @@
+/* What every execution engine offers: interpreter now, the translator and others beside it.
+ *
+ * An engine belongs to one cpu_state and one mmu. It runs on the machine's thread; devices are called back on
+ * that thread from within run(). */
+#ifndef DOPPEL_CPU_ENGINE_H
+#define DOPPEL_CPU_ENGINE_H
+
+#include <stdint.h>
+
+enum stop_reason {
+    STOP_BUDGET,  /* `budget` instructions were retired */
+    STOP_HALTED,  /* the CPU waits for an interrupt: the host thread may sleep */
+    STOP_REQUEST, /* CPU_PENDING_STOP was set (and is cleared now) */
+    STOP_RESET,   /* CPU_PENDING_RESET was set (and is cleared now): the machine resets */
+    STOP_SHUTDOWN /* triple fault */
+};
+
+struct cpu_engine;
+
+struct cpu_engine_ops {
+    /* Runs until `budget` instructions were retired, exactly, or something else stops it. A repetition of a
+     * string instruction counts as one instruction. */
+    enum stop_reason (*run)(struct cpu_engine *engine, uint64_t budget);
+    /* The bytes of guest-physical [phys, phys + length) (within one page) are about to change: drop code made
+     * from them. */
+    void (*invalidate)(struct cpu_engine *engine, uint64_t phys, uint64_t length);
+    /* The physical map changed: drop everything derived from it. */
+    void (*flush)(struct cpu_engine *engine);
+    void (*destroy)(struct cpu_engine *engine);
+};
+
+struct cpu_engine {
+    const struct cpu_engine_ops *ops;
+};
+
+#endif

@@ -1,0 +1,107 @@
+/* The PC as one object: configuration in, a running machine out.
+ *
+ * machine_pc.c is the schematic (which chip, which wire); machine.c is the life cycle and the run loop;
+ * firmware.c finds ROMs. All functions are called on the machine's thread, except where noted. */
+#ifndef DOPPEL_MACHINE_MACHINE_H
+#define DOPPEL_MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "bus/memory_bus.h"
+#include "bus/port_bus.h"
+#include "chardev/char_device.h"
+#include "cpu/cpu.h"
+#include "mmu/mmu.h"
+#include "ui/display.h"
+#include "ui/input.h"
+
+#define MACHINE_FLOPPIES 2
+#define MACHINE_SERIALS  2
+
+struct machine_floppy_config {
+    const char *path; /* NULL: empty drive */
+    bool read_only;
+};
+
+struct machine_config {
+    uint64_t ram_size;    /* bytes, 1 MiB to 3 GiB, multiple of 4 KiB (8086: 1 MiB at most is visible) */
+    const char *cpu;      /* model name, NULL: default */
+    const char *bios;     /* system ROM file, NULL: SeaBIOS from the usual places */
+    const char *vga_bios; /* NULL: SeaVGABIOS from the usual places */
+    struct machine_floppy_config floppy[MACHINE_FLOPPIES];
+    bool snapshot;               /* writes to images are dropped at the end */
+    const char *boot_order;      /* QEMU letters: a floppy, c disk, d CD-ROM; NULL: "a" then others */
+    bool counted;                /* --icount */
+    uint64_t ns_per_instruction; /* counted mode */
+    uint64_t rtc_epoch;          /* seconds since 1970-01-01 at power-on */
+    struct char_device *serial[MACHINE_SERIALS]; /* borrowed; NULL: nothing plugged in */
+    struct char_device *debug_console;           /* borrowed; NULL: output is dropped */
+    struct log log;
+};
+
+struct machine;
+
+/* Builds and powers on a machine. On failure *machine is NULL and everything is released. */
+struct status machine_create(const struct machine_config *config, struct machine **machine) STATUS_MUST_CHECK;
+void machine_destroy(struct machine *machine);
+
+/* Why machine_run() came back. */
+enum machine_stop {
+    MACHINE_SLICE,     /* ran for about the time it was given */
+    MACHINE_IDLE,      /* the CPU is halted: sleep until machine_idle_ns() from now or until input arrives */
+    MACHINE_POWER_OFF, /* the guest switched itself off */
+    MACHINE_GUEST_RESET, /* reset was requested (triple fault, keyboard controller, port 92h, CF9h) and has
+                            been carried out */
+    MACHINE_BREAK        /* machine_request_stop() or the instruction limit was reached */
+};
+
+/* Runs up to `host_ns` nanoseconds of host time (realtime) or that much virtual time (counted). */
+enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns);
+
+/* Nanoseconds of virtual time until the next device event. */
+uint64_t machine_idle_ns(struct machine *machine);
+
+/* Makes machine_run() return MACHINE_BREAK soon. */
+void machine_request_stop(struct machine *machine);
+
+/* Stop exactly after the CPU has retired `count` instructions since power-on (counted mode); 0: no limit. */
+void machine_set_instruction_limit(struct machine *machine, uint64_t count);
+
+/* RESET line of the whole machine. */
+void machine_reset(struct machine *machine);
+
+/* Pause and resume virtual time (the monitor's stop/cont). */
+void machine_pause(struct machine *machine);
+void machine_resume(struct machine *machine);
+
+/* What front ends, monitor and tests look at. Borrowed; live as long as the machine. */
+struct cpu_state *machine_cpu(struct machine *machine);
+struct mmu *machine_mmu(struct machine *machine);
+struct memory_bus *machine_memory(struct machine *machine);
+struct port_bus *machine_ports(struct machine *machine);
+struct log *machine_log(struct machine *machine);
+struct counters *machine_counters(struct machine *machine);
+const struct display_source *machine_display(struct machine *machine);
+const struct input_sink *machine_input(struct machine *machine);
+uint64_t machine_now(struct machine *machine); /* virtual ns */
+
+/* True while the guest can take another key press without losing it. */
+bool machine_input_ready(struct machine *machine);
+
+/* Prints the device called `name` ("pic", "floppy", "vga", …). False: no such device. */
+bool machine_describe_device(struct machine *machine, const char *name, FILE *out);
+/* Name of the n-th device, NULL past the end. */
+const char *machine_device_name(const struct machine *machine, size_t index);
+
+/* Floppy drives: put in (replacing what is there) or take out. */
+struct status machine_change_floppy(struct machine *machine, unsigned drive, const char *path,
+                                    bool read_only) STATUS_MUST_CHECK;
+void machine_eject_floppy(struct machine *machine, unsigned drive);
+void machine_describe_floppies(struct machine *machine, FILE *out); /* `info block` */
+
+#endif

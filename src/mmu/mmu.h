@@ -1,0 +1,84 @@
+/* Guest-linear to guest-physical translation and the software TLB behind every guest memory access.
+ *
+ * One direct-mapped TLB per privilege (supervisor, user). An entry holds the page's linear tag for loads,
+ * stores and fetches apart, and the host address of the page, so that a hit is one compare and one host
+ * access. Pages that need care on stores (decoded code, devices, first write to a clean page) have no store
+ * tag and take the slow path. Paging: SDM 3A chapter 4. */
+#ifndef DOPPEL_MMU_MMU_H
+#define DOPPEL_MMU_MMU_H
+
+#include "base/status.h"
+#include "bus/memory_bus.h"
+#include "cpu/cpu_state.h"
+
+#define TLB_BITS    10
+#define TLB_ENTRIES (1u << TLB_BITS)
+
+struct tlb_entry {
+    uint64_t load_tag; /* linear page address; TLB_INVALID: none */
+    uint64_t store_tag;
+    uint8_t *host; /* host address of the page's first byte */
+    uint64_t phys; /* effective guest-physical page address */
+};
+
+#define TLB_INVALID UINT64_MAX
+
+struct mmu {
+    struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
+    struct memory_bus *bus;
+    struct cpu_state *cpu;
+    uint64_t generation; /* changes at every flush: links between code pages are valid within one */
+};
+
+/* Allocates an mmu for `cpu` over `bus` and makes it the CPU's memory_ops. NULL when out of memory. */
+struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus);
+void mmu_destroy(struct mmu *mmu);
+
+/* Forgets all translations (the physical map changed). */
+void mmu_flush(struct mmu *mmu);
+
+enum mmu_access { MMU_LOAD, MMU_STORE, MMU_FETCH };
+
+/* Full translation of one address with checks and accessed/dirty bits; raises #PF. Returns the guest-physical
+ * address (before A20). */
+uint64_t mmu_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user);
+
+/* The same without side effects, for debuggers: false when not mapped. */
+bool mmu_probe(const struct mmu *mmu, uint64_t linear, uint64_t *phys);
+
+/* Slow paths: TLB miss, page crossing, devices, code pages. Raise #PF. */
+uint64_t mmu_load_slow(struct mmu *mmu, uint64_t linear, unsigned width, bool user);
+void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t value, bool user);
+
+/* The stores of a page must be seen from now on (it holds code). */
+void mmu_protect_page(struct mmu *mmu, uint64_t phys);
+
+static inline struct tlb_entry *mmu_entry(struct mmu *mmu, uint64_t linear, bool user)
+{
+    return &mmu->tlb[user][(linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)];
+}
+
+/* A load of `width` bytes (1, 2, 4, 8; a constant where it is called). The tag compare fails for
+ * page-crossing accesses. */
+static inline uint64_t mmu_load(struct mmu *mmu, uint64_t linear, unsigned width, bool user)
+{
+    const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    if (__builtin_expect(entry->load_tag == ((linear + (width - 1)) & ~PAGE_MASK), 1) &&
+        (width == 1 || entry->load_tag == (linear & ~PAGE_MASK))) {
+        return load_le(entry->host + (linear & PAGE_MASK), width);
+    }
+    return mmu_load_slow(mmu, linear, width, user);
+}
+
+static inline void mmu_store(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t value, bool user)
+{
+    const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    if (__builtin_expect(entry->store_tag == ((linear + (width - 1)) & ~PAGE_MASK), 1) &&
+        (width == 1 || entry->store_tag == (linear & ~PAGE_MASK))) {
+        store_le(entry->host + (linear & PAGE_MASK), width, value);
+        return;
+    }
+    mmu_store_slow(mmu, linear, width, value, user);
+}
+
+#endif
