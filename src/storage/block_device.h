@@ -20,8 +20,9 @@ struct block_open_options {
 };
 
 /* Opens a raw image. A file the user may not write is opened read-only. A size that is not a multiple of 512,
- * an empty or unreadable file, a directory: an error that says so. On success *device is owned by the caller.
- */
+ * an empty or unreadable file, a directory: an error that says so. An image that is written to is locked
+ * (advisory): a second opening of it, or the opening for writing of one that is being read, is
+ * STATUS_CONFLICT. A snapshot only reads the file. On success *device is owned by the caller. */
 struct status block_device_open(const char *path, const struct block_open_options *options,
                                 struct block_device **device) STATUS_MUST_CHECK;
 
@@ -34,6 +35,9 @@ void block_device_close(struct block_device *device);
 uint64_t block_device_sectors(const struct block_device *device);
 bool block_device_is_read_only(const struct block_device *device);
 const char *block_device_path(const struct block_device *device); /* "" for a memory device */
+
+/* "raw", "snapshot", "memory": for people (`info block`). */
+const char *block_device_format(const struct block_device *device);
 
 /* [sector, sector + count) must lie within the device, otherwise STATUS_INVALID_ARGUMENT and nothing is
  * transferred. */

@@ -1,0 +1,397 @@
+/* The block interface over its backends (raw file, memory, snapshot), the errors a user sees, locking, and
+ * the table of floppy formats. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "storage/block_backend.h"
+#include "storage/block_device.h"
+#include "storage/floppy_geometry.h"
+
+static const struct block_open_options writable = {.read_only = false, .snapshot = false};
+static const struct block_open_options read_only = {.read_only = true, .snapshot = false};
+static const struct block_open_options snapshot = {.read_only = false, .snapshot = true};
+
+struct scratch {
+    char directory[64];
+    char path[96];
+};
+
+static int make_scratch(void **state)
+{
+    struct scratch *scratch = malloc(sizeof *scratch);
+    strcpy(scratch->directory, "/tmp/doppel-storage-XXXXXX");
+    assert_non_null(mkdtemp(scratch->directory));
+    snprintf(scratch->path, sizeof scratch->path, "%s/disk.img", scratch->directory);
+    *state = scratch;
+    return 0;
+}
+
+static int remove_scratch(void **state)
+{
+    struct scratch *scratch = *state;
+    unlink(scratch->path);
+    rmdir(scratch->directory);
+    free(scratch);
+    return 0;
+}
+
+/* A file of `size` bytes in which each byte of sector n is n + 1. */
+static void write_file(const char *path, size_t size)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    for (size_t i = 0; i < size; i++) {
+        fputc((int)((i / BLOCK_SECTOR_SIZE + 1) & 0xff), file);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void check_ok(struct status status)
+{
+    if (!status_is_ok(&status)) {
+        fail_msg("unexpected error: %s", status.message);
+    }
+}
+
+static void check_error(struct status status, enum status_code code, const char *part)
+{
+    if (status.code != code || strstr(status.message, part) == NULL) {
+        fail_msg("expected error %d naming '%s', got %d: %s", code, part, status.code, status.message);
+    }
+}
+
+/* Every byte of the sector has the value. */
+static void check_sector(struct block_device *device, uint64_t sector, uint8_t value)
+{
+    uint8_t bytes[BLOCK_SECTOR_SIZE];
+    check_ok(block_device_read(device, sector, 1, bytes));
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        if (bytes[i] != value) {
+            fail_msg("sector %u byte %zu: %02x, expected %02x", (unsigned)sector, i, bytes[i], value);
+        }
+    }
+}
+
+static void fill_sectors(struct block_device *device, uint64_t sector, uint32_t count, uint8_t value)
+{
+    uint8_t *bytes = malloc((size_t)count * BLOCK_SECTOR_SIZE);
+    memset(bytes, value, (size_t)count * BLOCK_SECTOR_SIZE);
+    check_ok(block_device_write(device, sector, count, bytes));
+    free(bytes);
+}
+
+static void raw_image_keeps_what_is_written(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 20 * BLOCK_SECTOR_SIZE);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &writable, &device));
+    assert_int_equal(block_device_sectors(device), 20);
+    assert_false(block_device_is_read_only(device));
+    assert_string_equal(block_device_path(device), scratch->path);
+    assert_string_equal(block_device_format(device), "raw");
+    fill_sectors(device, 5, 3, 0xaa);
+    check_ok(block_device_flush(device));
+    block_device_close(device);
+
+    check_ok(block_device_open(scratch->path, &read_only, &device));
+    check_sector(device, 4, 5);
+    check_sector(device, 5, 0xaa);
+    check_sector(device, 7, 0xaa);
+    check_sector(device, 8, 9);
+    check_sector(device, 19, 20);
+    block_device_close(device);
+    block_device_close(NULL);
+}
+
+static void transfers_past_the_end_move_nothing(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 4 * BLOCK_SECTOR_SIZE);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &writable, &device));
+    uint8_t bytes[2 * BLOCK_SECTOR_SIZE];
+    memset(bytes, 0x77, sizeof bytes);
+    check_error(block_device_write(device, 3, 2, bytes), STATUS_INVALID_ARGUMENT, "4 sectors");
+    check_error(block_device_read(device, 3, 2, bytes), STATUS_INVALID_ARGUMENT, "beyond the end");
+    check_error(block_device_read(device, UINT64_MAX, 1, bytes), STATUS_INVALID_ARGUMENT, "beyond the end");
+    check_error(block_device_read(device, 0, UINT32_MAX, bytes), STATUS_INVALID_ARGUMENT, "beyond the end");
+    assert_int_equal(bytes[0], 0x77);
+    check_ok(block_device_read(device, 4, 0, bytes));
+    check_sector(device, 3, 4);
+    block_device_close(device);
+}
+
+static void read_only_image_refuses_writes(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 4 * BLOCK_SECTOR_SIZE);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &read_only, &device));
+    assert_true(block_device_is_read_only(device));
+    uint8_t bytes[BLOCK_SECTOR_SIZE] = {0};
+    check_error(block_device_write(device, 0, 1, bytes), STATUS_READ_ONLY, scratch->path);
+    check_sector(device, 0, 1);
+    block_device_close(device);
+}
+
+static void image_without_write_permission_is_opened_read_only(void **state)
+{
+    struct scratch *scratch = *state;
+    if (geteuid() == 0) {
+        skip(); /* permissions do not bind root */
+    }
+    write_file(scratch->path, 4 * BLOCK_SECTOR_SIZE);
+    assert_int_equal(chmod(scratch->path, 0400), 0);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &writable, &device));
+    assert_true(block_device_is_read_only(device));
+    block_device_close(device);
+}
+
+static void unusable_files_are_refused_with_the_reason(void **state)
+{
+    struct scratch *scratch = *state;
+    struct block_device *device;
+    check_error(block_device_open(scratch->path, &writable, &device), STATUS_NOT_FOUND, scratch->path);
+    assert_null(device);
+    check_error(block_device_open(scratch->directory, &writable, &device), STATUS_INVALID_ARGUMENT,
+                "is a directory");
+    check_error(block_device_open(scratch->directory, &read_only, &device), STATUS_INVALID_ARGUMENT,
+                "is a directory");
+    check_error(block_device_open("/dev/null", &read_only, &device), STATUS_INVALID_ARGUMENT,
+                "neither a file");
+    write_file(scratch->path, 0);
+    check_error(block_device_open(scratch->path, &writable, &device), STATUS_INVALID_ARGUMENT, "is empty");
+    write_file(scratch->path, 1000);
+    check_error(block_device_open(scratch->path, &writable, &device), STATUS_INVALID_ARGUMENT, "1000 bytes");
+    unlink(scratch->path);
+    assert_int_equal(mkfifo(scratch->path, 0600), 0);
+    check_error(block_device_open(scratch->path, &read_only, &device), STATUS_INVALID_ARGUMENT,
+                "neither a file");
+}
+
+static void image_that_shrinks_gives_a_read_error(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 4 * BLOCK_SECTOR_SIZE);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &writable, &device));
+    assert_int_equal(truncate(scratch->path, BLOCK_SECTOR_SIZE), 0);
+    uint8_t bytes[BLOCK_SECTOR_SIZE];
+    check_ok(block_device_read(device, 0, 1, bytes));
+    check_error(block_device_read(device, 2, 1, bytes), STATUS_IO_ERROR, "shorter");
+    block_device_close(device);
+}
+
+static void image_being_written_is_not_opened_twice(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 4 * BLOCK_SECTOR_SIZE);
+    struct block_device *writer;
+    struct block_device *second;
+    check_ok(block_device_open(scratch->path, &writable, &writer));
+    check_error(block_device_open(scratch->path, &writable, &second), STATUS_CONFLICT, "in use");
+    check_error(block_device_open(scratch->path, &read_only, &second), STATUS_CONFLICT, "in use");
+    check_error(block_device_open(scratch->path, &snapshot, &second), STATUS_CONFLICT, "in use");
+    block_device_close(writer);
+    check_ok(block_device_open(scratch->path, &writable, &second));
+    block_device_close(second);
+}
+
+static void readers_share_an_image_and_keep_writers_out(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 4 * BLOCK_SECTOR_SIZE);
+    struct block_device *first;
+    struct block_device *second;
+    struct block_device *writer;
+    check_ok(block_device_open(scratch->path, &read_only, &first));
+    check_ok(block_device_open(scratch->path, &snapshot, &second));
+    check_error(block_device_open(scratch->path, &writable, &writer), STATUS_CONFLICT, "snapshot");
+    block_device_close(first);
+    block_device_close(second);
+}
+
+static void snapshot_keeps_writes_and_leaves_the_file_alone(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 300 * BLOCK_SECTOR_SIZE);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &snapshot, &device));
+    assert_false(block_device_is_read_only(device));
+    assert_string_equal(block_device_path(device), scratch->path);
+    fill_sectors(device, 62, 70, 0xee); /* over two cluster boundaries */
+    fill_sectors(device, 64, 1, 0xdd);
+    check_sector(device, 61, 62);
+    check_sector(device, 62, 0xee);
+    check_sector(device, 63, 0xee);
+    check_sector(device, 64, 0xdd);
+    check_sector(device, 131, 0xee);
+    check_sector(device, 132, 133);
+    uint8_t mixed[3 * BLOCK_SECTOR_SIZE];
+    check_ok(block_device_read(device, 130, 3, mixed));
+    assert_int_equal(mixed[0], 0xee);
+    assert_int_equal(mixed[2 * BLOCK_SECTOR_SIZE - 1], 0xee);
+    assert_int_equal(mixed[2 * BLOCK_SECTOR_SIZE], 133);
+    check_ok(block_device_flush(device));
+    block_device_close(device);
+
+    check_ok(block_device_open(scratch->path, &read_only, &device));
+    for (uint32_t sector = 0; sector < 300; sector++) {
+        check_sector(device, sector, (uint8_t)(sector + 1));
+    }
+    block_device_close(device);
+}
+
+/* A plain array is the model: the same random writes go to both. */
+static void snapshot_agrees_with_a_plain_array(void **state)
+{
+    (void)state;
+    enum { SECTORS = 64 * 400 };
+    struct block_device *base;
+    struct block_device *device;
+    check_ok(block_device_create_memory(SECTORS, &base));
+    check_ok(snapshot_overlay_create(base, &device));
+    uint8_t *model = calloc(SECTORS, 1);
+    uint32_t seed = 12345;
+    for (unsigned round = 0; round < 3000; round++) {
+        seed = seed * 1664525u + 1013904223u;
+        uint32_t sector = (seed >> 8) % SECTORS;
+        uint32_t count = 1 + (seed >> 3) % 5;
+        count = count > SECTORS - sector ? SECTORS - sector : count;
+        uint8_t value = (uint8_t)(round % 255 + 1);
+        fill_sectors(device, sector, count, value);
+        memset(model + sector, value, count);
+    }
+    for (uint32_t sector = 0; sector < SECTORS; sector++) {
+        check_sector(device, sector, model[sector]);
+        check_sector(base, sector, 0);
+    }
+    free(model);
+    block_device_close(device);
+}
+
+static void read_only_snapshot_refuses_writes(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 4 * BLOCK_SECTOR_SIZE);
+    struct block_device *device;
+    struct block_open_options both = {.read_only = true, .snapshot = true};
+    check_ok(block_device_open(scratch->path, &both, &device));
+    uint8_t bytes[BLOCK_SECTOR_SIZE] = {0};
+    check_error(block_device_write(device, 0, 1, bytes), STATUS_READ_ONLY, "read-only");
+    block_device_close(device);
+}
+
+static void memory_device_starts_as_zeros_and_has_no_path(void **state)
+{
+    (void)state;
+    struct block_device *device;
+    check_ok(block_device_create_memory(9, &device));
+    assert_int_equal(block_device_sectors(device), 9);
+    assert_string_equal(block_device_path(device), "");
+    check_sector(device, 8, 0);
+    fill_sectors(device, 8, 1, 3);
+    check_sector(device, 7, 0);
+    check_sector(device, 8, 3);
+    block_device_close(device);
+    check_error(block_device_create_memory(0, &device), STATUS_INVALID_ARGUMENT, "0 sectors");
+    check_error(block_device_create_memory(UINT64_MAX, &device), STATUS_INVALID_ARGUMENT, "not possible");
+}
+
+static void every_standard_floppy_size_is_recognised(void **state)
+{
+    (void)state;
+    // clang-format off
+    static const struct {
+        unsigned kib;
+        enum floppy_drive_type drive;
+        enum floppy_data_rate rate;
+        unsigned tracks, heads, sectors;
+    } expected[] = {
+        {160, FLOPPY_DRIVE_360K, FLOPPY_RATE_250K, 40, 1, 8},    {180, FLOPPY_DRIVE_360K, FLOPPY_RATE_250K, 40, 1, 9},
+        {320, FLOPPY_DRIVE_360K, FLOPPY_RATE_250K, 40, 2, 8},    {360, FLOPPY_DRIVE_360K, FLOPPY_RATE_250K, 40, 2, 9},
+        {720, FLOPPY_DRIVE_720K, FLOPPY_RATE_250K, 80, 2, 9},    {1200, FLOPPY_DRIVE_1200K, FLOPPY_RATE_500K, 80, 2, 15},
+        {1440, FLOPPY_DRIVE_1440K, FLOPPY_RATE_500K, 80, 2, 18}, {1680, FLOPPY_DRIVE_1440K, FLOPPY_RATE_500K, 80, 2, 21},
+        {1722, FLOPPY_DRIVE_1440K, FLOPPY_RATE_500K, 82, 2, 21}, {2880, FLOPPY_DRIVE_2880K, FLOPPY_RATE_1M, 80, 2, 36},
+    };
+    // clang-format on
+    for (unsigned i = 0; i < ARRAY_COUNT(expected); i++) {
+        struct floppy_geometry geometry;
+        check_ok(floppy_geometry_detect("a.img", expected[i].kib * 2, &geometry));
+        assert_int_equal(geometry.drive, expected[i].drive);
+        assert_int_equal(geometry.rate, expected[i].rate);
+        assert_int_equal(geometry.tracks, expected[i].tracks);
+        assert_int_equal(geometry.heads, expected[i].heads);
+        assert_int_equal(geometry.sectors_per_track, expected[i].sectors);
+        assert_true(floppy_drive_type_reads(geometry.drive, &geometry));
+    }
+    assert_non_null(floppy_geometry_standard(9));
+    assert_null(floppy_geometry_standard(10));
+}
+
+static void odd_floppy_size_names_the_accepted_ones(void **state)
+{
+    (void)state;
+    struct floppy_geometry geometry;
+    struct status status = floppy_geometry_detect("odd.img", 2881, &geometry);
+    check_error(status, STATUS_UNSUPPORTED, "odd.img");
+    check_error(status, STATUS_UNSUPPORTED, "1475072 bytes");
+    check_error(status, STATUS_UNSUPPORTED, "160, 180, 320, 360, 720, 1200, 1440, 1680, 1722, 2880 KiB");
+    check_error(floppy_geometry_detect("", 0, &geometry), STATUS_UNSUPPORTED, "0 bytes");
+}
+
+static void drives_read_what_fits_and_is_not_too_dense(void **state)
+{
+    (void)state;
+    struct floppy_geometry dd5;
+    struct floppy_geometry hd5;
+    struct floppy_geometry hd3;
+    check_ok(floppy_geometry_detect("", 720, &dd5));
+    check_ok(floppy_geometry_detect("", 2400, &hd5));
+    check_ok(floppy_geometry_detect("", 2880, &hd3));
+    assert_true(floppy_drive_type_reads(FLOPPY_DRIVE_1200K, &dd5));
+    assert_true(floppy_drive_type_fits(FLOPPY_DRIVE_360K, &hd5));
+    assert_false(floppy_drive_type_reads(FLOPPY_DRIVE_360K, &hd5));
+    assert_false(floppy_drive_type_fits(FLOPPY_DRIVE_1200K, &hd3));
+    assert_true(floppy_drive_type_reads(FLOPPY_DRIVE_2880K, &hd3));
+    assert_false(floppy_drive_type_reads(FLOPPY_DRIVE_720K, &hd3));
+    assert_false(floppy_drive_type_fits(FLOPPY_DRIVE_NONE, &dd5));
+}
+
+#define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, make_scratch, remove_scratch)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_SCRATCH(raw_image_keeps_what_is_written),
+        IN_SCRATCH(transfers_past_the_end_move_nothing),
+        IN_SCRATCH(read_only_image_refuses_writes),
+        IN_SCRATCH(image_without_write_permission_is_opened_read_only),
+        IN_SCRATCH(unusable_files_are_refused_with_the_reason),
+        IN_SCRATCH(image_that_shrinks_gives_a_read_error),
+        IN_SCRATCH(image_being_written_is_not_opened_twice),
+        IN_SCRATCH(readers_share_an_image_and_keep_writers_out),
+        IN_SCRATCH(snapshot_keeps_writes_and_leaves_the_file_alone),
+        cmocka_unit_test(snapshot_agrees_with_a_plain_array),
+        IN_SCRATCH(read_only_snapshot_refuses_writes),
+        cmocka_unit_test(memory_device_starts_as_zeros_and_has_no_path),
+        cmocka_unit_test(every_standard_floppy_size_is_recognised),
+        cmocka_unit_test(odd_floppy_size_names_the_accepted_ones),
+        cmocka_unit_test(drives_read_what_fits_and_is_not_too_dense),
+    };
+    return cmocka_run_group_tests_name("storage", tests, NULL, NULL);
+}
