@@ -17,8 +17,8 @@ struct decode_mode {
      * forms, F1 aliases LOCK, no 64-67 prefixes, D0-D3/6 SETMO, F6/F7/1 TEST alias, FE/FF oddities, and so
      * on. */
     bool is_8086;
-    uint8_t max_length; /* longest instruction: 15 (80386 and later), 10 (80286); 0 means 15; ignored for the
-                           8086 (no limit, callers pass up to 15 bytes) */
+    uint8_t max_length; /* longest instruction: 15 (80386 and later), 10 (80286); 0 means 15. The 8086 has no
+                           limit; 15 is ours */
 };
 
 enum decode_result {
@@ -29,7 +29,11 @@ enum decode_result {
 };
 
 /* Decodes one instruction from `bytes`. At most `available` bytes are read. Everything in *insn is set on
- * DECODE_OK; on DECODE_INVALID id is INSN_INVALID and length is set. */
+ * DECODE_OK; on DECODE_INVALID id is INSN_INVALID and length is set; otherwise *insn is undefined.
+ *
+ * Which CPU has an instruction is not the decoder's business (insn.level, and for INSN_LEVEL_OTHER the id),
+ * nor whether LOCK is allowed, with these exceptions: is_8086, and x87 escapes without meaning, which are
+ * INSN_ESC for the 8086 and when max_length is 10 (80286), and invalid otherwise. */
 enum decode_result decoder_decode(const struct decode_mode *mode, const uint8_t *bytes, size_t available,
                                   struct insn *insn);
 

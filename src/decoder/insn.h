@@ -69,14 +69,21 @@ enum insn_level {
 
 enum operand_kind {
     OPERAND_NONE,
-    OPERAND_REGISTER, /* operand.reg of operand.register_class */
-    OPERAND_MEMORY,   /* insn.memory + insn.displacement, or the string source/destination (memory.string says
-                         which) */
-    OPERAND_IMMEDIATE, /* insn.immediate (operand.second: insn.immediate2) */
-    OPERAND_RELATIVE,  /* branch target = next instruction + insn.immediate (sign-extended) */
+    OPERAND_REGISTER,  /* operand.reg of operand.register_class */
+    OPERAND_MEMORY,    /* insn.memory + insn.displacement; operand.reg is an enum operand_string */
+    OPERAND_IMMEDIATE, /* insn.immediate; operand.reg 1: insn.immediate2 */
+    OPERAND_RELATIVE,  /* branch target = next instruction + insn.immediate (sign-extended), cut to
+                          operand.size bytes */
     OPERAND_FAR,       /* ptr16:16/32: offset insn.immediate, selector insn.immediate2 */
     OPERAND_CONSTANT   /* implied 1 (shift by one), 3 (INT3): value in operand.reg */
 };
+
+/* operand.reg of memory operands. For string instructions insn.memory describes the source (base SI, override
+ * applied) where there is one; the destination is always ES:DI, with no override. STOS, SCAS and INS, which
+ * have only that, have it in insn.memory. Other implied addresses are in insn.memory too: XLAT has base BX
+ * (AL, zero-extended, is to be added), MASKMOVQ, MASKMOVDQU and MONITOR have no memory operand but base DI
+ * and AX. */
+enum operand_string { OPERAND_STRING_NONE, OPERAND_STRING_DESTINATION, OPERAND_STRING_SOURCE };
 
 enum register_class {
     REGISTER_GPR8, /* reg 0..15: AL CL DL BL SPL BPL SIL DIL R8B…; with no REX prefix 4..7 are AH CH DH BH:
@@ -123,8 +130,8 @@ enum insn_prefix {
     PREFIX_REPNE = 1u << 2,        /* F2 that is not part of the opcode */
     PREFIX_OPERAND_SIZE = 1u << 3, /* 66 was present (whether or not it is part of the opcode) */
     PREFIX_ADDRESS_SIZE = 1u << 4, /* 67 was present */
-    PREFIX_SEGMENT = 1u << 5,      /* a segment override was present */
-    PREFIX_REX = 1u << 6
+    PREFIX_SEGMENT = 1u << 5,      /* a segment override was present, even one that 64-bit mode ignores */
+    PREFIX_REX = 1u << 6           /* directly before the opcode */
 };
 
 struct insn_memory {
@@ -157,7 +164,7 @@ struct insn {
     struct operand operand[INSN_MAX_OPERANDS];
     int64_t displacement; /* sign-extended; moffs: the whole offset, zero-extended */
     uint64_t immediate;   /* sign-extended to 64 bits when the SDM sign-extends it, otherwise zero-extended */
-    uint32_t immediate2;  /* ENTER's level, far pointer's selector, EXTRQ-like second bytes */
+    uint32_t immediate2;  /* ENTER's level, far pointer's selector */
 };
 
 /* A row of insn.def, for those who want it at run time. */
