@@ -20,6 +20,7 @@ enum mouse_button { MOUSE_BUTTON_LEFT = 1, MOUSE_BUTTON_RIGHT = 2, MOUSE_BUTTON_
 
 /* Who takes input: filled in by the machine, called by front ends on the machine's thread. */
 struct input_sink {
+    /* A key went down or up. Transitions only: repeating a held key is the emulated keyboard's business. */
     void (*key)(void *opaque, enum key key, bool pressed);
     /* Relative motion in mickeys (right and down positive), wheel in notches (towards the user positive),
      * buttons as a set of enum mouse_button. */

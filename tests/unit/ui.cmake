@@ -1,2 +1,5 @@
 doppel_test(input_test SOURCES input_test.c MODULES ui base)
 doppel_test(display_test SOURCES display_test.c MODULES ui base)
+doppel_test(png_file_test SOURCES png_file_test.c MODULES ui base)
+doppel_test(ui_threads_test SOURCES ui_threads_test.c MODULES ui base)
+doppel_test(tty_keys_test SOURCES tty_keys_test.c MODULES ui base)
