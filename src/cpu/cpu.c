@@ -1,0 +1,140 @@
+/* Life cycle of the CPU: reset state per model (SDM 3A table 9-1, the 8086, 80286 and 80386 manuals), the
+ * fields derived from mode bits, and the register dump.
+ *
+ * The privilege level in protected mode is kept as the DPL of SS's hidden part, where the processors keep it:
+ * a selector's low bits mean nothing between setting CR0.PE and the first far transfer. */
+#include "cpu/cpu.h"
+
+#include <inttypes.h>
+
+#include "cpu/descriptor.h"
+#include "cpu/msr.h"
+
+static void reset_segments(struct cpu_state *cpu)
+{
+    const struct cpu_model *model = cpu->model;
+    const uint16_t data = SEGMENT_PRESENT | SEGMENT_S | SEGMENT_WRITABLE | SEGMENT_ACCESSED;
+    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
+        cpu->segment[i] = (struct segment){.attributes = data, .limit = 0xffff};
+        segment_update_bounds(&cpu->segment[i], false);
+    }
+    struct segment *cs = &cpu->segment[CPU_CS];
+    if (model->generation < CPU_80286) {
+        cs->selector = 0xffff;
+        cs->base = 0xffff0;
+        cpu->rip = 0;
+    } else {
+        cs->selector = 0xf000;
+        cs->base = model->generation == CPU_80286 ? 0xff0000 : 0xffff0000;
+        cpu->rip = 0xfff0;
+    }
+    bool wide = model->generation >= CPU_80386;
+    cpu->ldtr = (struct segment){.attributes = SEGMENT_PRESENT | SYSTEM_LDT, .limit = 0xffff};
+    cpu->tr = (struct segment){
+        .attributes = (uint16_t)(SEGMENT_PRESENT | (wide ? SYSTEM_TSS32_BUSY : SYSTEM_TSS16_BUSY)),
+        .limit = 0xffff};
+    cpu->gdtr = (struct descriptor_table){.base = 0, .limit = 0xffff};
+    cpu->idtr =
+        (struct descriptor_table){.base = 0, .limit = model->generation >= CPU_PENTIUM ? 0xffff : 0x3ff};
+}
+
+static void reset_registers(struct cpu_state *cpu)
+{
+    const struct cpu_model *model = cpu->model;
+    for (unsigned i = 0; i < CPU_GPR_SLOTS; i++) {
+        cpu->gpr[i].q = 0;
+    }
+    cpu->gpr[CPU_DX].q = model->reset_edx;
+    cpu_set_eflags(cpu, model->eflags_forced);
+    cpu->cr0 = cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
+    if (model->generation >= CPU_80486) {
+        cpu->cr0 = (uint64_t)CR0_CD | CR0_NW | CR0_ET;
+    } else if (cpu_model_has(model, FEATURE_FPU)) {
+        cpu->cr0 = CR0_ET;
+    }
+    cpu->efer = 0;
+    for (unsigned i = 0; i < ARRAY_COUNT(cpu->dr); i++) {
+        cpu->dr[i] = 0;
+    }
+    cpu->dr[6] = 0xffff0ff0;
+    cpu->dr[7] = 0x400;
+    cpu->pending &= ~(uint32_t)(CPU_PENDING_NMI | CPU_PENDING_RESET | CPU_PENDING_TRAP | CPU_PENDING_SHADOW);
+    cpu->pending_dr6 = 0;
+    cpu->halted = cpu->shutdown = cpu->nmi_blocked = false;
+    msr_reset(cpu);
+    reset_segments(cpu);
+    cpu_update_mode(cpu);
+}
+
+void cpu_init(struct cpu_state *cpu, const struct cpu_model *model)
+{
+    cpu->model = model;
+    cpu->pending = 0;
+    cpu->retired = 0;
+    cpu->tsc_offset = 0;
+    cpu->unwind = NULL;
+    cpu->exception = (struct cpu_exception){0};
+    reset_registers(cpu);
+}
+
+void cpu_reset(struct cpu_state *cpu)
+{
+    reset_registers(cpu);
+    if (cpu->memory_ops != NULL) {
+        cpu->memory_ops->flush_tlb(cpu, true);
+    }
+}
+
+void cpu_update_mode(struct cpu_state *cpu)
+{
+    const struct segment *cs = &cpu->segment[CPU_CS];
+    const struct segment *ss = &cpu->segment[CPU_SS];
+    if (!(cpu->cr0 & CR0_PE)) {
+        cpu->mode = CPU_MODE_REAL;
+        cpu->cpl = 0;
+    } else if (cpu->eflags_other & EFLAGS_VM) {
+        cpu->mode = CPU_MODE_V86;
+        cpu->cpl = 3;
+    } else {
+        cpu->mode = CPU_MODE_PROTECTED;
+        cpu->cpl = (uint8_t)attributes_dpl(ss->attributes);
+    }
+    cpu->code_size = cs->attributes & SEGMENT_BIG ? 4 : 2;
+    cpu->stack_size = ss->attributes & SEGMENT_BIG ? 4 : 2;
+    cpu->stack_mask = bits_mask(cpu->stack_size * 8u);
+}
+
+static void describe_segment(const struct segment *segment, const char *name, FILE *out)
+{
+    uint32_t flags = (uint32_t)segment->attributes << 8 | (segment->limit >> 12 & 0xf0000u);
+    fprintf(out, "%-3s=%04x %08" PRIx64 " %08" PRIx32 " %08" PRIx32 " DPL=%u\n", name, segment->selector,
+            segment->base, segment->limit, flags, attributes_dpl(segment->attributes));
+}
+
+void cpu_describe(const struct cpu_state *cpu, FILE *out)
+{
+    static const char *const segment_names[CPU_SEGMENTS] = {"ES", "CS", "SS", "DS", "FS", "GS"};
+    static const char *const mode_names[] = {"real", "v86", "protected"};
+    uint32_t eflags = cpu_eflags(cpu);
+    fprintf(out, "EAX=%08" PRIx32 " EBX=%08" PRIx32 " ECX=%08" PRIx32 " EDX=%08" PRIx32 "\n",
+            cpu->gpr[CPU_AX].d, cpu->gpr[CPU_BX].d, cpu->gpr[CPU_CX].d, cpu->gpr[CPU_DX].d);
+    fprintf(out, "ESI=%08" PRIx32 " EDI=%08" PRIx32 " EBP=%08" PRIx32 " ESP=%08" PRIx32 "\n",
+            cpu->gpr[CPU_SI].d, cpu->gpr[CPU_DI].d, cpu->gpr[CPU_BP].d, cpu->gpr[CPU_SP].d);
+    fprintf(out, "EIP=%08" PRIx64 " EFL=%08" PRIx32 " [%c%c%c%c%c%c%c] CPL=%d II=%d HLT=%d %s\n", cpu->rip,
+            eflags, eflags & EFLAGS_DF ? 'D' : '-', eflags & EFLAGS_OF ? 'O' : '-',
+            eflags & EFLAGS_SF ? 'S' : '-', eflags & EFLAGS_ZF ? 'Z' : '-', eflags & EFLAGS_AF ? 'A' : '-',
+            eflags & EFLAGS_PF ? 'P' : '-', eflags & EFLAGS_CF ? 'C' : '-', cpu->cpl,
+            (cpu->pending & CPU_PENDING_SHADOW) != 0, cpu->halted, mode_names[cpu->mode]);
+    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
+        describe_segment(&cpu->segment[i], segment_names[i], out);
+    }
+    describe_segment(&cpu->ldtr, "LDT", out);
+    describe_segment(&cpu->tr, "TR", out);
+    fprintf(out, "GDT=     %08" PRIx64 " %08x\n", cpu->gdtr.base, cpu->gdtr.limit);
+    fprintf(out, "IDT=     %08" PRIx64 " %08x\n", cpu->idtr.base, cpu->idtr.limit);
+    fprintf(out, "CR0=%08" PRIx64 " CR2=%08" PRIx64 " CR3=%08" PRIx64 " CR4=%08" PRIx64 "\n", cpu->cr0,
+            cpu->cr2, cpu->cr3, cpu->cr4);
+    fprintf(out, "DR0=%08" PRIx64 " DR1=%08" PRIx64 " DR2=%08" PRIx64 " DR3=%08" PRIx64 "\n", cpu->dr[0],
+            cpu->dr[1], cpu->dr[2], cpu->dr[3]);
+    fprintf(out, "DR6=%08" PRIx64 " DR7=%08" PRIx64 "\n", cpu->dr[6], cpu->dr[7]);
+}
