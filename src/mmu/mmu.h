@@ -17,6 +17,7 @@
 struct tlb_entry {
     uint64_t load_tag; /* linear page address; TLB_INVALID: none */
     uint64_t store_tag;
+    uint64_t fetch_tag;
     uint8_t *host; /* host address of the page's first byte */
     uint64_t phys; /* effective guest-physical page address */
 };
@@ -50,7 +51,11 @@ bool mmu_probe(const struct mmu *mmu, uint64_t linear, uint64_t *phys);
 uint64_t mmu_load_slow(struct mmu *mmu, uint64_t linear, unsigned width, bool user);
 void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t value, bool user);
 
-/* The stores of a page must be seen from now on (it holds code). */
+/* The translation of a code fetch, through the TLB; raises #PF. Returns the effective guest-physical address.
+ */
+uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user);
+
+/* The stores to the page at effective address `phys` must be seen from now on (it holds code). */
 void mmu_protect_page(struct mmu *mmu, uint64_t phys);
 
 static inline struct tlb_entry *mmu_entry(struct mmu *mmu, uint64_t linear, bool user)
@@ -63,8 +68,7 @@ static inline struct tlb_entry *mmu_entry(struct mmu *mmu, uint64_t linear, bool
 static inline uint64_t mmu_load(struct mmu *mmu, uint64_t linear, unsigned width, bool user)
 {
     const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
-    if (__builtin_expect(entry->load_tag == ((linear + (width - 1)) & ~PAGE_MASK), 1) &&
-        (width == 1 || entry->load_tag == (linear & ~PAGE_MASK))) {
+    if (__builtin_expect(entry->load_tag == ((linear + (width - 1)) & ~PAGE_MASK), 1)) {
         return load_le(entry->host + (linear & PAGE_MASK), width);
     }
     return mmu_load_slow(mmu, linear, width, user);
@@ -73,8 +77,7 @@ static inline uint64_t mmu_load(struct mmu *mmu, uint64_t linear, unsigned width
 static inline void mmu_store(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t value, bool user)
 {
     const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
-    if (__builtin_expect(entry->store_tag == ((linear + (width - 1)) & ~PAGE_MASK), 1) &&
-        (width == 1 || entry->store_tag == (linear & ~PAGE_MASK))) {
+    if (__builtin_expect(entry->store_tag == ((linear + (width - 1)) & ~PAGE_MASK), 1)) {
         store_le(entry->host + (linear & PAGE_MASK), width, value);
         return;
     }

@@ -1,0 +1,183 @@
+/* Decoded blocks by guest-physical address; see uop.h.
+ *
+ * A block is found by the physical address of its first byte and the code size it was decoded for, so one
+ * copy serves every linear alias. Its bytes are marked on the bus; a store to them drops it. When the cache
+ * is full everything goes. */
+#include "interpreter/uop.h"
+
+#include <stdlib.h>
+
+#define MAX_BLOCKS 200000u
+
+static unsigned address_bucket(uint64_t phys, unsigned code_size)
+{
+    uint64_t key = phys ^ (phys >> 15) ^ (uint64_t)code_size << 7;
+    return (unsigned)(key & ((1u << BLOCK_HASH_BITS) - 1));
+}
+
+static unsigned page_bucket(uint64_t phys)
+{
+    uint64_t page = phys >> PAGE_SHIFT;
+    return (unsigned)((page ^ (page >> PAGE_HASH_BITS)) & ((1u << PAGE_HASH_BITS) - 1));
+}
+
+struct decode_mode interpreter_decode_mode(const struct cpu_state *cpu)
+{
+    return (struct decode_mode){.code_size = cpu->code_size,
+                                .is_8086 = cpu->model->generation == CPU_8086,
+                                .max_length = cpu->model->max_insn_length};
+}
+
+/* Decodes from `bytes` into uops until the block ends; returns the bytes used. The exit uop is added. */
+static unsigned decode_block(struct interpreter *in, const uint8_t *bytes, unsigned available,
+                             struct uop *uops, unsigned *count)
+{
+    const struct cpu_model *model = in->cpu->model;
+    struct decode_mode mode = interpreter_decode_mode(in->cpu);
+    unsigned used = 0;
+    unsigned n = 0;
+    for (bool end = false; !end && n < MAX_BLOCK_UOPS;) {
+        struct insn insn;
+        switch (decoder_decode(&mode, bytes + used, available - used, &insn)) {
+        case DECODE_OK:
+            end = interpreter_lower(model, &insn, used, &uops[n++]);
+            used += insn.length;
+            break;
+        case DECODE_INVALID:
+            interpreter_lower_invalid(false, used, insn.length, &uops[n++]);
+            used += insn.length;
+            end = true;
+            break;
+        case DECODE_TOO_LONG:
+            interpreter_lower_invalid(!model->long_insn_is_invalid, used, insn.length, &uops[n++]);
+            used += insn.length;
+            end = true;
+            break;
+        case DECODE_TRUNCATED: end = true; break;
+        }
+    }
+    interpreter_lower_exit(used, &uops[n]);
+    *count = n;
+    return used;
+}
+
+static struct block *add_block(struct interpreter *in, uint64_t phys, const uint8_t *bytes,
+                               unsigned available)
+{
+    struct uop uops[MAX_BLOCK_UOPS + 1];
+    unsigned count = 0;
+    unsigned length = decode_block(in, bytes, available, uops, &count);
+    if (count == 0) {
+        return NULL;
+    }
+    if (in->cache.count >= MAX_BLOCKS) {
+        block_cache_clear(in);
+    }
+    struct block *block = malloc(sizeof *block + (count + 1) * sizeof uops[0]);
+    if (block == NULL) {
+        return NULL;
+    }
+    unsigned bucket = address_bucket(phys, in->cpu->code_size);
+    unsigned page = page_bucket(phys);
+    *block = (struct block){.phys = phys,
+                            .code_size = in->cpu->code_size,
+                            .count = (uint8_t)count,
+                            .length = (uint16_t)length,
+                            .hash_next = in->cache.by_address[bucket],
+                            .page_next = in->cache.by_page[page]};
+    memcpy(block->uops, uops, (count + 1) * sizeof uops[0]);
+    in->cache.by_address[bucket] = block;
+    in->cache.by_page[page] = block;
+    in->cache.count++;
+    counter_add(in->cpu->counters, COUNTER_BLOCKS_DECODED, 1);
+    bool first_code_of_page = memory_bus_page(in->mmu->bus, phys)->code_lines == 0;
+    memory_bus_mark_code(in->mmu->bus, phys, length);
+    if (first_code_of_page) {
+        mmu_protect_page(in->mmu, phys);
+    }
+    return block;
+}
+
+struct block *block_cache_get(struct interpreter *in, uint64_t phys, const uint8_t *bytes, unsigned available)
+{
+    struct block *block = in->cache.by_address[address_bucket(phys, in->cpu->code_size)];
+    while (block != NULL && (block->phys != phys || block->code_size != in->cpu->code_size)) {
+        block = block->hash_next;
+    }
+    return block != NULL ? block : add_block(in, phys, bytes, available);
+}
+
+/* Makes a running block stop in front of its next instruction. */
+static void stop_running_block(struct interpreter *in, struct block *block)
+{
+    if (in->block != block) {
+        return;
+    }
+    for (struct uop *uop = &block->uops[in->current - block->uops + 1]; uop <= &block->uops[block->count];
+         uop++) {
+        interpreter_lower_exit(uop->offset, uop);
+    }
+}
+
+static void unlink_by_address(struct interpreter *in, struct block *block)
+{
+    struct block **link = &in->cache.by_address[address_bucket(block->phys, block->code_size)];
+    while (*link != block) {
+        link = &(*link)->hash_next;
+    }
+    *link = block->hash_next;
+}
+
+/* Takes the block at *page_link out of the cache. */
+static void drop_block(struct interpreter *in, struct block **page_link)
+{
+    struct block *block = *page_link;
+    *page_link = block->page_next;
+    unlink_by_address(in, block);
+    stop_running_block(in, block);
+    block->page_next = in->cache.dead;
+    in->cache.dead = block;
+    in->cache.count--;
+    counter_add(in->cpu->counters, COUNTER_BLOCKS_INVALIDATED, 1);
+}
+
+/* A store clears the marks of whole 64-byte lines, so every block that touches one of those lines goes. */
+void block_cache_invalidate(struct interpreter *in, uint64_t phys, uint64_t length)
+{
+    uint64_t first = phys >> CODE_LINE_SHIFT;
+    uint64_t last = (phys + length - 1) >> CODE_LINE_SHIFT;
+    struct block **link = &in->cache.by_page[page_bucket(phys)];
+    bool dropped = false;
+    while (*link != NULL) {
+        struct block *block = *link;
+        if (block->phys >> CODE_LINE_SHIFT <= last &&
+            (block->phys + block->length - 1) >> CODE_LINE_SHIFT >= first) {
+            drop_block(in, link);
+            dropped = true;
+        } else {
+            link = &block->page_next;
+        }
+    }
+    if (dropped) {
+        interpreter_forget_jumps(in);
+    }
+}
+
+void block_cache_free_dead(struct interpreter *in)
+{
+    while (in->cache.dead != NULL) {
+        struct block *block = in->cache.dead;
+        in->cache.dead = block->page_next;
+        free(block);
+    }
+}
+
+void block_cache_clear(struct interpreter *in)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(in->cache.by_page); i++) {
+        while (in->cache.by_page[i] != NULL) {
+            drop_block(in, &in->cache.by_page[i]);
+        }
+    }
+    interpreter_forget_jumps(in);
+}

@@ -1,0 +1,387 @@
+/* The run loop: finds blocks, runs them, and attends to interrupts, traps and faults between them; see uop.h.
+ *
+ * Retired instructions are counted per block from in->current. A delivered exception counts as one as well,
+ * so that a guest that does nothing but fault still consumes its budget and sees time pass. */
+#include "interpreter/interpreter.h"
+
+#include <stdlib.h>
+
+#include "interpreter/uop.h"
+
+#define REPEAT_LIMIT 4096u
+#define DR6_BS       ((uint64_t)1 << 14)
+
+static struct interpreter *interpreter_of(struct cpu_engine *engine)
+{
+    return CONTAINER_OF(engine, struct interpreter, engine);
+}
+
+/* ---- finding code
+ * ---------------------------------------------------------------------------------------------------------------
+ */
+
+/* A jump cache tag: linear address, code size, privilege, and the generations of mapping and blocks. The
+ * generation field wraps after 2^30 changes, too seldom for a stale entry to survive unnoticed in its slot:
+ * interpreter_forget_jumps() empties the cache then. */
+static uint64_t jump_tag(const struct interpreter *in, uint32_t linear)
+{
+    const struct cpu_state *cpu = in->cpu;
+    uint64_t generation = (in->generation + in->mmu->generation) & bits_mask(30);
+    return linear | (uint64_t)(cpu->code_size == 4) << 32 | (uint64_t)(cpu->cpl == 3) << 33 |
+           generation << 34;
+}
+
+static struct jump_cache_entry *jump_entry(struct interpreter *in, uint32_t linear)
+{
+    return &in->jump_cache[(linear ^ linear >> JUMP_CACHE_BITS) & (JUMP_CACHE_ENTRIES - 1)];
+}
+
+void interpreter_forget_jumps(struct interpreter *in)
+{
+    in->generation++;
+    if (((in->generation + in->mmu->generation) & bits_mask(30)) == 0) {
+        memset(in->jump_cache, 0, sizeof in->jump_cache);
+    }
+}
+
+static uint32_t linear_rip(const struct cpu_state *cpu)
+{
+    return (uint32_t)(cpu->segment[CPU_CS].base + cpu->rip);
+}
+
+/* A fault from here on belongs to the instruction at cpu->rip, before any of it was executed. */
+static void stand_before_instruction(struct interpreter *in)
+{
+    in->block = in->scratch;
+    in->current = in->scratch->uops;
+    in->scratch->uops[0].offset = 0;
+    in->block_rip = in->cpu->rip;
+    in->block_retired = in->cpu->retired;
+}
+
+static struct block *find_block_slow(struct interpreter *in, uint32_t linear, struct jump_cache_entry *entry)
+{
+    stand_before_instruction(in);
+    uint64_t phys = mmu_fetch_address(in->mmu, linear, in->cpu->cpl == 3);
+    const struct memory_page *page = memory_bus_page(in->mmu->bus, phys);
+    if (page->read == NULL) {
+        return NULL;
+    }
+    unsigned offset = (unsigned)(phys & PAGE_MASK);
+    struct block *block = block_cache_get(in, phys, page->read + offset, PAGE_SIZE - offset);
+    if (block != NULL) {
+        counter_add(in->cpu->counters, COUNTER_BLOCKS_ENTERED, 1);
+        *entry = (struct jump_cache_entry){.tag = jump_tag(in, linear), .block = block};
+    }
+    return block;
+}
+
+/* The block at CS:RIP; NULL when it must be executed as an odd instruction (page-crossing, at the segment's
+ * limit, in a device). */
+static struct block *find_block(struct interpreter *in)
+{
+    uint32_t linear = linear_rip(in->cpu);
+    struct jump_cache_entry *entry = jump_entry(in, linear);
+    struct block *block =
+        entry->tag == jump_tag(in, linear) ? entry->block : find_block_slow(in, linear, entry);
+    if (block != NULL && in->cpu->rip + block->length - 1 > in->cpu->segment[CPU_CS].limit) {
+        return NULL;
+    }
+    return block;
+}
+
+/* ---- running it
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static inline void execute(struct interpreter *in, struct block *block)
+{
+    struct cpu_state *cpu = in->cpu;
+    in->block = block;
+    in->block_rip = cpu->rip;
+    in->block_retired = cpu->retired;
+    in->current = block->uops;
+    block->uops[0].run(cpu, block->uops, in);
+    cpu->retired = in->block_retired + (uint64_t)(in->current - block->uops);
+}
+
+static void restore_cut(struct interpreter *in)
+{
+    if (in->cut_uop != NULL) {
+        *in->cut_uop = in->cut_original;
+        in->cut_uop = NULL;
+    }
+}
+
+/* Runs the first `count` instructions of a longer block. */
+static void execute_part(struct interpreter *in, struct block *block, uint64_t count)
+{
+    if (count >= block->count) {
+        execute(in, block);
+        return;
+    }
+    struct uop *cut = &block->uops[count];
+    in->cut_uop = cut;
+    in->cut_original = *cut;
+    interpreter_lower_exit(cut->offset, cut);
+    execute(in, block);
+    restore_cut(in);
+}
+
+/* Fetches the instruction at CS:RIP byte by byte, with every check, into `bytes`; returns how many could be
+ * had before the segment's limit (the rest of the instruction then is a #GP). */
+static unsigned fetch_odd(struct interpreter *in, const struct decode_mode *mode, uint8_t *bytes,
+                          struct insn *insn, enum decode_result *result)
+{
+    struct cpu_state *cpu = in->cpu;
+    const struct segment *cs = &cpu->segment[CPU_CS];
+    unsigned count = 0;
+    *result = DECODE_TRUNCATED;
+    while (*result == DECODE_TRUNCATED && count < INSN_MAX_LENGTH) {
+        uint64_t offset = cpu->rip + count;
+        if (cpu->model->offset_wraps) {
+            offset &= 0xffff;
+        } else if (offset > cs->limit) {
+            break;
+        }
+        uint64_t phys = mmu_fetch_address(in->mmu, (uint32_t)(cs->base + offset), cpu->cpl == 3);
+        bytes[count++] = (uint8_t)memory_bus_read(in->mmu->bus, phys, 1);
+        *result = decoder_decode(mode, bytes, count, insn);
+    }
+    return count;
+}
+
+/* Executes one instruction that no cached block may hold. */
+static void execute_odd(struct interpreter *in)
+{
+    struct cpu_state *cpu = in->cpu;
+    stand_before_instruction(in);
+    struct decode_mode mode = interpreter_decode_mode(cpu);
+    uint8_t bytes[INSN_MAX_LENGTH];
+    struct insn insn;
+    enum decode_result result;
+    unsigned count = fetch_odd(in, &mode, bytes, &insn, &result);
+    struct block *block = in->scratch;
+    switch (result) {
+    case DECODE_OK: interpreter_lower(cpu->model, &insn, 0, &block->uops[0]); break;
+    case DECODE_TRUNCATED: cpu_raise_error(cpu, VECTOR_GP, 0);
+    case DECODE_TOO_LONG:
+        interpreter_lower_invalid(!cpu->model->long_insn_is_invalid, 0, count, &block->uops[0]);
+        break;
+    case DECODE_INVALID: interpreter_lower_invalid(false, 0, count, &block->uops[0]); break;
+    }
+    block->count = 1;
+    block->length = (uint16_t)count;
+    interpreter_lower_exit(count, &block->uops[1]);
+    execute(in, block);
+}
+
+static void execute_one(struct interpreter *in)
+{
+    struct block *block = find_block(in);
+    if (block == NULL) {
+        execute_odd(in);
+    } else {
+        execute_part(in, block, 1);
+    }
+}
+
+/* ---- between blocks
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* Whether an instruction that began with TF set traps at its end: INT n cleared TF on its way (SDM 3B
+ * §17.3.1.4), and a load of SS holds the trap off. */
+static bool traps_after(const struct interpreter *in, uint16_t insn)
+{
+    switch (insn) {
+    case INSN_INT:
+    case INSN_INT1:
+    case INSN_INT3: return false;
+    case INSN_INTO: return (in->cpu->eflags_other & EFLAGS_TF) != 0;
+    case INSN_STI: return true;
+    default: return !(in->cpu->pending & CPU_PENDING_SHADOW);
+    }
+}
+
+static void single_step(struct interpreter *in)
+{
+    struct cpu_state *cpu = in->cpu;
+    in->repeat_limit = 1;
+    execute_one(in);
+    in->repeat_limit = REPEAT_LIMIT;
+    if (traps_after(in, in->block->uops[0].insn)) {
+        cpu->pending_dr6 |= DR6_BS;
+        cpu->pending |= CPU_PENDING_TRAP;
+    }
+}
+
+static void deliver_trap(struct cpu_state *cpu)
+{
+    cpu->pending &= ~(uint32_t)CPU_PENDING_TRAP;
+    cpu->dr[6] |= cpu->pending_dr6;
+    cpu->pending_dr6 = 0;
+    cpu->exception = (struct cpu_exception){.vector = VECTOR_DB};
+    cpu_deliver_exception(cpu);
+    cpu->retired++;
+}
+
+/* Traps first, then NMI, then INTR (SDM 3A table 6-2). */
+static void deliver_pending(struct cpu_state *cpu)
+{
+    if (cpu->pending & CPU_PENDING_TRAP) {
+        deliver_trap(cpu);
+    }
+    if ((cpu->pending & CPU_PENDING_NMI) && !cpu->nmi_blocked) {
+        cpu->pending &= ~(uint32_t)CPU_PENDING_NMI;
+        cpu_deliver_nmi(cpu);
+    }
+    if ((cpu->pending & CPU_PENDING_INTERRUPT) && (cpu->eflags_other & EFLAGS_IF)) {
+        cpu_deliver_interrupt(cpu, (uint8_t)cpu->pins.interrupt_acknowledge(cpu->pins.opaque));
+        counter_add(cpu->counters, COUNTER_INTERRUPTS, 1);
+    }
+}
+
+static bool take_pending(struct cpu_state *cpu, enum cpu_pending bit)
+{
+    bool was_set = (cpu->pending & (uint32_t)bit) != 0;
+    cpu->pending &= ~(uint32_t)bit;
+    return was_set;
+}
+
+/* Handles what keeps the loop from simply running the next block. Returns true when run() must return
+ * *reason. */
+static bool attend(struct interpreter *in, enum stop_reason *reason)
+{
+    struct cpu_state *cpu = in->cpu;
+    if (take_pending(cpu, CPU_PENDING_RESET)) {
+        *reason = STOP_RESET;
+        return true;
+    }
+    if (take_pending(cpu, CPU_PENDING_STOP)) {
+        *reason = STOP_REQUEST;
+        return true;
+    }
+    bool shadow = (cpu->pending & CPU_PENDING_SHADOW) != 0;
+    if (!shadow) {
+        deliver_pending(cpu);
+    }
+    if (cpu->shutdown) {
+        *reason = STOP_SHUTDOWN;
+        return true;
+    }
+    if (cpu->halted) {
+        *reason = STOP_HALTED;
+        return true;
+    }
+    if (cpu->retired >= in->stop_at) {
+        return false;
+    }
+    cpu->pending &= ~(uint32_t)CPU_PENDING_SHADOW;
+    cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
+    if (cpu->eflags_other & EFLAGS_TF) {
+        single_step(in);
+    } else if (shadow) {
+        execute_one(in);
+    }
+    return false;
+}
+
+static enum stop_reason run_loop(struct interpreter *in)
+{
+    struct cpu_state *cpu = in->cpu;
+    for (;;) {
+        if (__builtin_expect(
+                cpu->pending != 0 || cpu->halted || (cpu->eflags_other & (EFLAGS_TF | EFLAGS_RF)), 0)) {
+            enum stop_reason reason;
+            if (attend(in, &reason)) {
+                return reason;
+            }
+        }
+        if (cpu->retired >= in->stop_at) {
+            return STOP_BUDGET;
+        }
+        if (in->cache.dead != NULL) {
+            block_cache_free_dead(in);
+        }
+        if (cpu->pending & CPU_PENDING_SHADOW || (cpu->eflags_other & EFLAGS_TF)) {
+            continue; /* the instruction just executed in attend() asked for another single one */
+        }
+        struct block *block = find_block(in);
+        if (block == NULL) {
+            execute_odd(in);
+        } else {
+            execute_part(in, block, in->stop_at - cpu->retired);
+        }
+    }
+}
+
+/* Puts RIP back on the instruction that faulted. */
+static void settle_fault(struct interpreter *in)
+{
+    restore_cut(in);
+    in->repeat_limit = REPEAT_LIMIT;
+    in->cpu->rip = in->block_rip + in->current->offset;
+    in->cpu->retired = in->block_retired + (uint64_t)(in->current - in->block->uops);
+}
+
+static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
+{
+    struct interpreter *in = interpreter_of(engine);
+    struct cpu_state *cpu = in->cpu;
+    in->stop_at = cpu->retired + budget;
+    if (setjmp(in->unwind) != 0) {
+        settle_fault(in);
+        cpu->unwind = NULL;
+        cpu_deliver_exception(cpu);
+        cpu->retired++;
+        counter_add(cpu->counters, COUNTER_EXCEPTIONS, 1);
+    }
+    if (cpu->shutdown) {
+        cpu->unwind = NULL;
+        return STOP_SHUTDOWN;
+    }
+    cpu->unwind = &in->unwind;
+    enum stop_reason reason = run_loop(in);
+    cpu->unwind = NULL;
+    in->block = NULL;
+    return reason;
+}
+
+static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length)
+{
+    block_cache_invalidate(interpreter_of(engine), phys, length);
+}
+
+static void flush(struct cpu_engine *engine)
+{
+    interpreter_forget_jumps(interpreter_of(engine));
+}
+
+static void destroy(struct cpu_engine *engine)
+{
+    struct interpreter *in = interpreter_of(engine);
+    block_cache_clear(in);
+    block_cache_free_dead(in);
+    free(in->scratch);
+    free(in);
+}
+
+struct cpu_engine *interpreter_create(struct cpu_state *cpu, struct mmu *mmu)
+{
+    static const struct cpu_engine_ops ops = {
+        .run = run, .invalidate = invalidate, .flush = flush, .destroy = destroy};
+    struct interpreter *in = calloc(1, sizeof *in);
+    struct block *scratch = calloc(1, sizeof *scratch + 2 * sizeof(struct uop));
+    if (in == NULL || scratch == NULL) {
+        free(in);
+        free(scratch);
+        return NULL;
+    }
+    in->scratch = scratch;
+    in->engine.ops = &ops;
+    in->cpu = cpu;
+    in->mmu = mmu;
+    in->repeat_limit = REPEAT_LIMIT;
+    return &in->engine;
+}

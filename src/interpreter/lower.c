@@ -1,0 +1,214 @@
+/* From a decoded instruction to a uop: resolves operands, picks the handler, decides what exists on this CPU
+ * model. */
+#include "interpreter/select.h"
+
+#include <stddef.h>
+
+uop_handler *select_undefined(const struct insn *insn, const struct cpu_model *model)
+{
+    (void)insn;
+    (void)model;
+    return NULL;
+}
+
+static uop_selector *const selectors[INSN_COUNT] = {
+#define SELECT(id, selector) [INSN_##id] = selector,
+#include "interpreter/select.def"
+#undef SELECT
+};
+
+enum {
+    SELECTOR_ROWS = 0
+#define SELECT(id, selector) +1
+#include "interpreter/select.def"
+#undef SELECT
+};
+_Static_assert((int)SELECTOR_ROWS == (int)INSN_COUNT, "every row of insn.def needs a row in select.def");
+
+/* ---- handlers that leave the block or raise
+ * ---------------------------------------------------------------------------------- */
+
+static void exit_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+{
+    uint64_t rip = in->block_rip + uop->offset;
+    cpu->rip = rip & (cpu->code_size == 2 ? 0xffffu : 0xffffffffu);
+}
+
+static void undefined(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+{
+    (void)uop;
+    uop_sync(cpu, in);
+    cpu_raise(cpu, VECTOR_UD);
+}
+
+static void too_long(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+{
+    (void)uop;
+    uop_sync(cpu, in);
+    cpu_raise_error(cpu, VECTOR_GP, 0);
+}
+
+void interpreter_lower_exit(unsigned offset, struct uop *uop)
+{
+    *uop = (struct uop){.run = exit_block, .offset = (uint16_t)offset, .base = CPU_ZERO, .index = CPU_ZERO};
+}
+
+void interpreter_lower_invalid(bool is_too_long, unsigned offset, unsigned length, struct uop *uop)
+{
+    interpreter_lower_exit(offset, uop);
+    uop->run = is_too_long ? too_long : undefined;
+    uop->length = (uint8_t)length;
+}
+
+/* ---- operands
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+/* Byte offset of a general register (or part of one) in cpu_state; 0 for anything else. */
+static uint16_t register_offset(const struct operand *operand)
+{
+    if (operand->kind != OPERAND_REGISTER) {
+        return 0;
+    }
+    size_t slot = offsetof(struct cpu_state, gpr) + operand->reg * sizeof(union gpr);
+    switch (operand->register_class) {
+    case REGISTER_GPR8: return (uint16_t)(slot + offsetof(union gpr, l));
+    case REGISTER_GPR8_HIGH: return (uint16_t)(slot + offsetof(union gpr, h));
+    case REGISTER_GPR16: return (uint16_t)(slot + offsetof(union gpr, w));
+    case REGISTER_GPR32: return (uint16_t)(slot + offsetof(union gpr, d));
+    default: return 0;
+    }
+}
+
+/* The small number a handler needs beside its operands. */
+static uint8_t special_number(const struct insn *insn)
+{
+    switch (insn->id) {
+    case INSN_J:
+    case INSN_SET:
+    case INSN_CMOV: return insn->condition;
+    case INSN_ENTER: return (uint8_t)insn->immediate2;
+    case INSN_IN: return insn->operand[0].size;
+    case INSN_OUT: return insn->operand[1].size;
+    case INSN_LES: return SEGMENT_ES;
+    case INSN_LDS: return SEGMENT_DS;
+    case INSN_LSS: return SEGMENT_SS;
+    case INSN_LFS: return SEGMENT_FS;
+    case INSN_LGS: return SEGMENT_GS;
+    default: break;
+    }
+    for (unsigned i = 0; i < insn->operand_count; i++) {
+        const struct operand *operand = &insn->operand[i];
+        if (operand->kind == OPERAND_CONSTANT) {
+            return operand->reg;
+        }
+        if (operand->kind == OPERAND_REGISTER &&
+            (operand->register_class == REGISTER_SEGMENT || operand->register_class == REGISTER_CONTROL ||
+             operand->register_class == REGISTER_DEBUG)) {
+            return operand->reg;
+        }
+    }
+    return 0;
+}
+
+static bool is_shift(enum insn_id id)
+{
+    return selectors[id] == select_shift;
+}
+
+static void lower_operands(const struct cpu_model *model, const struct insn *insn, struct uop *uop)
+{
+    uop->immediate = insn->immediate;
+    uop->displacement = (uint32_t)insn->displacement;
+    uop->address_mask = insn->address_size == 2 ? 0xffffu : 0xffffffffu;
+    uop->destination = register_offset(&insn->operand[0]);
+    uop->source = register_offset(&insn->operand[1]);
+    uop->segment = insn->memory.segment;
+    uop->base = insn->memory.base == GPR_NONE ? CPU_ZERO : insn->memory.base;
+    uop->index = insn->memory.index == GPR_NONE ? CPU_ZERO : insn->memory.index;
+    uop->scale = insn->memory.scale;
+    uop->number = special_number(insn);
+    if (insn->operand[0].kind == OPERAND_FAR) {
+        uop->displacement = insn->immediate2; /* the selector: a direct far transfer has no memory operand */
+    }
+    if (is_shift((enum insn_id)insn->id) && insn->operand[1].kind == OPERAND_IMMEDIATE) {
+        uop->number = (uint8_t)(model->shift_count_unmasked ? insn->immediate & 0xff : insn->immediate & 31);
+    }
+}
+
+/* ---- what exists
+ * ----------------------------------------------------------------------------------------------------------------------
+ */
+
+static bool level_exists(const struct cpu_model *model, const struct insn *insn)
+{
+    switch (insn->level) {
+    case INSN_LEVEL_8086: return true;
+    case INSN_LEVEL_80186: return model->generation >= CPU_80186;
+    case INSN_LEVEL_80286: return model->generation >= CPU_80286;
+    case INSN_LEVEL_80386: return model->generation >= CPU_80386;
+    case INSN_LEVEL_80486: return model->generation >= CPU_80486;
+    case INSN_LEVEL_PENTIUM: return model->generation >= CPU_PENTIUM;
+    case INSN_LEVEL_P6:
+        return model->generation >= CPU_P6 && (insn->id != INSN_CMOV || cpu_model_has(model, FEATURE_CMOV));
+    case INSN_LEVEL_MMX: return cpu_model_has(model, FEATURE_MMX);
+    case INSN_LEVEL_SSE: return cpu_model_has(model, FEATURE_SSE);
+    case INSN_LEVEL_SSE2: return cpu_model_has(model, FEATURE_SSE2);
+    case INSN_LEVEL_SSE3: return cpu_model_has(model, FEATURE_SSE3);
+    case INSN_LEVEL_SSSE3: return cpu_model_has(model, FEATURE_SSSE3);
+    case INSN_LEVEL_SSE41: return cpu_model_has(model, FEATURE_SSE41);
+    case INSN_LEVEL_SSE42: return cpu_model_has(model, FEATURE_SSE42);
+    case INSN_LEVEL_X86_64: return false;
+    default: break;
+    }
+    switch (insn->id) {
+    case INSN_CLFLUSH: return cpu_model_has(model, FEATURE_CLFSH);
+    case INSN_MOVBE: return cpu_model_has(model, FEATURE_MOVBE);
+    case INSN_POPCNT: return cpu_model_has(model, FEATURE_POPCNT);
+    default: return true;
+    }
+}
+
+/* LOCK is a #UD from the 80386 on unless the instruction reads and writes memory (SDM 2, LOCK); before that
+ * it locks whatever follows. */
+static bool lock_is_valid(const struct cpu_model *model, const struct insn *insn)
+{
+    if (!(insn->prefixes & PREFIX_LOCK) || model->generation < CPU_80386) {
+        return true;
+    }
+    bool memory_destination = insn->operand[0].kind == OPERAND_MEMORY ||
+                              (insn->id == INSN_XCHG && insn->operand[1].kind == OPERAND_MEMORY);
+    return (insn_info((enum insn_id)insn->id)->properties & INSN_LOCKABLE) && memory_destination;
+}
+
+static bool ends_block(const struct insn *insn)
+{
+    switch (insn->id) {
+    case INSN_IN:
+    case INSN_OUT: return true;
+    case INSN_MOV_SEG:
+        return insn->operand[0].kind == OPERAND_REGISTER &&
+               insn->operand[0].register_class == REGISTER_SEGMENT &&
+               (insn->operand[0].reg == SEGMENT_SS || insn->operand[0].reg == SEGMENT_CS);
+    default: return (insn_info((enum insn_id)insn->id)->properties & INSN_ENDS_BLOCK) != 0;
+    }
+}
+
+bool interpreter_lower(const struct cpu_model *model, const struct insn *insn, unsigned offset,
+                       struct uop *uop)
+{
+    uop_handler *handler = NULL;
+    if (level_exists(model, insn) && lock_is_valid(model, insn)) {
+        handler = selectors[insn->id](insn, model);
+    }
+    *uop = (struct uop){
+        .run = handler == NULL ? undefined : handler,
+        .offset = (uint16_t)offset,
+        .insn = insn->id,
+        .length = insn->length,
+        .operand_size = insn->operand_size,
+        .prefixes = insn->prefixes,
+    };
+    lower_operands(model, insn, uop);
+    return handler == NULL || ends_block(insn);
+}

@@ -1,0 +1,151 @@
+/* How handlers reach registers and memory: small inline functions with the operand width as a compile-time
+ * constant.
+ *
+ * Fast paths only; limit violations, TLB misses, devices and the 8086's offset wrap-around are in operand.c.
+ */
+#ifndef DOPPEL_INTERPRETER_OPERAND_H
+#define DOPPEL_INTERPRETER_OPERAND_H
+
+#include "interpreter/uop.h"
+
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
+/* ---- registers
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+static inline uint64_t register_read(const struct cpu_state *cpu, unsigned offset, unsigned width)
+{
+    const char *at = (const char *)cpu + offset;
+    uint8_t b;
+    uint16_t w;
+    uint32_t d;
+    switch (width) {
+    case 1: memcpy(&b, at, 1); return b;
+    case 2: memcpy(&w, at, 2); return w;
+    default: memcpy(&d, at, 4); return d;
+    }
+}
+
+static inline void register_write(struct cpu_state *cpu, unsigned offset, unsigned width, uint64_t value)
+{
+    char *at = (char *)cpu + offset;
+    uint8_t b = (uint8_t)value;
+    uint16_t w = (uint16_t)value;
+    uint32_t d = (uint32_t)value;
+    switch (width) {
+    case 1: memcpy(at, &b, 1); break;
+    case 2: memcpy(at, &w, 2); break;
+    default: memcpy(at, &d, 4); break;
+    }
+}
+
+/* A numbered register (AX CX DX …) as a word or doubleword. */
+static inline uint32_t gpr_read(const struct cpu_state *cpu, unsigned number, unsigned width)
+{
+    return width == 2 ? cpu->gpr[number].w : cpu->gpr[number].d;
+}
+
+static inline void gpr_write(struct cpu_state *cpu, unsigned number, unsigned width, uint32_t value)
+{
+    if (width == 2) {
+        cpu->gpr[number].w = (uint16_t)value;
+    } else {
+        cpu->gpr[number].d = value;
+    }
+}
+
+/* ---- memory
+ * ---------------------------------------------------------------------------------------------------------------------
+ */
+
+uint64_t operand_load_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
+                           unsigned width);
+void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
+                        unsigned width, uint64_t value);
+
+static inline uint32_t effective_address(const struct cpu_state *cpu, const struct uop *uop)
+{
+    uint32_t base = cpu->gpr[uop->base].d;
+    uint32_t index = cpu->gpr[uop->index].d << uop->scale;
+    return (base + index + uop->displacement) & uop->address_mask;
+}
+
+static inline uint64_t segment_load(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
+                                    uint32_t offset, unsigned width)
+{
+    const struct segment *s = &cpu->segment[segment];
+    uint32_t linear = (uint32_t)(s->base + offset);
+    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    if (UNLIKELY(offset < s->read_first || (uint64_t)offset + (width - 1) > s->read_last ||
+                 entry->load_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
+        return operand_load_slow(cpu, in, segment, offset, width);
+    }
+    return load_le(entry->host + (linear & PAGE_MASK), width);
+}
+
+static inline void segment_store(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
+                                 uint32_t offset, unsigned width, uint64_t value)
+{
+    const struct segment *s = &cpu->segment[segment];
+    uint32_t linear = (uint32_t)(s->base + offset);
+    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    if (UNLIKELY(offset < s->write_first || (uint64_t)offset + (width - 1) > s->write_last ||
+                 entry->store_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
+        operand_store_slow(cpu, in, segment, offset, width, value);
+        return;
+    }
+    store_le(entry->host + (linear & PAGE_MASK), width, value);
+}
+
+/* The uop's memory operand. */
+static inline uint64_t memory_load(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                   unsigned width)
+{
+    return segment_load(cpu, in, uop->segment, effective_address(cpu, uop), width);
+}
+
+static inline void memory_store(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                unsigned width, uint64_t value)
+{
+    segment_store(cpu, in, uop->segment, effective_address(cpu, uop), width, value);
+}
+
+/* ---- stack
+ * -------------------------------------------------------------------------------------------------------------------------
+ */
+
+static inline void stack_push(struct cpu_state *cpu, struct interpreter *in, unsigned width, uint64_t value)
+{
+    uint32_t sp = (uint32_t)((cpu->gpr[CPU_SP].d - width) & cpu->stack_mask);
+    segment_store(cpu, in, CPU_SS, sp, width, value);
+    cpu_set_sp(cpu, sp);
+}
+
+static inline uint64_t stack_top(struct cpu_state *cpu, struct interpreter *in, unsigned width)
+{
+    return segment_load(cpu, in, CPU_SS, (uint32_t)(cpu->gpr[CPU_SP].d & cpu->stack_mask), width);
+}
+
+/* ---- generic operands for rare instructions: decided at run time
+ * ------------------------------------------------------------------- */
+
+/* Whether the first/second operand is in memory is part of the handler's choice, hence two families of
+ * handlers; rare instructions use these instead. */
+static inline uint64_t operand_read(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                    bool memory, unsigned register_offset, unsigned width)
+{
+    return memory ? memory_load(cpu, uop, in, width) : register_read(cpu, register_offset, width);
+}
+
+static inline void operand_write(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                 bool memory, unsigned register_offset, unsigned width, uint64_t value)
+{
+    if (memory) {
+        memory_store(cpu, uop, in, width, value);
+    } else {
+        register_write(cpu, register_offset, width, value);
+    }
+}
+
+#endif

@@ -1,0 +1,273 @@
+/* String instructions, alone and repeated (SDM 2: MOVS STOS LODS CMPS SCAS INS OUTS REP).
+ *
+ * Each iteration commits SI, DI and CX after its accesses, so a fault leaves a state from which the
+ * instruction restarts. A repetition gives way after in->repeat_limit iterations: RIP then still points at
+ * the instruction, and interrupts and time get their turn. Runs of MOVS and STOS within one page are done on
+ * host memory directly. */
+#include "interpreter/operand.h"
+#include "interpreter/select.h"
+
+static inline unsigned address_width(const struct uop *uop)
+{
+    return uop->address_mask == 0xffff ? 2 : 4;
+}
+
+static inline uint32_t string_offset(const struct cpu_state *cpu, const struct uop *uop, unsigned number)
+{
+    return cpu->gpr[number].d & uop->address_mask;
+}
+
+static inline void advance(struct cpu_state *cpu, const struct uop *uop, unsigned number, uint32_t bytes)
+{
+    uint32_t step = cpu->eflags_other & EFLAGS_DF ? 0 - bytes : bytes;
+    gpr_write(cpu, number, address_width(uop), cpu->gpr[number].d + step);
+}
+
+/* ---- one iteration of each
+ * ------------------------------------------------------------------------------------------------------ */
+
+static inline void movs_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             unsigned width)
+{
+    uint64_t value = segment_load(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width);
+    segment_store(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width, value);
+    advance(cpu, uop, CPU_SI, width);
+    advance(cpu, uop, CPU_DI, width);
+}
+
+static inline void stos_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             unsigned width)
+{
+    segment_store(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width, cpu->gpr[CPU_AX].d);
+    advance(cpu, uop, CPU_DI, width);
+}
+
+static inline void write_accumulator(struct cpu_state *cpu, unsigned width, uint64_t value)
+{
+    if (width == 1) {
+        cpu->gpr[CPU_AX].l = (uint8_t)value;
+    } else {
+        gpr_write(cpu, CPU_AX, width, (uint32_t)value);
+    }
+}
+
+static inline void lods_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             unsigned width)
+{
+    uint64_t value = segment_load(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width);
+    write_accumulator(cpu, width, value);
+    advance(cpu, uop, CPU_SI, width);
+}
+
+static inline void cmps_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             unsigned width)
+{
+    uint64_t a = segment_load(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width);
+    uint64_t b = segment_load(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width);
+    flags_set_sub(&cpu->flags, a, b, a - b, width * 8);
+    advance(cpu, uop, CPU_SI, width);
+    advance(cpu, uop, CPU_DI, width);
+}
+
+static inline void scas_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             unsigned width)
+{
+    uint64_t a = cpu->gpr[CPU_AX].d & bits_mask(width * 8);
+    uint64_t b = segment_load(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width);
+    flags_set_sub(&cpu->flags, a, b, a - b, width * 8);
+    advance(cpu, uop, CPU_DI, width);
+}
+
+/* The destination is found writable before the port is read: a port read cannot be taken back. */
+static inline void ins_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                            unsigned width)
+{
+    uint16_t port = cpu->gpr[CPU_DX].w;
+    uint32_t offset = string_offset(cpu, uop, CPU_DI);
+    uop_sync(cpu, in);
+    cpu_check_io(cpu, port, width);
+    uint64_t linear = cpu_segment_to_linear(cpu, CPU_ES, offset, width, true);
+    cpu->memory_ops->probe_write(cpu, linear, width, cpu->cpl == 3);
+    segment_store(cpu, in, CPU_ES, offset, width, cpu->pins.port_read(cpu->pins.opaque, port, width));
+    advance(cpu, uop, CPU_DI, width);
+}
+
+static inline void outs_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             unsigned width)
+{
+    uint16_t port = cpu->gpr[CPU_DX].w;
+    uop_sync(cpu, in);
+    cpu_check_io(cpu, port, width);
+    uint64_t value = segment_load(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width);
+    cpu->pins.port_write(cpu->pins.opaque, port, width, (uint32_t)value);
+    advance(cpu, uop, CPU_SI, width);
+}
+
+static inline void string_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                               enum insn_id id, unsigned width)
+{
+    switch (id) {
+    case INSN_MOVS: movs_once(cpu, uop, in, width); break;
+    case INSN_STOS: stos_once(cpu, uop, in, width); break;
+    case INSN_LODS: lods_once(cpu, uop, in, width); break;
+    case INSN_CMPS: cmps_once(cpu, uop, in, width); break;
+    case INSN_SCAS: scas_once(cpu, uop, in, width); break;
+    case INSN_INS: ins_once(cpu, uop, in, width); break;
+    default: outs_once(cpu, uop, in, width); break;
+    }
+}
+
+/* ---- runs on host memory
+ * -------------------------------------------------------------------------------------------------------- */
+
+static uint32_t minimum(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many elements, upwards from `offset`, lie in one directly accessible page and within the segment; at
+ * most `most`. *host is their address. */
+static uint32_t direct_run(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
+                           unsigned width, bool store, uint32_t most, uint8_t **host)
+{
+    const struct segment *s = &cpu->segment[segment];
+    uint32_t first = store ? s->write_first : s->read_first;
+    uint32_t last = store ? s->write_last : s->read_last;
+    uint32_t linear = (uint32_t)(s->base + offset);
+    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    uint64_t tag = store ? entry->store_tag : entry->load_tag;
+    if (offset < first || offset > last || tag != (linear & ~PAGE_MASK)) {
+        return 0;
+    }
+    uint32_t in_page = (uint32_t)(PAGE_SIZE - (linear & PAGE_MASK));
+    uint32_t in_segment = last - offset < in_page ? last - offset + 1 : in_page;
+    *host = entry->host + (linear & PAGE_MASK);
+    return minimum(minimum(in_page, in_segment) / width, most);
+}
+
+/* A forward copy, element by element where the destination overlaps the source ahead of it. */
+static void copy_forward(uint8_t *to, const uint8_t *from, size_t length, unsigned width)
+{
+    if (to <= from || to >= from + length) {
+        memmove(to, from, length);
+        return;
+    }
+    for (size_t i = 0; i < length; i += width) {
+        uint8_t element[4];
+        memcpy(element, from + i, width);
+        memcpy(to + i, element, width);
+    }
+}
+
+/* Does up to `most` iterations of a forward MOVS or STOS at once; returns how many (0: do one the slow way).
+ */
+static uint32_t string_bulk(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                            enum insn_id id, unsigned width, uint32_t most)
+{
+    uint8_t *to = NULL;
+    uint8_t *from = NULL;
+    uint32_t count = direct_run(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width, true, most, &to);
+    if (count > 0 && id == INSN_MOVS) {
+        count =
+            direct_run(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width, false, count, &from);
+    }
+    if (count == 0) {
+        return 0;
+    }
+    if (id == INSN_MOVS) {
+        copy_forward(to, from, (size_t)count * width, width);
+        advance(cpu, uop, CPU_SI, count * width);
+    } else if (width == 1) {
+        memset(to, cpu->gpr[CPU_AX].l, count);
+    } else {
+        for (uint32_t i = 0; i < count; i++) {
+            store_le(to + i * width, width, cpu->gpr[CPU_AX].d);
+        }
+    }
+    advance(cpu, uop, CPU_DI, count * width);
+    return count;
+}
+
+/* ---- repetition
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
+
+static inline void string_single(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                 enum insn_id id, unsigned width)
+{
+    string_once(cpu, uop, in, id, width);
+    uop_next(cpu, uop, in);
+}
+
+/* Whether REPE/REPNE stops after an iteration; other instructions go by the count alone. */
+static inline bool repeat_condition_fails(const struct cpu_state *cpu, const struct uop *uop, enum insn_id id)
+{
+    if (id != INSN_CMPS && id != INSN_SCAS) {
+        return false;
+    }
+    return flags_zf(&cpu->flags) != ((uop->prefixes & PREFIX_REP) != 0);
+}
+
+static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                   enum insn_id id, unsigned width)
+{
+    unsigned count_width = address_width(uop);
+    uint32_t budget = in->repeat_limit;
+    bool bulk = (id == INSN_MOVS || id == INSN_STOS) && !(cpu->eflags_other & EFLAGS_DF);
+    uint32_t count = gpr_read(cpu, CPU_CX, count_width);
+    while (count != 0 && budget != 0) {
+        uint32_t done = bulk && count > 1 ? string_bulk(cpu, uop, in, id, width, minimum(count, budget)) : 0;
+        if (done == 0) {
+            string_once(cpu, uop, in, id, width);
+            done = 1;
+        }
+        count -= done;
+        budget -= done;
+        gpr_write(cpu, CPU_CX, count_width, count);
+        if (repeat_condition_fails(cpu, uop, id)) {
+            count = 0;
+        }
+    }
+    if (count == 0) {
+        uop_next(cpu, uop, in);
+    } else {
+        cpu->rip = in->block_rip + uop->offset;
+        uop_leave(uop, in);
+    }
+}
+
+#define STRING_HANDLERS(ID, width)                                                                           \
+    static void ID##_single_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)    \
+    {                                                                                                        \
+        string_single(cpu, uop, in, INSN_##ID, width);                                                       \
+    }                                                                                                        \
+    static void ID##_repeated_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)  \
+    {                                                                                                        \
+        string_repeated(cpu, uop, in, INSN_##ID, width);                                                     \
+    }
+#define STRING_OPERATION(ID) STRING_HANDLERS(ID, 1) STRING_HANDLERS(ID, 2) STRING_HANDLERS(ID, 4)
+
+STRING_OPERATION(MOVS)
+STRING_OPERATION(STOS)
+STRING_OPERATION(LODS)
+STRING_OPERATION(CMPS)
+STRING_OPERATION(SCAS)
+STRING_OPERATION(INS)
+STRING_OPERATION(OUTS)
+
+#define STRING_ROWS(ID)                                                                                      \
+    [INSN_##ID] = {{ID##_single_1, ID##_single_2, ID##_single_4},                                            \
+                   {ID##_repeated_1, ID##_repeated_2, ID##_repeated_4}}
+
+static uop_handler *const string_handlers[INSN_COUNT][2][3] = {
+    STRING_ROWS(MOVS), STRING_ROWS(STOS), STRING_ROWS(LODS), STRING_ROWS(CMPS),
+    STRING_ROWS(SCAS), STRING_ROWS(INS),  STRING_ROWS(OUTS),
+};
+
+uop_handler *select_string(const struct insn *insn, const struct cpu_model *model)
+{
+    (void)model;
+    bool repeated = (insn->prefixes & (PREFIX_REP | PREFIX_REPNE)) != 0;
+    unsigned memory_operand = operand_in_memory(insn, 0) ? 0 : 1;
+    return string_handlers[insn->id][repeated][width_index(insn->operand[memory_operand].size)];
+}

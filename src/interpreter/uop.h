@@ -1,0 +1,169 @@
+/* What decoded instructions become: micro-operations in blocks, and the state of a running interpreter.
+ *
+ * A block is a run of instructions on one physical page, ended by a control transfer, a change of something
+ * later instructions were decoded under, the page's end, or MAX_BLOCK_UOPS. Each instruction is one uop: a
+ * handler and its operands, resolved as far as they can be. Handlers call the next one as a tail call
+ * ("threaded dispatch"); the last uop of a block returns to the run loop, so the host stack stays bounded
+ * even where the compiler makes no tail calls.
+ *
+ * While a block runs, cpu->rip is stale: the instruction's address is block_rip + uop->offset. in->current
+ * points at the uop being executed, from which the run loop and the slow paths recover RIP and the count of
+ * retired instructions; therefore a handler that faults (by longjmp) must not have changed guest state yet.
+ */
+#ifndef DOPPEL_INTERPRETER_UOP_H
+#define DOPPEL_INTERPRETER_UOP_H
+
+#include <setjmp.h>
+
+#include "cpu/cpu.h"
+#include "cpu/engine.h"
+#include "decoder/decoder.h"
+#include "mmu/mmu.h"
+
+#define MAX_BLOCK_UOPS 32u
+
+struct interpreter;
+struct uop;
+
+/* The three arguments stay in registers from one handler to the next. */
+typedef void uop_handler(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in);
+
+struct uop {
+    uop_handler *run;
+    uint64_t immediate;    /* sign-extended as the encoding says; handlers use the low operand-size bytes */
+    uint32_t displacement; /* added to the effective address */
+    uint32_t address_mask; /* 0xffff or 0xffffffff */
+    uint16_t offset;       /* of the instruction from the block's first byte */
+    uint16_t insn;         /* enum insn_id */
+    uint16_t destination;  /* byte offset in cpu_state of the first operand, when it is a general register */
+    uint16_t source;       /* the same for the second operand */
+    uint8_t length;        /* of the instruction in bytes */
+    uint8_t operand_size;  /* 2, 4 */
+    uint8_t segment;       /* of the memory operand */
+    uint8_t base, index;   /* general register slots, CPU_ZERO for none */
+    uint8_t scale;
+    uint8_t prefixes; /* enum insn_prefix */
+    uint8_t number;   /* register number (segment, control, debug), ENTER's level, or another small number */
+};
+
+struct block {
+    uint64_t phys;     /* effective guest-physical address of the first byte */
+    uint8_t code_size; /* 2 or 4: together with phys the key */
+    uint8_t count;     /* instructions */
+    uint16_t length;   /* bytes */
+    struct block *hash_next;
+    struct block *page_next; /* other blocks of the same page bucket; or the next one waiting to be freed */
+    struct uop uops[];       /* count, and one that leaves the block */
+};
+
+#define JUMP_CACHE_BITS    12
+#define JUMP_CACHE_ENTRIES (1u << JUMP_CACHE_BITS)
+
+/* Maps a linear address under one mapping generation to a block; see interpreter.c for the tag. */
+struct jump_cache_entry {
+    uint64_t tag;
+    struct block *block;
+};
+
+#define BLOCK_HASH_BITS 15
+#define PAGE_HASH_BITS  12
+
+struct block_cache {
+    struct block *by_address[1u << BLOCK_HASH_BITS];
+    struct block *by_page[1u << PAGE_HASH_BITS];
+    struct block *dead; /* dropped, perhaps still running: freed between blocks */
+    size_t count;
+};
+
+struct interpreter {
+    struct cpu_engine engine;
+    struct cpu_state *cpu;
+    struct mmu *mmu;
+
+    const struct uop *current; /* being executed */
+    struct block *block;       /* being executed */
+    uint64_t block_rip;        /* RIP of its first instruction */
+    uint64_t block_retired;    /* instructions retired before it */
+    uint64_t stop_at;          /* value of cpu->retired at which run() returns */
+    uint32_t repeat_limit; /* iterations a repeated string instruction may do before it leaves the block */
+    uint64_t generation;   /* of the blocks: changes when one is dropped */
+    struct uop *cut_uop;   /* replaced by an exit to run only the uops before it; NULL: none */
+    struct uop cut_original;
+
+    struct jump_cache_entry jump_cache[JUMP_CACHE_ENTRIES];
+    struct block_cache cache;
+    struct block
+        *scratch; /* one instruction outside any cached block: page-crossing, at a limit, in a device */
+    jmp_buf unwind;
+};
+
+/* Goes on with the next instruction of the block. */
+static inline void uop_next(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+{
+    in->current = uop + 1;
+    uop[1].run(cpu, uop + 1, in);
+}
+
+/* RIP of the instruction after `uop`. */
+static inline uint64_t uop_next_rip(const struct cpu_state *cpu, const struct uop *uop,
+                                    const struct interpreter *in)
+{
+    uint64_t rip = in->block_rip + uop->offset + uop->length;
+    return rip & (cpu->code_size == 2 ? 0xffffu : 0xffffffffu);
+}
+
+/* Ends the block after `uop`, which set cpu->rip. Handlers return after this. */
+static inline void uop_leave(const struct uop *uop, struct interpreter *in)
+{
+    in->current = uop + 1;
+}
+
+/* Ends the block after `uop`; execution goes on at the next instruction. */
+static inline void uop_leave_to_next(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+{
+    cpu->rip = uop_next_rip(cpu, uop, in);
+    uop_leave(uop, in);
+}
+
+/* Makes cpu->rip and cpu->retired true for the instruction at in->current: before anything that looks at
+ * them. */
+static inline void uop_sync(struct cpu_state *cpu, struct interpreter *in)
+{
+    cpu->rip = in->block_rip + in->current->offset;
+    cpu->retired = in->block_retired + (uint64_t)(in->current - in->block->uops);
+}
+
+/* Fills *uop from *insn and picks the handler for this CPU model. `offset`: from the block's first byte.
+ * Never fails: what does not exist becomes #UD. Returns true when the block must end here. */
+bool interpreter_lower(const struct cpu_model *model, const struct insn *insn, unsigned offset,
+                       struct uop *uop);
+
+/* Leaves the block in front of the instruction at uop->offset. */
+void interpreter_lower_exit(unsigned offset, struct uop *uop);
+
+/* The handler that raises an exception the decoder found: #UD, or #GP(0) for too long an instruction. */
+void interpreter_lower_invalid(bool too_long, unsigned offset, unsigned length, struct uop *uop);
+
+/* ---- block_cache.c
+ * ------------------------------------------------------------------------------------------------------------
+ */
+
+/* The block that starts at effective physical address `phys`, decoded now if need be. `bytes` is the host
+ * address of phys, of which `available` bytes are on the page. NULL when not even one instruction fits or
+ * memory is short. */
+struct block *block_cache_get(struct interpreter *in, uint64_t phys, const uint8_t *bytes,
+                              unsigned available);
+
+/* Drops blocks that overlap [phys, phys + length) (within one page). The running block is told to stop after
+ * the current instruction. */
+void block_cache_invalidate(struct interpreter *in, uint64_t phys, uint64_t length);
+void block_cache_free_dead(struct interpreter *in);
+void block_cache_clear(struct interpreter *in);
+
+/* Makes every jump cache entry stale. */
+void interpreter_forget_jumps(struct interpreter *in);
+
+/* The decoder's mode for `cpu` as it is now. */
+struct decode_mode interpreter_decode_mode(const struct cpu_state *cpu);
+
+#endif

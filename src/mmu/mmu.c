@@ -1,0 +1,192 @@
+/* The software TLB and its slow paths; see mmu.h. */
+#include "mmu/mmu.h"
+
+#include <stdlib.h>
+
+#include "cpu/cpu.h"
+#include "mmu/paging.h"
+
+static bool paging_is_on(const struct mmu *mmu)
+{
+    return (mmu->cpu->cr0 & CR0_PG) != 0;
+}
+
+/* What a page allows, apart from how it is backed. */
+static struct paging_result translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
+{
+    struct paging_result result = {
+        .phys = linear & 0xffffffffu, .writable = true, .executable = true, .dirty = true};
+    uint32_t error_code = 0;
+    if (paging_is_on(mmu) && !paging_walk(mmu, linear, access, user, true, &result, &error_code)) {
+        cpu_raise_page_fault(mmu->cpu, linear & 0xffffffffu, error_code);
+    }
+    return result;
+}
+
+/* Translates and remembers. MMIO pages get no tags: every access to them takes the slow path. */
+static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
+{
+    struct paging_result result = translate(mmu, linear, access, user);
+    uint64_t phys = memory_bus_effective(mmu->bus, result.phys);
+    const struct memory_page *page = memory_bus_page(mmu->bus, phys);
+    uint64_t tag = linear & 0xffffffffu & ~PAGE_MASK;
+    counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
+    bool store_direct = page->write != NULL && page->write == page->read && page->code_lines == 0;
+    *mmu_entry(mmu, linear, user) = (struct tlb_entry){
+        .load_tag = page->read != NULL ? tag : TLB_INVALID,
+        .store_tag = store_direct && result.writable && result.dirty ? tag : TLB_INVALID,
+        .fetch_tag = result.executable ? tag : TLB_INVALID,
+        .host = page->read,
+        .phys = phys & ~PAGE_MASK,
+    };
+    return result.phys;
+}
+
+uint64_t mmu_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
+{
+    return translate(mmu, linear, access, user).phys;
+}
+
+bool mmu_probe(const struct mmu *mmu, uint64_t linear, uint64_t *phys)
+{
+    struct paging_result result = {.phys = linear & 0xffffffffu};
+    uint32_t error_code = 0;
+    if (paging_is_on(mmu) && !paging_walk(mmu, linear, MMU_LOAD, false, false, &result, &error_code)) {
+        return false;
+    }
+    *phys = result.phys;
+    return true;
+}
+
+uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user)
+{
+    const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    if (entry->fetch_tag != (linear & ~PAGE_MASK)) {
+        fill(mmu, linear, MMU_FETCH, user);
+    }
+    return entry->phys | (linear & PAGE_MASK);
+}
+
+/* Bytes of an access that lie in the page of `linear`. */
+static unsigned bytes_in_page(uint64_t linear, unsigned width)
+{
+    unsigned room = (unsigned)(PAGE_SIZE - (linear & PAGE_MASK));
+    return width < room ? width : room;
+}
+
+uint64_t mmu_load_slow(struct mmu *mmu, uint64_t linear, unsigned width, bool user)
+{
+    linear &= 0xffffffffu;
+    unsigned first = bytes_in_page(linear, width);
+    uint64_t phys = fill(mmu, linear, MMU_LOAD, user);
+    if (first == width) {
+        return memory_bus_read(mmu->bus, phys, width);
+    }
+    uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_LOAD, user);
+    uint64_t low = 0;
+    uint64_t high = 0;
+    for (unsigned i = 0; i < first; i++) {
+        low |= memory_bus_read(mmu->bus, phys + i, 1) << (8 * i);
+    }
+    for (unsigned i = first; i < width; i++) {
+        high |= memory_bus_read(mmu->bus, next + i - first, 1) << (8 * i);
+    }
+    return low | high;
+}
+
+void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t value, bool user)
+{
+    linear &= 0xffffffffu;
+    unsigned first = bytes_in_page(linear, width);
+    uint64_t phys = fill(mmu, linear, MMU_STORE, user);
+    if (first == width) {
+        memory_bus_write(mmu->bus, phys, width, value);
+        return;
+    }
+    uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_STORE, user);
+    for (unsigned i = 0; i < width; i++) {
+        memory_bus_write(mmu->bus, i < first ? phys + i : next + i - first, 1, value >> (8 * i));
+    }
+}
+
+void mmu_protect_page(struct mmu *mmu, uint64_t phys)
+{
+    for (unsigned user = 0; user < 2; user++) {
+        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+            if (mmu->tlb[user][i].phys == (phys & ~PAGE_MASK)) {
+                mmu->tlb[user][i].store_tag = TLB_INVALID;
+            }
+        }
+    }
+}
+
+void mmu_flush(struct mmu *mmu)
+{
+    counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
+    mmu->generation++;
+    for (unsigned user = 0; user < 2; user++) {
+        for (unsigned i = 0; i < TLB_ENTRIES; i++) {
+            mmu->tlb[user][i] = (struct tlb_entry){.load_tag = TLB_INVALID,
+                                                   .store_tag = TLB_INVALID,
+                                                   .fetch_tag = TLB_INVALID,
+                                                   .phys = TLB_INVALID};
+        }
+    }
+}
+
+static uint64_t read_for_cpu(struct cpu_state *cpu, uint64_t linear, unsigned width, bool user)
+{
+    return mmu_load(cpu->memory, linear & 0xffffffffu, width, user);
+}
+
+static void write_for_cpu(struct cpu_state *cpu, uint64_t linear, unsigned width, uint64_t value, bool user)
+{
+    mmu_store(cpu->memory, linear & 0xffffffffu, width, value, user);
+}
+
+static void probe_write_for_cpu(struct cpu_state *cpu, uint64_t linear, unsigned length, bool user)
+{
+    uint64_t last = linear + length - 1;
+    for (uint64_t page = linear & ~PAGE_MASK; page <= last; page += PAGE_SIZE) {
+        translate(cpu->memory, page > linear ? page : linear, MMU_STORE, user);
+    }
+}
+
+static void flush_for_cpu(struct cpu_state *cpu, bool including_global)
+{
+    (void)including_global; /* keeping fewer translations than allowed is always right */
+    mmu_flush(cpu->memory);
+}
+
+static void flush_page_for_cpu(struct cpu_state *cpu, uint64_t linear)
+{
+    (void)linear; /* the page may be part of a large one: its 4 KiB neighbours must go as well */
+    mmu_flush(cpu->memory);
+}
+
+static const struct cpu_memory_ops memory_ops = {
+    .read = read_for_cpu,
+    .write = write_for_cpu,
+    .probe_write = probe_write_for_cpu,
+    .flush_tlb = flush_for_cpu,
+    .flush_page = flush_page_for_cpu,
+};
+
+struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
+{
+    struct mmu *mmu = calloc(1, sizeof *mmu);
+    if (mmu == NULL) {
+        return NULL;
+    }
+    mmu->bus = bus;
+    mmu->cpu = cpu;
+    cpu->memory_ops = &memory_ops;
+    cpu->memory = mmu;
+    mmu_flush(mmu);
+    return mmu;
+}
+
+void mmu_destroy(struct mmu *mmu)
+{
+    free(mmu);
+}
