@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/bits.h"
-
 /* ---- reset and registers ---- */
 
 static void power_up_holds_the_chip_in_reset(void **state)
@@ -60,9 +58,9 @@ static void recalibrate_result_replaces_an_unread_polling_result(void **state)
     rig_sense(rig, 0xc0, 0);
     rig_out(rig, DOR, 0x2d);
     SEND(rig, 0x07, 0x01);
+    rig_sense(rig, 0xc2, 0); /* drive 1 is moving: nothing to report for it yet */
     rig_wait_interrupt(rig);
     rig_sense(rig, 0x21, 0);
-    rig_sense(rig, 0xc2, 0);
     rig_sense(rig, 0xc3, 0);
 }
 
@@ -105,6 +103,19 @@ static void reset_aborts_a_command(void **state)
     assert_int_equal(rig_in(rig, MSR), 0x90);
     rig_out(rig, DSR, 0x80);
     assert_int_equal(rig_in(rig, MSR), 0x80);
+}
+
+static void reset_forgets_the_cylinder_but_leaves_the_head(void **state)
+{
+    struct rig *rig = *state;
+    rig_seek(rig, 0, 5);
+    rig_out(rig, DSR, 0x80);
+    rig_wait_interrupt(rig);
+    SEND(rig, 0x0e);
+    rig_receive(rig, 10);
+    assert_int_equal(rig->result[0], 0);
+    rig_read_sectors(rig, 0xe6, 5, 0, 1, 18, SECTOR);
+    CHECK_RESULT(rig, 0x00, 0, 0, 5, 0, 2, 2);
 }
 
 static void tape_register_keeps_two_bits_over_a_software_reset(void **state)
@@ -251,6 +262,18 @@ static void recalibrate_gives_up_after_79_steps(void **state)
     rig_sense(rig, 0x20, 0);
 }
 
+static void head_of_a_40_track_drive_stops_after_its_last_tracks(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_create(FLOPPY_DRIVE_360K, FLOPPY_DRIVE_NONE);
+    rig_start(rig, FLOPPY_RATE_250K);
+    rig_seek(rig, 0, 82);
+    SEND(rig, 0x07, 0x00);
+    rig_wait_interrupt(rig);
+    rig_sense(rig, 0x20, 0); /* 79 steps are enough */
+    rig_destroy(rig);
+}
+
 static void relative_seek_moves_from_where_the_head_is(void **state)
 {
     struct rig *rig = *state;
@@ -392,6 +415,7 @@ int main(void)
         ON_1440(configure_without_polling_suppresses_the_reset_interrupt),
         ON_1440(interrupt_pin_follows_the_dma_gate),
         ON_1440(reset_aborts_a_command),
+        ON_1440(reset_forgets_the_cylinder_but_leaves_the_head),
         ON_1440(tape_register_keeps_two_bits_over_a_software_reset),
         ON_1440(invalid_commands_answer_80h),
         ON_1440(version_and_part_id_say_82077aa),
@@ -401,6 +425,7 @@ int main(void)
         ON_1440(seeks_of_two_drives_overlap),
         ON_1440(recalibrate_without_a_drive_reports_equipment_check),
         ON_1440(recalibrate_gives_up_after_79_steps),
+        cmocka_unit_test(head_of_a_40_track_drive_stops_after_its_last_tracks),
         ON_1440(relative_seek_moves_from_where_the_head_is),
         ON_1440(sense_drive_status_shows_track_0_head_and_protection),
         ON_1440(implied_seek_moves_the_head_first),

@@ -299,11 +299,12 @@ static void write_reaches_the_image_on_both_sides(void **state)
 static void write_cut_short_fills_the_sector_with_zeros(void **state)
 {
     struct rig *rig = *state;
-    memset(rig->memory, 0xee, SECTOR);
-    rig_write_sectors(rig, 0x45, 0, 0, 2, 18, 100);
-    CHECK_RESULT(rig, 0x00, 0, 0, 0, 0, 3, 2);
-    memset(rig->memory + 100, 0, SECTOR - 100);
+    memset(rig->memory, 0xee, 2 * SECTOR);
+    rig_write_sectors(rig, 0x45, 0, 0, 2, 18, SECTOR + 100);
+    CHECK_RESULT(rig, 0x00, 0, 0, 0, 0, 4, 2);
     check_image(rig, 0, 1, rig->memory);
+    memset(rig->memory + SECTOR + 100, 0, SECTOR - 100);
+    check_image(rig, 0, 2, rig->memory + SECTOR);
 }
 
 static void write_protected_disk_is_not_written(void **state)
