@@ -249,42 +249,44 @@ static bool take_pending(struct cpu_state *cpu, enum cpu_pending bit)
     return was_set;
 }
 
-/* Handles what keeps the loop from simply running the next block. Returns true when run() must return
- * *reason. */
-static bool attend(struct interpreter *in, enum stop_reason *reason)
+enum attention { ATTENTION_RUN, ATTENTION_AGAIN, ATTENTION_RETURN };
+
+/* Handles what keeps the loop from simply running the next block: says whether to run it now, to look again,
+ * or to return *reason. */
+static enum attention attend(struct interpreter *in, enum stop_reason *reason)
 {
     struct cpu_state *cpu = in->cpu;
     if (take_pending(cpu, CPU_PENDING_RESET)) {
         *reason = STOP_RESET;
-        return true;
+        return ATTENTION_RETURN;
     }
     if (take_pending(cpu, CPU_PENDING_STOP)) {
         *reason = STOP_REQUEST;
-        return true;
+        return ATTENTION_RETURN;
     }
     bool shadow = (cpu->pending & CPU_PENDING_SHADOW) != 0;
     if (!shadow) {
         deliver_pending(cpu);
     }
-    if (cpu->shutdown) {
-        *reason = STOP_SHUTDOWN;
-        return true;
-    }
-    if (cpu->halted) {
-        *reason = STOP_HALTED;
-        return true;
+    if (cpu->shutdown || cpu->halted) {
+        *reason = cpu->shutdown ? STOP_SHUTDOWN : STOP_HALTED;
+        return ATTENTION_RETURN;
     }
     if (cpu->retired >= in->stop_at) {
-        return false;
+        *reason = STOP_BUDGET;
+        return ATTENTION_RETURN;
     }
     cpu->pending &= ~(uint32_t)CPU_PENDING_SHADOW;
     cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
     if (cpu->eflags_other & EFLAGS_TF) {
         single_step(in);
-    } else if (shadow) {
-        execute_one(in);
+        return ATTENTION_AGAIN;
     }
-    return false;
+    if (shadow) {
+        execute_one(in);
+        return ATTENTION_AGAIN;
+    }
+    return ATTENTION_RUN;
 }
 
 static enum stop_reason run_loop(struct interpreter *in)
@@ -293,9 +295,13 @@ static enum stop_reason run_loop(struct interpreter *in)
     for (;;) {
         if (__builtin_expect(
                 cpu->pending != 0 || cpu->halted || (cpu->eflags_other & (EFLAGS_TF | EFLAGS_RF)), 0)) {
-            enum stop_reason reason;
-            if (attend(in, &reason)) {
+            enum stop_reason reason = STOP_BUDGET;
+            enum attention attention = attend(in, &reason);
+            if (attention == ATTENTION_RETURN) {
                 return reason;
+            }
+            if (attention == ATTENTION_AGAIN) {
+                continue;
             }
         }
         if (cpu->retired >= in->stop_at) {
@@ -303,9 +309,6 @@ static enum stop_reason run_loop(struct interpreter *in)
         }
         if (in->cache.dead != NULL) {
             block_cache_free_dead(in);
-        }
-        if (cpu->pending & CPU_PENDING_SHADOW || (cpu->eflags_other & EFLAGS_TF)) {
-            continue; /* the instruction just executed in attend() asked for another single one */
         }
         struct block *block = find_block(in);
         if (block == NULL) {

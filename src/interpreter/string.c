@@ -12,15 +12,29 @@ static inline unsigned address_width(const struct uop *uop)
     return uop->address_mask == 0xffff ? 2 : 4;
 }
 
-static inline uint32_t string_offset(const struct cpu_state *cpu, const struct uop *uop, unsigned number)
-{
-    return cpu->gpr[number].d & uop->address_mask;
-}
-
 static inline void advance(struct cpu_state *cpu, const struct uop *uop, unsigned number, uint32_t bytes)
 {
     uint32_t step = cpu->eflags_other & EFLAGS_DF ? 0 - bytes : bytes;
     gpr_write(cpu, number, address_width(uop), cpu->gpr[number].d + step);
+}
+
+/* The 80286 has moved the index on when the access faults; later processors have not, so that the instruction
+ * can be restarted. */
+static inline uint32_t take_index(struct cpu_state *cpu, const struct uop *uop, unsigned number,
+                                  unsigned width)
+{
+    uint32_t offset = cpu->gpr[number].d & uop->address_mask;
+    if (cpu->model->generation <= CPU_80286) {
+        advance(cpu, uop, number, width);
+    }
+    return offset;
+}
+
+static inline void commit_index(struct cpu_state *cpu, const struct uop *uop, unsigned number, unsigned width)
+{
+    if (cpu->model->generation > CPU_80286) {
+        advance(cpu, uop, number, width);
+    }
 }
 
 /* ---- one iteration of each
@@ -29,17 +43,17 @@ static inline void advance(struct cpu_state *cpu, const struct uop *uop, unsigne
 static inline void movs_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned width)
 {
-    uint64_t value = segment_load(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width);
-    segment_store(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width, value);
-    advance(cpu, uop, CPU_SI, width);
-    advance(cpu, uop, CPU_DI, width);
+    uint64_t value = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
+    segment_store(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width, value);
+    commit_index(cpu, uop, CPU_SI, width);
+    commit_index(cpu, uop, CPU_DI, width);
 }
 
 static inline void stos_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned width)
 {
-    segment_store(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width, cpu->gpr[CPU_AX].d);
-    advance(cpu, uop, CPU_DI, width);
+    segment_store(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width, cpu->gpr[CPU_AX].d);
+    commit_index(cpu, uop, CPU_DI, width);
 }
 
 static inline void write_accumulator(struct cpu_state *cpu, unsigned width, uint64_t value)
@@ -54,28 +68,28 @@ static inline void write_accumulator(struct cpu_state *cpu, unsigned width, uint
 static inline void lods_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned width)
 {
-    uint64_t value = segment_load(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width);
+    uint64_t value = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
     write_accumulator(cpu, width, value);
-    advance(cpu, uop, CPU_SI, width);
+    commit_index(cpu, uop, CPU_SI, width);
 }
 
 static inline void cmps_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned width)
 {
-    uint64_t a = segment_load(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width);
-    uint64_t b = segment_load(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width);
+    uint64_t a = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
+    uint64_t b = segment_load(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width);
     flags_set_sub(&cpu->flags, a, b, a - b, width * 8);
-    advance(cpu, uop, CPU_SI, width);
-    advance(cpu, uop, CPU_DI, width);
+    commit_index(cpu, uop, CPU_SI, width);
+    commit_index(cpu, uop, CPU_DI, width);
 }
 
 static inline void scas_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned width)
 {
     uint64_t a = cpu->gpr[CPU_AX].d & bits_mask(width * 8);
-    uint64_t b = segment_load(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width);
+    uint64_t b = segment_load(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width);
     flags_set_sub(&cpu->flags, a, b, a - b, width * 8);
-    advance(cpu, uop, CPU_DI, width);
+    commit_index(cpu, uop, CPU_DI, width);
 }
 
 /* The destination is found writable before the port is read: a port read cannot be taken back. */
@@ -83,13 +97,13 @@ static inline void ins_once(struct cpu_state *cpu, const struct uop *uop, struct
                             unsigned width)
 {
     uint16_t port = cpu->gpr[CPU_DX].w;
-    uint32_t offset = string_offset(cpu, uop, CPU_DI);
+    uint32_t offset = take_index(cpu, uop, CPU_DI, width);
     uop_sync(cpu, in);
     cpu_check_io(cpu, port, width);
     uint64_t linear = cpu_segment_to_linear(cpu, CPU_ES, offset, width, true);
     cpu->memory_ops->probe_write(cpu, linear, width, cpu->cpl == 3);
     segment_store(cpu, in, CPU_ES, offset, width, cpu->pins.port_read(cpu->pins.opaque, port, width));
-    advance(cpu, uop, CPU_DI, width);
+    commit_index(cpu, uop, CPU_DI, width);
 }
 
 static inline void outs_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
@@ -98,9 +112,9 @@ static inline void outs_once(struct cpu_state *cpu, const struct uop *uop, struc
     uint16_t port = cpu->gpr[CPU_DX].w;
     uop_sync(cpu, in);
     cpu_check_io(cpu, port, width);
-    uint64_t value = segment_load(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width);
+    uint64_t value = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
     cpu->pins.port_write(cpu->pins.opaque, port, width, (uint32_t)value);
-    advance(cpu, uop, CPU_SI, width);
+    commit_index(cpu, uop, CPU_SI, width);
 }
 
 static inline void string_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
@@ -166,10 +180,11 @@ static uint32_t string_bulk(struct cpu_state *cpu, const struct uop *uop, struct
 {
     uint8_t *to = NULL;
     uint8_t *from = NULL;
-    uint32_t count = direct_run(cpu, in, CPU_ES, string_offset(cpu, uop, CPU_DI), width, true, most, &to);
+    uint32_t count =
+        direct_run(cpu, in, CPU_ES, cpu->gpr[CPU_DI].d & uop->address_mask, width, true, most, &to);
     if (count > 0 && id == INSN_MOVS) {
-        count =
-            direct_run(cpu, in, uop->segment, string_offset(cpu, uop, CPU_SI), width, false, count, &from);
+        count = direct_run(cpu, in, uop->segment, cpu->gpr[CPU_SI].d & uop->address_mask, width, false, count,
+                           &from);
     }
     if (count == 0) {
         return 0;

@@ -61,7 +61,6 @@ struct test {
     struct byte_at memory_after[MAX_BYTES];
     size_t memory_before_count, memory_after_count;
     int exception; /* -1: none */
-    uint32_t pushed_flags_at;
 };
 
 struct bench_machine {
@@ -216,12 +215,19 @@ static uint8_t expected_byte(const struct test *test, uint32_t address, uint8_t 
     return before;
 }
 
+/* The FLAGS image that an exception pushed stands above IP and CS on the new top of the stack. */
+static uint32_t pushed_flags_address(const struct test *test)
+{
+    return (uint32_t)(test->after[R_SS] << 4) + (uint16_t)(test->after[R_SP] + 4);
+}
+
 static uint8_t mask_at(const struct test *test, uint32_t address, uint16_t flags_mask)
 {
-    if (test->exception < 0 || (address != test->pushed_flags_at && address != test->pushed_flags_at + 1)) {
+    uint32_t flags_at = pushed_flags_address(test);
+    if (test->exception < 0 || (address != flags_at && address != flags_at + 1)) {
         return 0xff;
     }
-    return (uint8_t)(address == test->pushed_flags_at ? flags_mask : flags_mask >> 8);
+    return (uint8_t)(address == flags_at ? flags_mask : flags_mask >> 8);
 }
 
 static bool memory_matches(struct bench_machine *machine, const struct test *test, uint32_t address,
@@ -320,15 +326,7 @@ static bool parse_test(gzFile file, char *line, struct test *test)
         case 'M': test->memory_before_count = parse_memory(line + 1, test->memory_before); break;
         case 'F': parse_registers(line + 1, test->after); break;
         case 'N': test->memory_after_count = parse_memory(line + 1, test->memory_after); break;
-        case 'E': {
-            unsigned exception = 0;
-            unsigned address = 0;
-            if (sscanf(line + 1, "%u %x", &exception, &address) == 2) {
-                test->exception = (int)exception;
-                test->pushed_flags_at = address;
-            }
-            break;
-        }
+        case 'E': test->exception = (int)strtoul(line + 1, NULL, 16); break;
         default: break;
         }
     }
