@@ -23,6 +23,8 @@
 #define MACHINE_FLOPPIES 2
 #define MACHINE_SERIALS  2
 
+#define MACHINE_SERIAL_HISTORY 65536u /* bytes */
+
 struct machine_floppy_config {
     const char *path; /* NULL: empty drive */
     bool read_only;
@@ -39,12 +41,17 @@ struct machine_config {
     bool counted;                /* --icount */
     uint64_t ns_per_instruction; /* counted mode */
     uint64_t rtc_epoch;          /* seconds since 1970-01-01 at power-on */
+    bool no_reboot;              /* a guest that resets the machine switches it off instead */
     struct char_device *serial[MACHINE_SERIALS]; /* borrowed; NULL: nothing plugged in */
     struct char_device *debug_console;           /* borrowed; NULL: output is dropped */
     struct log log;
 };
 
 struct machine;
+
+/* Whether such a machine can be: memory size, CPU model, boot order. Files are not looked at.
+ * machine_create() asks as well. */
+struct status machine_config_check(const struct machine_config *config) STATUS_MUST_CHECK;
 
 /* Builds and powers on a machine. On failure *machine is NULL and everything is released. */
 struct status machine_create(const struct machine_config *config, struct machine **machine) STATUS_MUST_CHECK;
@@ -54,7 +61,7 @@ void machine_destroy(struct machine *machine);
 enum machine_stop {
     MACHINE_SLICE,     /* ran for about the time it was given */
     MACHINE_IDLE,      /* the CPU is halted: sleep until machine_idle_ns() from now or until input arrives */
-    MACHINE_POWER_OFF, /* the guest switched itself off */
+    MACHINE_POWER_OFF, /* the guest switched itself off, or reset with no_reboot: machine_stop_reason() */
     MACHINE_GUEST_RESET, /* reset was requested (triple fault, keyboard controller, port 92h, CF9h) and has
                             been carried out */
     MACHINE_BREAK        /* machine_request_stop() or the instruction limit was reached */
@@ -63,21 +70,27 @@ enum machine_stop {
 /* Runs up to `host_ns` nanoseconds of host time (realtime) or that much virtual time (counted). */
 enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns);
 
-/* Nanoseconds of virtual time until the next device event. */
+/* Why the last MACHINE_POWER_OFF or MACHINE_GUEST_RESET happened, for a message: "triple fault". */
+const char *machine_stop_reason(const struct machine *machine);
+
+/* Nanoseconds of virtual time until the next device event; UINT64_MAX when nothing is due. */
 uint64_t machine_idle_ns(struct machine *machine);
 
-/* Makes machine_run() return MACHINE_BREAK soon. */
+/* Makes machine_run() return MACHINE_BREAK soon. Any thread, signal handlers too. */
 void machine_request_stop(struct machine *machine);
 
-/* Stop exactly after the CPU has retired `count` instructions since power-on (counted mode); 0: no limit. */
+/* Makes machine_run() return MACHINE_BREAK exactly after the CPU has retired `count` instructions since
+ * power-on; 0: no limit. */
 void machine_set_instruction_limit(struct machine *machine, uint64_t count);
 
 /* RESET line of the whole machine. */
 void machine_reset(struct machine *machine);
 
-/* Pause and resume virtual time (the monitor's stop/cont). */
+/* Pause and resume virtual time (the monitor's stop/cont). Idempotent. machine_run() may be called only while
+ * the machine is not paused. */
 void machine_pause(struct machine *machine);
 void machine_resume(struct machine *machine);
+bool machine_is_paused(const struct machine *machine);
 
 /* What front ends, monitor and tests look at. Borrowed; live as long as the machine. */
 struct cpu_state *machine_cpu(struct machine *machine);
@@ -92,6 +105,12 @@ uint64_t machine_now(struct machine *machine); /* virtual ns */
 
 /* True while the guest can take another key press without losing it. */
 bool machine_input_ready(struct machine *machine);
+
+/* What serial port `port` (0, 1) has sent. Bytes are numbered from power-on and the last
+ * MACHINE_SERIAL_HISTORY are kept. Copies up to `size` bytes from number *from on to `to` and returns how
+ * many; when byte *from is gone already, *from moves up to the oldest that is kept. */
+size_t machine_serial_output(struct machine *machine, unsigned port, uint64_t *from, uint8_t *to,
+                             size_t size);
 
 /* Prints the device called `name` ("pic", "floppy", "vga", …). False: no such device. */
 bool machine_describe_device(struct machine *machine, const char *name, FILE *out);

@@ -1,0 +1,40 @@
+/* main(): from the command line to a session and an exit status. */
+#include <stdio.h>
+
+#include "app/options.h"
+#include "app/session.h"
+#include "machine/machine.h"
+
+enum { EXIT_RUNTIME = 1, EXIT_USAGE = 2 };
+
+static int fail(const struct status *status, int exit_status)
+{
+    fprintf(stderr, "doppel: %s\n", status->message);
+    return exit_status;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct status status = options_parse(argc, argv, &options);
+    if (!status_is_ok(&status)) {
+        return fail(&status, EXIT_USAGE);
+    }
+    switch (options.action) {
+    case OPTIONS_HELP: options_print_help(stdout); return 0;
+    case OPTIONS_VERSION: printf("doppel %s\n", DOPPEL_VERSION); return 0;
+    case OPTIONS_CPU_HELP: options_print_cpus(stdout); return 0;
+    case OPTIONS_LOG_HELP: options_print_log_categories(stdout); return 0;
+    case OPTIONS_RUN: break;
+    }
+    status = machine_config_check(&options.machine);
+    if (!status_is_ok(&status)) {
+        return fail(&status, EXIT_USAGE);
+    }
+    int exit_status = 0;
+    status = session_run(&options, &exit_status);
+    if (!status_is_ok(&status)) {
+        return fail(&status, EXIT_RUNTIME);
+    }
+    return exit_status;
+}

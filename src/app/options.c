@@ -1,0 +1,435 @@
+/* Parsing the command line; see options.h. */
+#include "app/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/bits.h"
+#include "host/host_clock.h"
+
+#define DEFAULT_RAM          (64 * MIB)
+#define DEFAULT_ICOUNT_SHIFT 3
+#define MAX_ICOUNT_SHIFT     20
+#define COUNTED_RTC_EPOCH    946684800u /* 2000-01-01 00:00:00 UTC */
+
+/* `value` is NULL for options without an argument, and for --icount without its own. */
+typedef struct status option_handler(struct options *options, char *value);
+
+#define OPTION(symbol, name, argument, section, help) static option_handler option_##symbol;
+#include "app/option.def"
+#undef OPTION
+
+static const struct option_row {
+    const char *name, *argument, *section, *help;
+    option_handler *parse;
+} option_rows[] = {
+#define OPTION(symbol, name, argument, section, help) {name, argument, section, help, option_##symbol},
+#include "app/option.def"
+#undef OPTION
+};
+
+/* ---- one function per option */
+
+static struct status option_memory(struct options *options, char *value)
+{
+    char *end = NULL;
+    errno = 0;
+    unsigned long long number = strtoull(value, &end, 10);
+    uint64_t unit = MIB;
+    switch (*end) {
+    case 'k':
+    case 'K': unit = KIB, end++; break;
+    case 'm':
+    case 'M': end++; break;
+    case 'g':
+    case 'G': unit = GIB, end++; break;
+    default: break;
+    }
+    if (!isdigit((unsigned char)value[0]) || *end != '\0' || errno != 0 || number > UINT64_MAX / unit) {
+        return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is not a memory size (examples: 64, 640K, 1G)",
+                            value);
+    }
+    options->machine.ram_size = number * unit;
+    return status_ok();
+}
+
+static struct status option_cpu(struct options *options, char *value)
+{
+    if (strcmp(value, "help") == 0) {
+        options->action = OPTIONS_CPU_HELP;
+    }
+    options->machine.cpu = value;
+    return status_ok();
+}
+
+static struct status option_bios(struct options *options, char *value)
+{
+    options->machine.bios = value;
+    return status_ok();
+}
+
+static struct status option_vga_bios(struct options *options, char *value)
+{
+    options->machine.vga_bios = value;
+    return status_ok();
+}
+
+static struct status option_boot(struct options *options, char *value)
+{
+    static const char prefix[] = "order=";
+    bool named = strncmp(value, prefix, strlen(prefix)) == 0;
+    options->machine.boot_order = named ? value + strlen(prefix) : value;
+    return status_ok();
+}
+
+static struct status option_rtc(struct options *options, char *value)
+{
+    static const char prefix[] = "base=";
+    const char *base = strncmp(value, prefix, strlen(prefix)) == 0 ? value + strlen(prefix) : value;
+    options->rtc_given = true;
+    if (strcmp(base, "utc") == 0) {
+        options->machine.rtc_epoch = host_clock_epoch();
+        return status_ok();
+    }
+    if (strcmp(base, "localtime") == 0) {
+        options->machine.rtc_epoch = host_clock_local_epoch();
+        return status_ok();
+    }
+    struct tm given = {0};
+    const char *end = strptime(base, "%Y-%m-%d", &given);
+    if (end != NULL && *end == 'T') {
+        end = strptime(end + 1, "%H:%M:%S", &given);
+    }
+    time_t seconds = end != NULL && *end == '\0' ? timegm(&given) : -1;
+    if (seconds < 0) {
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "\"%s\" is not a time (utc, localtime or YYYY-MM-DD[THH:MM:SS] from 1970 on)",
+                            base);
+    }
+    options->machine.rtc_epoch = (uint64_t)seconds;
+    return status_ok();
+}
+
+static bool parse_unsigned(const char *word, unsigned long limit, unsigned long *value)
+{
+    char *end = NULL;
+    errno = 0;
+    *value = strtoul(word, &end, 10);
+    return isdigit((unsigned char)word[0]) && *end == '\0' && errno == 0 && *value <= limit;
+}
+
+/* What --icount takes as its value: the word after it may as well be a file. */
+static bool is_icount_value(const char *word)
+{
+    return strncmp(word, "shift=", 6) == 0 || (word[0] != '\0' && strspn(word, "0123456789") == strlen(word));
+}
+
+static struct status option_icount(struct options *options, char *value)
+{
+    unsigned long number = DEFAULT_ICOUNT_SHIFT;
+    bool shift = value == NULL || strncmp(value, "shift=", 6) == 0;
+    bool good =
+        value == NULL || (shift ? parse_unsigned(value + 6, MAX_ICOUNT_SHIFT, &number)
+                                : parse_unsigned(value, 1u << MAX_ICOUNT_SHIFT, &number) && number > 0);
+    if (!good) {
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "\"%s\" is neither shift=0..%d nor 1..%u ns per instruction", value,
+                            MAX_ICOUNT_SHIFT, 1u << MAX_ICOUNT_SHIFT);
+    }
+    options->machine.counted = true;
+    options->machine.ns_per_instruction = shift ? (uint64_t)1 << number : number;
+    return status_ok();
+}
+
+static struct status option_no_reboot(struct options *options, char *value)
+{
+    (void)value;
+    options->machine.no_reboot = true;
+    return status_ok();
+}
+
+static struct status set_floppy(struct options *options, unsigned drive, char *value)
+{
+    struct machine_floppy_config *floppy = &options->machine.floppy[drive];
+    if (floppy->path != NULL) {
+        return status_error(STATUS_INVALID_ARGUMENT, "drive %c has two images: %s and %s", 'A' + (int)drive,
+                            floppy->path, value);
+    }
+    char *comma = strrchr(value, ',');
+    if (comma != NULL && strcmp(comma, ",readonly") == 0) {
+        *comma = '\0';
+        floppy->read_only = true;
+    }
+    floppy->path = value;
+    return status_ok();
+}
+
+static struct status option_fda(struct options *options, char *value)
+{
+    return set_floppy(options, 0, value);
+}
+
+static struct status option_fdb(struct options *options, char *value)
+{
+    return set_floppy(options, 1, value);
+}
+
+static struct status option_snapshot(struct options *options, char *value)
+{
+    (void)value;
+    options->machine.snapshot = true;
+    return status_ok();
+}
+
+static struct status option_display(struct options *options, char *value)
+{
+    options->display_given = true;
+    return front_end_kind_from_name(value, &options->display);
+}
+
+static struct status option_serial(struct options *options, char *value)
+{
+    if (options->serial_count == MACHINE_SERIALS) {
+        return status_error(STATUS_INVALID_ARGUMENT, "the machine has %d serial ports", MACHINE_SERIALS);
+    }
+    options->serial[options->serial_count++] = value;
+    return status_ok();
+}
+
+static struct status option_debugcon(struct options *options, char *value)
+{
+    options->debug_console = value;
+    return status_ok();
+}
+
+static struct status option_monitor(struct options *options, char *value)
+{
+    options->monitor_on_stdio = strcmp(value, "stdio") == 0;
+    if (!options->monitor_on_stdio && strcmp(value, "none") != 0) {
+        return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is not a place for the monitor (stdio, none)",
+                            value);
+    }
+    return status_ok();
+}
+
+static struct status option_script(struct options *options, char *value)
+{
+    options->script = value;
+    return status_ok();
+}
+
+static struct status option_d(struct options *options, char *value)
+{
+    if (strcmp(value, "help") == 0) {
+        options->action = OPTIONS_LOG_HELP;
+        return status_ok();
+    }
+    return log_enable_list(&options->machine.log, value);
+}
+
+static struct status option_D(struct options *options, char *value)
+{
+    options->log_file = value;
+    return status_ok();
+}
+
+static struct status option_version(struct options *options, char *value)
+{
+    (void)value;
+    options->action = OPTIONS_VERSION;
+    return status_ok();
+}
+
+static struct status option_help(struct options *options, char *value)
+{
+    (void)value;
+    options->action = OPTIONS_HELP;
+    return status_ok();
+}
+
+static struct status option_h(struct options *options, char *value)
+{
+    return option_help(options, value);
+}
+
+/* ---- the line as a whole */
+
+static size_t smallest(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Levenshtein's distance: how many characters must be changed, added or dropped. */
+static size_t word_distance(const char *a, const char *b)
+{
+    size_t row[64];
+    size_t width = strlen(b);
+    if (width >= ARRAY_COUNT(row)) {
+        return SIZE_MAX;
+    }
+    for (size_t j = 0; j <= width; j++) {
+        row[j] = j;
+    }
+    for (size_t i = 1; a[i - 1] != '\0'; i++) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j <= width; j++) {
+            size_t above = row[j];
+            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
+            row[j] = smallest(changed, smallest(above, row[j - 1]) + 1);
+            diagonal = above;
+        }
+    }
+    return row[width];
+}
+
+static struct status unknown_option(const char *word, const char *name)
+{
+    const char *nearest = NULL;
+    size_t nearest_distance = 3;
+    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
+        size_t distance = word_distance(name, option_rows[i].name);
+        if (distance < nearest_distance && distance < strlen(name)) {
+            nearest = option_rows[i].name;
+            nearest_distance = distance;
+        }
+    }
+    if (nearest != NULL) {
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "unknown option %s; did you mean -%s? (--help lists all)", word, nearest);
+    }
+    return status_error(STATUS_INVALID_ARGUMENT, "unknown option %s (--help lists all)", word);
+}
+
+static const struct option_row *find_option(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
+        if (strlen(option_rows[i].name) == length && strncmp(option_rows[i].name, name, length) == 0) {
+            return &option_rows[i];
+        }
+    }
+    return NULL;
+}
+
+static struct status parse_option(char **argv, int argc, int *index, struct options *options)
+{
+    char *word = argv[(*index)++];
+    const char *name = word + (word[1] == '-' ? 2 : 1);
+    char *equals = word[1] == '-' ? strchr(word, '=') : NULL;
+    size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
+    const struct option_row *option = find_option(name, length);
+    if (option == NULL) {
+        return unknown_option(word, name);
+    }
+    char *value = equals != NULL ? equals + 1 : NULL;
+    if (option->argument == NULL) {
+        if (value != NULL) {
+            return status_error(STATUS_INVALID_ARGUMENT, "option -%s takes no value", option->name);
+        }
+        return option->parse(options, NULL);
+    }
+    bool optional = option->parse == option_icount;
+    if (value == NULL && *index < argc && (!optional || is_icount_value(argv[*index]))) {
+        value = argv[(*index)++];
+    }
+    if (!optional && (value == NULL || value[0] == '\0')) {
+        return status_error(STATUS_INVALID_ARGUMENT, "option -%s needs a value: -%s %s", option->name,
+                            option->name, option->argument);
+    }
+    return option->parse(options, value);
+}
+
+static bool uses_stdio(const char *stream)
+{
+    return stream != NULL && strcmp(stream, "stdio") == 0;
+}
+
+/* Standard input and output can serve one purpose. */
+static struct status settle_stdio(struct options *options)
+{
+    unsigned users = options->monitor_on_stdio + uses_stdio(options->debug_console);
+    for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
+        users += uses_stdio(options->serial[i]);
+    }
+    if (!options->display_given) {
+        options->display = front_end_default_kind();
+        if (options->display == FRONT_END_TTY && users > 0) {
+            options->display = FRONT_END_NONE;
+        }
+    }
+    users += options->display == FRONT_END_TTY;
+    if (users > 1) {
+        return status_error(STATUS_INVALID_ARGUMENT, "only one of -display tty, -monitor stdio, -serial "
+                                                     "stdio and -debugcon stdio can have the terminal");
+    }
+    return status_ok();
+}
+
+struct status options_parse(int argc, char **argv, struct options *options)
+{
+    *options = (struct options){.machine = {.ram_size = DEFAULT_RAM}};
+    for (int index = 1; index < argc;) {
+        struct status status = argv[index][0] == '-' && argv[index][1] != '\0'
+                                   ? parse_option(argv, argc, &index, options)
+                                   : set_floppy(options, 0, argv[index++]);
+        if (!status_is_ok(&status)) {
+            return status;
+        }
+    }
+    if (!options->rtc_given) {
+        options->machine.rtc_epoch = options->machine.counted ? COUNTED_RTC_EPOCH : host_clock_epoch();
+    }
+    return settle_stdio(options);
+}
+
+void options_print_help(FILE *out)
+{
+    fputs("doppel runs a whole PC: unmodified x86 operating systems from their disk images.\n\n"
+          "usage: doppel [OPTION...] [FLOPPY-IMAGE]\n",
+          out);
+    const char *section = "";
+    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
+        const struct option_row *option = &option_rows[i];
+        if (strcmp(section, option->section) != 0) {
+            section = option->section;
+            fprintf(out, "\n%s\n", section);
+        }
+        char left[64];
+        snprintf(left, sizeof left, "-%s%s%s", option->name, option->argument != NULL ? " " : "",
+                 option->argument != NULL ? option->argument : "");
+        fprintf(out, "  %-24s ", left);
+        for (const char *line = option->help; line != NULL;) {
+            size_t length = strcspn(line, "\n");
+            fprintf(out, "%s%.*s\n", line == option->help ? "" : "                           ", (int)length,
+                    line);
+            line = line[length] == '\n' ? line + length + 1 : NULL;
+        }
+    }
+    fputs("\nOptions may begin with one or two dashes. ROMs are looked for in $DOPPEL_ROMS, "
+          "/usr/share/seabios and\n"
+          "/usr/share/qemu.\n\n"
+          "Exit status: 0 the guest switched itself off, the user left, or a script said `quit`; the N of "
+          "`quit N`;\n"
+          "1 the host failed, or a script's wait did; 2 the command line or a script could not be "
+          "understood.\n",
+          out);
+}
+
+void options_print_cpus(FILE *out)
+{
+    const struct cpu_model *model;
+    for (size_t i = 0; (model = cpu_model_at(i)) != NULL; i++) {
+        fprintf(out, "%-12s %s%s\n", model->name, model->description,
+                strcmp(model->name, cpu_model_default_name) == 0 ? " (default)" : "");
+    }
+}
+
+void options_print_log_categories(FILE *out)
+{
+    for (enum log_category category = 0; category < LOG_CATEGORY_COUNT; category++) {
+        fprintf(out, "%-14s %s\n", log_category_name(category), log_category_text(category));
+    }
+}

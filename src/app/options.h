@@ -1,0 +1,39 @@
+/* The command line, with QEMU's spellings. Options are listed once, in option.def: parsing and --help come
+ * from it.
+ *
+ * `-name` and `--name` are the same; an option's value is the next word, or follows a `=` after `--name`. */
+#ifndef DOPPEL_APP_OPTIONS_H
+#define DOPPEL_APP_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/status.h"
+#include "machine/machine.h"
+#include "ui/front_end.h"
+
+enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_CPU_HELP, OPTIONS_LOG_HELP };
+
+struct options {
+    enum options_action action; /* of the last option that asks for one */
+    struct machine_config machine;
+    const char *serial[MACHINE_SERIALS];
+    unsigned serial_count;
+    const char *debug_console;
+    bool monitor_on_stdio;
+    const char *script;
+    bool display_given;
+    enum front_end_kind display;
+    const char *log_file;
+    bool rtc_given;
+};
+
+/* Parses argv (paths in *options point into it; it may be modified). Every error is the user's: a message
+ * that says what is wrong. */
+struct status options_parse(int argc, char **argv, struct options *options) STATUS_MUST_CHECK;
+
+void options_print_help(FILE *out);
+void options_print_cpus(FILE *out);
+void options_print_log_categories(FILE *out);
+
+#endif

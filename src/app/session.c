@@ -1,0 +1,390 @@
+/* Building, driving and taking down one run; see session.h. */
+#include "app/session.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "bus/event_clock.h"
+#include "chardev/char_device.h"
+#include "debugger/monitor.h"
+#include "host/host_clock.h"
+#include "machine/machine.h"
+#include "ui/front_end.h"
+#include "ui/quit_signals.h"
+
+/* How long the machine runs between looks at the outside: bounds the delay of typed keys and monitor
+ * commands. */
+#define SLICE_NS (5 * NS_PER_MILLISECOND)
+
+/* Longest sleep: some streams (a pty without a reader) cannot announce themselves. */
+#define NAP_NS (100 * NS_PER_MILLISECOND)
+
+#define STREAMS (MACHINE_SERIALS + 1) /* the last one is the debug console */
+
+#define MAX_FDS (STREAMS * CHAR_DEVICE_MAX_FDS + FRONT_END_MAX_FDS + 2)
+
+struct session {
+    const struct options *options;
+    struct char_device *streams[STREAMS];
+    FILE *log_file;
+    struct machine *machine;
+    struct monitor *monitor;
+    struct monitor_session *console; /* commands from standard input; NULL: it is not read */
+    bool console_by_key;             /* the console was opened with the monitor key and closes with cont */
+    struct front_end *front_end;
+    int signal_fd;
+    bool quit;
+    bool off; /* the guest switched the machine off */
+    int exit_status;
+};
+
+/* ---- building */
+
+static struct status open_stream(struct session *session, unsigned index, const char *specification)
+{
+    if (specification == NULL) {
+        return status_ok();
+    }
+    char notice[256];
+    struct status status = char_device_open(specification, &session->streams[index], notice, sizeof notice);
+    if (status_is_ok(&status) && notice[0] != '\0') {
+        fprintf(stderr, "doppel: %s%c: %s\n", index < MACHINE_SERIALS ? "serial " : "debugcon",
+                index < MACHINE_SERIALS ? '0' + (int)index : ' ', notice);
+    }
+    return status;
+}
+
+static struct status open_streams(struct session *session)
+{
+    const struct options *options = session->options;
+    for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
+        struct status status = open_stream(session, i, options->serial[i]);
+        if (!status_is_ok(&status)) {
+            return status;
+        }
+    }
+    return open_stream(session, STREAMS - 1, options->debug_console);
+}
+
+static struct status create_machine(struct session *session)
+{
+    struct machine_config config = session->options->machine;
+    for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
+        config.serial[i] = session->streams[i];
+    }
+    config.debug_console = session->streams[STREAMS - 1];
+    if (session->options->log_file != NULL) {
+        session->log_file = fopen(session->options->log_file, "w");
+        if (session->log_file == NULL) {
+            return status_from_errno(errno, "cannot write the log %s", session->options->log_file);
+        }
+        config.log.sink = session->log_file;
+    }
+    return machine_create(&config, &session->machine);
+}
+
+static struct status create_monitor(struct session *session)
+{
+    session->monitor = monitor_create(session->machine);
+    if (session->monitor == NULL) {
+        return status_error(STATUS_NO_MEMORY, "out of memory");
+    }
+    if (session->options->monitor_on_stdio) {
+        session->console = monitor_open_console(session->monitor, stdout);
+        if (session->console == NULL) {
+            return status_error(STATUS_NO_MEMORY, "out of memory");
+        }
+    }
+    struct monitor_session *script;
+    return session->options->script == NULL
+               ? status_ok()
+               : monitor_open_script(session->monitor, session->options->script, stdout, stderr, &script);
+}
+
+/* ---- the monitor key */
+
+static bool stdin_is_taken(const struct session *session)
+{
+    for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
+        if (session->options->serial[i] != NULL && strcmp(session->options->serial[i], "stdio") == 0) {
+            return true;
+        }
+    }
+    return session->options->debug_console != NULL && strcmp(session->options->debug_console, "stdio") == 0;
+}
+
+static void show_monitor(struct session *session)
+{
+    if (session->console == NULL && !stdin_is_taken(session)) {
+        front_end_suspend(session->front_end);
+        session->console = monitor_open_console(session->monitor, stdout);
+        session->console_by_key = session->console != NULL;
+    }
+    if (session->console == NULL) {
+        fprintf(stderr, "doppel: no monitor: standard input serves another purpose\n");
+        return;
+    }
+    fprintf(stdout, "doppel: the machine is paused; cont lets it go on, help lists the commands\n");
+    machine_pause(session->machine);
+    front_end_set_state(session->front_end, FRONT_END_STOPPED);
+}
+
+/* Back from the monitor to the guest's screen. */
+static void leave_monitor(struct session *session)
+{
+    monitor_close(session->console);
+    session->console = NULL;
+    session->console_by_key = false;
+    struct status status = front_end_resume(session->front_end);
+    if (!status_is_ok(&status)) {
+        fprintf(stderr, "doppel: %s\n", status.message);
+        session->exit_status = 1;
+        session->quit = true;
+    }
+}
+
+static void take_request(void *opaque, enum front_end_request request)
+{
+    struct session *session = opaque;
+    if (request == FRONT_END_QUIT) {
+        session->quit = true;
+    } else {
+        show_monitor(session);
+    }
+}
+
+static bool input_is_ready(void *opaque)
+{
+    struct session *session = opaque;
+    return machine_input_ready(session->machine);
+}
+
+static struct status create_front_end(struct session *session)
+{
+    struct front_end_host host = {.display = machine_display(session->machine),
+                                  .input = machine_input(session->machine),
+                                  .input_ready = input_is_ready,
+                                  .request = take_request,
+                                  .opaque = session};
+    return front_end_create(session->options->display, &host, &session->front_end);
+}
+
+static struct status build(struct session *session)
+{
+    struct status status = quit_signals_open(&session->signal_fd);
+    if (status_is_ok(&status)) {
+        status = open_streams(session);
+    }
+    if (status_is_ok(&status)) {
+        status = create_machine(session);
+    }
+    if (status_is_ok(&status)) {
+        status = create_monitor(session);
+    }
+    if (status_is_ok(&status)) {
+        status = create_front_end(session);
+    }
+    return status;
+}
+
+/* ---- the loop */
+
+static void read_console(struct session *session, short events)
+{
+    char bytes[4096];
+    if (events == 0) {
+        return;
+    }
+    ssize_t length = read(STDIN_FILENO, bytes, sizeof bytes);
+    if (length > 0) {
+        monitor_feed(session->console, bytes, (size_t)length);
+    } else if (length == 0 || (errno != EINTR && errno != EAGAIN)) {
+        monitor_feed_end(session->console);
+    }
+}
+
+/* Waits up to `limit_ns` for a descriptor of anybody, and reads the console's. */
+static void wait_for_something(struct session *session, uint64_t limit_ns)
+{
+    struct pollfd fds[MAX_FDS];
+    size_t count = 0;
+    fds[count++] = (struct pollfd){.fd = session->signal_fd, .events = POLLIN};
+    size_t console = 0;
+    if (session->console != NULL && !monitor_session_is_over(session->console)) {
+        console = count;
+        fds[count++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
+    }
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (session->streams[i] != NULL) {
+            count += char_device_poll_fds(session->streams[i], fds + count);
+        }
+    }
+    count += front_end_poll_fds(session->front_end, fds + count);
+    struct timespec limit = {.tv_sec = (time_t)(limit_ns / NS_PER_SECOND),
+                             .tv_nsec = (long)(limit_ns % NS_PER_SECOND)};
+    int ready = ppoll(fds, (nfds_t)count, &limit, NULL);
+    if (ready > 0 && console != 0) {
+        read_console(session, fds[console].revents);
+    }
+    int signal_number;
+    if (ready > 0 && quit_signals_take(session->signal_fd, &signal_number)) {
+        session->exit_status = 128 + signal_number; /* as a shell counts it */
+        session->quit = true;
+    }
+}
+
+/* How long the host may sleep while the guest does. */
+static uint64_t sleep_limit(struct session *session, uint64_t idle_ns)
+{
+    uint64_t limit = session->options->display == FRONT_END_NONE ? NAP_NS : FRONT_END_INTERVAL_NS;
+    if (monitor_is_busy(session->monitor) && limit > MONITOR_POLL_NS) {
+        limit = MONITOR_POLL_NS;
+    }
+    return idle_ns < limit ? idle_ns : limit;
+}
+
+static void note_power_off(struct session *session)
+{
+    const char *reason = machine_stop_reason(session->machine);
+    if (session->options->machine.no_reboot) {
+        fprintf(stderr, "doppel: the machine is off: %s\n", reason);
+    }
+    monitor_note_power_off(session->monitor, reason);
+    session->off = true;
+}
+
+/* Runs the guest for a slice. Returns how long the host may sleep now. */
+static uint64_t run_guest(struct session *session)
+{
+    if (machine_is_paused(session->machine)) {
+        return sleep_limit(session, UINT64_MAX);
+    }
+    switch (machine_run(session->machine, SLICE_NS)) {
+    case MACHINE_IDLE: return sleep_limit(session, machine_idle_ns(session->machine));
+    case MACHINE_POWER_OFF: note_power_off(session); return 0;
+    default: return 0;
+    }
+}
+
+/* Lets the monitor's commands go on and does what they asked for. */
+static void serve_monitor(struct session *session)
+{
+    bool was_paused = machine_is_paused(session->machine);
+    monitor_poll(session->monitor);
+    bool is_paused = machine_is_paused(session->machine);
+    int status;
+    if (monitor_wants_quit(session->monitor, &status)) {
+        session->exit_status = status;
+        session->quit = true;
+    }
+    if (session->console != NULL && monitor_session_is_over(session->console)) {
+        monitor_close(session->console);
+        session->console = NULL;
+        if (session->console_by_key) { /* nobody can type cont any more */
+            session->quit = true;
+        }
+    }
+    if (session->console_by_key && !is_paused && !session->quit) {
+        leave_monitor(session);
+    }
+    if (was_paused != is_paused) {
+        front_end_set_state(session->front_end, is_paused ? FRONT_END_STOPPED : FRONT_END_RUNNING);
+    }
+}
+
+static void drive(struct session *session)
+{
+    while (!session->quit) {
+        serve_monitor(session);
+        if (session->quit || session->off) {
+            break;
+        }
+        uint64_t sleep_ns = run_guest(session);
+        wait_for_something(session, sleep_ns);
+        for (unsigned i = 0; i < STREAMS; i++) {
+            if (session->streams[i] != NULL) {
+                char_device_poll(session->streams[i]);
+            }
+        }
+        front_end_update(session->front_end, host_clock_monotonic_ns(NULL));
+    }
+    front_end_finish(session->front_end);
+}
+
+static void *drive_on_thread(void *opaque)
+{
+    drive(opaque);
+    return NULL;
+}
+
+static struct status run(struct session *session)
+{
+    if (!front_end_needs_main_thread(session->front_end)) {
+        drive(session);
+        return status_ok();
+    }
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, drive_on_thread, session);
+    if (error != 0) {
+        return status_from_errno(error, "cannot start the machine's thread");
+    }
+    front_end_run(session->front_end);
+    pthread_join(thread, NULL);
+    return status_ok();
+}
+
+/* ---- taking down */
+
+/* Output that never arrived is a failure of the run, unless there is one already. */
+static void close_stream(struct session *session, unsigned index, struct status *status)
+{
+    struct char_device *stream = session->streams[index];
+    if (stream == NULL) {
+        return;
+    }
+    struct status failure = char_device_status(stream);
+    if (status_is_ok(status) && !status_is_ok(&failure)) {
+        *status = failure;
+    }
+    char_device_close(stream);
+}
+
+static void take_down(struct session *session, struct status *status)
+{
+    front_end_destroy(session->front_end);
+    monitor_destroy(session->monitor);
+    machine_destroy(session->machine);
+    for (unsigned i = 0; i < STREAMS; i++) {
+        close_stream(session, i, status);
+    }
+    if (session->log_file != NULL && fclose(session->log_file) != 0 && status_is_ok(status)) {
+        *status = status_from_errno(errno, "cannot write the log %s", session->options->log_file);
+    }
+    if (session->signal_fd >= 0) {
+        quit_signals_close(session->signal_fd);
+    }
+}
+
+struct status session_run(const struct options *options, int *exit_status)
+{
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return status_error(STATUS_NO_MEMORY, "out of memory");
+    }
+    session->options = options;
+    session->signal_fd = -1;
+    struct status status = build(session);
+    if (status_is_ok(&status)) {
+        status = run(session);
+    }
+    *exit_status = session->exit_status;
+    take_down(session, &status);
+    free(session);
+    return status;
+}

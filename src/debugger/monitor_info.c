@@ -1,0 +1,133 @@
+/* `info`: topics of the machine as a whole (info_topic.def), and every device by its name. */
+#include <string.h>
+
+#include "bus/event_clock.h"
+#include "debugger/monitor_internal.h"
+
+#define TOPIC(symbol, name, help) static void info_##symbol(struct monitor *monitor, FILE *out);
+#include "debugger/info_topic.def"
+#undef TOPIC
+
+static const struct info_topic {
+    const char *name, *help;
+    void (*print)(struct monitor *monitor, FILE *out);
+} info_topics[] = {
+#define TOPIC(symbol, name, help) {name, help, info_##symbol},
+#include "debugger/info_topic.def"
+#undef TOPIC
+};
+
+static void info_status(struct monitor *monitor, FILE *out)
+{
+    struct machine *machine = monitor->machine;
+    uint64_t now = machine_now(machine);
+    const char *state = monitor->power_off != NULL   ? "off"
+                        : machine_is_paused(machine) ? "paused"
+                                                     : "running";
+    fprintf(out, "machine: %s\nguest time: %llu.%09llu s\ninstructions: %llu\n", state,
+            (unsigned long long)(now / NS_PER_SECOND), (unsigned long long)(now % NS_PER_SECOND),
+            (unsigned long long)machine_cpu(machine)->retired);
+}
+
+static void info_registers(struct monitor *monitor, FILE *out)
+{
+    cpu_describe(machine_cpu(monitor->machine), out);
+}
+
+static void info_cpus(struct monitor *monitor, FILE *out)
+{
+    static const char *const modes[] = {[CPU_MODE_REAL] = "real mode",
+                                        [CPU_MODE_V86] = "virtual-8086 mode",
+                                        [CPU_MODE_PROTECTED] = "protected mode"};
+    const struct cpu_state *cpu = machine_cpu(monitor->machine);
+    fprintf(out, "cpu 0: %s (%s), %s, ring %u, %u-bit code, %s\n", cpu->model->name, cpu->model->description,
+            modes[cpu->mode], cpu->cpl, cpu->code_size * 8u, cpu->halted ? "halted" : "executing");
+}
+
+static void print_memory_run(void *opaque, uint64_t first, uint64_t last, const char *kind)
+{
+    fprintf(opaque, "%010llx-%010llx %10llu KiB  %s\n", (unsigned long long)first, (unsigned long long)last,
+            (unsigned long long)((last - first + 1) / KIB), kind);
+}
+
+static void info_mem(struct monitor *monitor, FILE *out)
+{
+    const struct memory_bus *memory = machine_memory(monitor->machine);
+    fprintf(out, "ram: %llu MiB, A20 %s\n", (unsigned long long)(memory_bus_ram_size(memory) / MIB),
+            memory_bus_a20(memory) ? "on" : "off");
+    memory_bus_for_each(memory, print_memory_run, out);
+}
+
+static void print_port_region(void *opaque, const struct io_region *region)
+{
+    fprintf(opaque, "%04llx-%04llx  %s\n", (unsigned long long)region->base,
+            (unsigned long long)(region->base + region->length - 1), region->name);
+}
+
+static void info_io(struct monitor *monitor, FILE *out)
+{
+    port_bus_for_each(machine_ports(monitor->machine), print_port_region, out);
+}
+
+static void info_block(struct monitor *monitor, FILE *out)
+{
+    machine_describe_floppies(monitor->machine, out);
+}
+
+static void info_display(struct monitor *monitor, FILE *out)
+{
+    const struct display_frame *frame = monitor_render(monitor);
+    fprintf(out, "picture: %u x %u pixels\n", frame->width, frame->height);
+    if (frame->text.active) {
+        fprintf(out, "text: %u x %u, cursor %s at column %u row %u\n", frame->text.columns, frame->text.rows,
+                frame->text.cursor_visible ? "on" : "off", frame->text.cursor_column, frame->text.cursor_row);
+    }
+}
+
+static void info_counters(struct monitor *monitor, FILE *out)
+{
+    const struct counters *counters = machine_counters(monitor->machine);
+    for (enum counter counter = 0; counter < COUNTER_COUNT; counter++) {
+        fprintf(out, "%-20s %14llu  %s\n", counter_name(counter),
+                (unsigned long long)counters->value[counter], counter_text(counter));
+    }
+}
+
+static void info_version(struct monitor *monitor, FILE *out)
+{
+    (void)monitor;
+    fprintf(out, "doppel %s\n", DOPPEL_VERSION);
+}
+
+static void list_topics(struct monitor *monitor, FILE *out)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(info_topics); i++) {
+        fprintf(out, "info %-10s %s\n", info_topics[i].name, info_topics[i].help);
+    }
+    fputs("devices:", out);
+    const char *name;
+    for (size_t i = 0; (name = machine_device_name(monitor->machine, i)) != NULL; i++) {
+        fprintf(out, " %s", name);
+    }
+    fputc('\n', out);
+}
+
+struct status command_info(struct monitor_session *session, int argc, char **argv)
+{
+    struct monitor *monitor = session->monitor;
+    if (argc < 2) {
+        list_topics(monitor, session->out);
+        return status_ok();
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(info_topics); i++) {
+        if (strcmp(argv[1], info_topics[i].name) == 0) {
+            info_topics[i].print(monitor, session->out);
+            return status_ok();
+        }
+    }
+    if (machine_describe_device(monitor->machine, argv[1], session->out)) {
+        return status_ok();
+    }
+    return status_error(STATUS_INVALID_ARGUMENT, "there is no topic or device \"%s\" (info lists them)",
+                        argv[1]);
+}

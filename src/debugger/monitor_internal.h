@@ -1,0 +1,100 @@
+/* What the monitor's files share. Private to this module. */
+#ifndef DOPPEL_DEBUGGER_MONITOR_INTERNAL_H
+#define DOPPEL_DEBUGGER_MONITOR_INTERNAL_H
+
+#include "debugger/monitor.h"
+#include "machine/machine.h"
+#include "ui/display.h"
+#include "ui/input.h"
+
+#define MONITOR_LINE_MAX 4096 /* bytes of one command line with its terminator */
+#define MONITOR_WORDS    16   /* words of one command line */
+#define MONITOR_KEYS     8    /* keys pressed together */
+
+enum operation_result { OPERATION_PENDING, OPERATION_DONE, OPERATION_FAILED };
+
+/* A command that takes virtual time. */
+struct operation {
+    /* Called in every monitor_poll(). A failure has left its message in session->failure. NULL: no operation.
+     */
+    enum operation_result (*poll)(struct monitor_session *session, uint64_t now);
+    bool content_with_power_off;
+    bool runs_while_paused; /* makes sense although the machine's time stands still */
+    char text[MONITOR_LINE_MAX];
+    uint64_t deadline; /* virtual ns at which it fails, or is done */
+    uint64_t seconds;  /* what the deadline was made from, for messages */
+    uint64_t next;     /* virtual ns before which nothing is to be done */
+    size_t position;   /* of `text` (typing) */
+    enum key keys[MONITOR_KEYS];
+    size_t key_count;
+    bool pressed;
+    uint64_t hold_ns;
+    uint64_t instruction;  /* run-instructions: the count to reach */
+    unsigned mouse_button; /* held by a click */
+};
+
+struct monitor_session {
+    struct monitor *monitor;
+    struct monitor_session *next;
+    FILE *out, *errors;
+    char *script; /* file name; NULL for a console */
+    unsigned line;
+    char *input; /* not yet carried out */
+    size_t input_length, input_capacity;
+    bool input_ended;
+    bool over;
+    bool prompted;
+    struct operation operation;
+    struct status failure;
+};
+
+struct monitor {
+    struct machine *machine;
+    struct monitor_session *sessions;
+    struct display_frame frame;
+    unsigned mouse_buttons;
+    uint64_t serial_seen[MACHINE_SERIALS]; /* number of the first byte wait-serial has not consumed */
+    bool quit;
+    int quit_status;
+    const char *power_off; /* why the machine is off, NULL while it is on */
+};
+
+/* argv[0] is the command's name. STATUS_INVALID_ARGUMENT is a misuse, other failures are the host's or the
+ * guest's. */
+typedef struct status monitor_handler(struct monitor_session *session, int argc, char **argv);
+
+#define COMMAND(symbol, name, alias, arguments, help) monitor_handler command_##symbol;
+#include "debugger/command.def"
+#undef COMMAND
+
+struct monitor_command {
+    const char *name, *alias, *arguments, *help;
+    monitor_handler *run;
+};
+
+extern const struct monitor_command monitor_commands[];
+extern const size_t monitor_command_count;
+
+/* Cuts `line` into words in place: blanks separate, "…" holds blanks and the escapes \n \r \t \b \e \\ \"
+ * \xHH, # at the start of a word begins a comment. */
+struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS]);
+
+const struct monitor_command *monitor_find_command(const char *name);
+
+/* Draws the present picture into monitor->frame. */
+const struct display_frame *monitor_render(struct monitor *monitor);
+
+/* The text screen as UTF-8, allocated; "" when no text mode is on, NULL when out of memory. */
+char *monitor_screen_text(struct monitor *monitor);
+
+/* Parses a number of seconds ("2", "0.25") into ns. */
+struct status monitor_parse_seconds(const char *word, uint64_t *ns);
+
+/* Parses an unsigned number: decimal, 0x… or 0…; what names it in the message. */
+struct status monitor_parse_number(const char *word, const char *what, uint64_t *value);
+
+/* Evaluates numbers, registers, SEGMENT:OFFSET and sums of them (examine.c). *size is the width in bytes that
+ * suits the result. */
+struct status monitor_evaluate(struct monitor *monitor, const char *expression, uint64_t *value);
+
+#endif

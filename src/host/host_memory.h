@@ -1,0 +1,24 @@
+/* Large blocks of host memory: guest RAM and what must be mapped more than once.
+ *
+ * On Linux a block is backed by a memfd, so that views of the same pages can be mapped elsewhere later; on
+ * other hosts, or where memfd_create() is refused, it is plain zeroed memory and has no descriptor. */
+#ifndef DOPPEL_HOST_HOST_MEMORY_H
+#define DOPPEL_HOST_HOST_MEMORY_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+struct host_memory {
+    uint8_t *bytes;  /* page-aligned; NULL: nothing allocated */
+    uint64_t length; /* as asked for */
+    int fd;          /* the memfd behind it, -1: cannot be mapped a second time */
+};
+
+/* Allocates `length` (> 0) zeroed bytes. Pages cost host memory only once they are touched. */
+struct status host_memory_allocate(uint64_t length, struct host_memory *memory) STATUS_MUST_CHECK;
+
+/* Gives the block back; a zeroed structure is allowed. */
+void host_memory_release(struct host_memory *memory);
+
+#endif

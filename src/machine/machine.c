@@ -1,0 +1,378 @@
+/* Life cycle and run loop of a machine; see machine.h. What is soldered to what stands in machine_pc.c.
+ *
+ * Realtime: the engine runs in chunks of CHUNK_INSTRUCTIONS, and between chunks events that are due fire: an
+ * interrupt is late by a chunk at most. Counted: the budget ends exactly at the next event, so that events
+ * fall between the same two instructions in every run; the end of a slice is an event too, which makes halted
+ * time pass in the same steps. */
+#include "machine/machine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/host_clock.h"
+#include "interpreter/interpreter.h"
+#include "machine/machine_internal.h"
+
+#define CHUNK_INSTRUCTIONS 20000u
+
+static uint32_t pin_port_read(void *opaque, uint16_t port, unsigned width)
+{
+    struct machine *machine = opaque;
+    return port_bus_read(machine->ports, port, width);
+}
+
+static void pin_port_write(void *opaque, uint16_t port, unsigned width, uint32_t value)
+{
+    struct machine *machine = opaque;
+    port_bus_write(machine->ports, port, width, value);
+}
+
+/* The time-stamp counter ticks once a virtual nanosecond: a 1 GHz processor, whatever the host is. */
+static uint64_t pin_time_stamp(void *opaque)
+{
+    struct machine *machine = opaque;
+    return event_clock_now(machine->clock);
+}
+
+static int pin_interrupt_acknowledge(void *opaque)
+{
+    return machine_pc_acknowledge_interrupt(opaque);
+}
+
+static void pin_ferr(void *opaque, bool level)
+{
+    machine_pc_set_ferr(opaque, level);
+}
+
+static void memory_code_written(void *opaque, uint64_t phys, unsigned length)
+{
+    struct machine *machine = opaque;
+    machine->engine->ops->invalidate(machine->engine, phys, length);
+}
+
+static void memory_map_changed(void *opaque)
+{
+    struct machine *machine = opaque;
+    mmu_flush(machine->mmu);
+    machine->engine->ops->flush(machine->engine);
+}
+
+static struct status create_clock(struct machine *machine, const struct machine_config *config)
+{
+    machine->clock = config->counted
+                         ? event_clock_create_counted(&machine->cpu.retired, config->ns_per_instruction)
+                         : event_clock_create_realtime(host_clock_monotonic_ns, NULL);
+    return machine->clock != NULL ? status_ok() : status_error(STATUS_NO_MEMORY, "out of memory");
+}
+
+/* CPU, memory and ports: what every chip is attached to. */
+static struct status create_core(struct machine *machine, const struct machine_config *config)
+{
+    const struct cpu_model *model =
+        cpu_model_find(config->cpu != NULL ? config->cpu : cpu_model_default_name);
+    struct status status = host_memory_allocate(config->ram_size, &machine->ram);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    machine->memory = memory_bus_create(machine->ram.bytes, config->ram_size, model->address_bits,
+                                        &machine->log, &machine->counters);
+    machine->ports = port_bus_create(&machine->log, &machine->counters);
+    machine->cpu.log = &machine->log;
+    machine->cpu.counters = &machine->counters;
+    machine->cpu.pins = (struct cpu_pins){.port_read = pin_port_read,
+                                          .port_write = pin_port_write,
+                                          .interrupt_acknowledge = pin_interrupt_acknowledge,
+                                          .time_stamp = pin_time_stamp,
+                                          .ferr = pin_ferr,
+                                          .opaque = machine};
+    cpu_init(&machine->cpu, model);
+    if (machine->memory != NULL) {
+        machine->mmu = mmu_create(&machine->cpu, machine->memory);
+    }
+    if (machine->mmu != NULL) {
+        machine->engine = interpreter_create(&machine->cpu, machine->mmu);
+    }
+    if (machine->ports == NULL || machine->engine == NULL) {
+        return status_error(STATUS_NO_MEMORY, "out of memory");
+    }
+    memory_bus_set_listener(machine->memory, &(struct memory_listener){.code_written = memory_code_written,
+                                                                       .map_changed = memory_map_changed,
+                                                                       .opaque = machine});
+    return create_clock(machine, config);
+}
+
+static void slice_ended(void *opaque)
+{
+    (void)opaque; /* the deadline itself is what matters */
+}
+
+struct status machine_create(const struct machine_config *config, struct machine **machine)
+{
+    *machine = NULL;
+    struct status status = machine_config_check(config);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    struct machine *created = calloc(1, sizeof *created);
+    if (created == NULL) {
+        return status_error(STATUS_NO_MEMORY, "out of memory");
+    }
+    created->log = config->log;
+    created->no_reboot = config->no_reboot;
+    created->snapshot = config->snapshot;
+    created->stop_reason = "";
+    clock_event_init(&created->slice_event, "slice", slice_ended, NULL);
+    status = create_core(created, config);
+    if (status_is_ok(&status)) {
+        status = machine_pc_create(created, config);
+    }
+    if (!status_is_ok(&status)) {
+        machine_destroy(created);
+        return status;
+    }
+    machine_reset(created);
+    *machine = created;
+    return status_ok();
+}
+
+void machine_destroy(struct machine *machine)
+{
+    if (machine == NULL) {
+        return;
+    }
+    machine_pc_destroy(machine);
+    if (machine->engine != NULL) {
+        memory_bus_set_listener(machine->memory, &(struct memory_listener){0});
+        machine->engine->ops->destroy(machine->engine);
+    }
+    if (machine->mmu != NULL) {
+        mmu_destroy(machine->mmu);
+    }
+    memory_bus_destroy(machine->memory);
+    port_bus_destroy(machine->ports);
+    event_clock_destroy(machine->clock);
+    host_memory_release(&machine->ram);
+    free(machine);
+}
+
+void machine_reset(struct machine *machine)
+{
+    machine->reset_request = MACHINE_RESET_NONE;
+    machine_pc_reset(machine);
+    machine->cpu.pending &= ~(uint32_t)(CPU_PENDING_RESET | CPU_PENDING_STOP);
+    cpu_reset(&machine->cpu);
+    mmu_flush(machine->mmu);
+    machine->engine->ops->flush(machine->engine);
+}
+
+/* ---- running */
+
+void machine_request_reset(struct machine *machine, enum machine_reset_request request, const char *reason)
+{
+    if (request > machine->reset_request) {
+        machine->reset_request = request;
+        machine->stop_reason = reason;
+    }
+    machine->cpu.pending |= CPU_PENDING_RESET;
+}
+
+/* Carries out the reset that was requested: of the CPU alone, as 80286 programs use it to leave protected
+ * mode and BIOSes to reboot, or of everything. */
+static enum machine_stop reset_as_requested(struct machine *machine)
+{
+    enum machine_reset_request request = machine->reset_request;
+    bool resumes = request == MACHINE_RESET_CPU && machine_pc_resumes_after_reset(machine);
+    log_printf(&machine->log, LOG_CPU, "reset: %s", machine->stop_reason);
+    if (machine->no_reboot && !resumes) {
+        machine->powered_off = true;
+        return MACHINE_POWER_OFF;
+    }
+    if (request == MACHINE_RESET_ALL) {
+        machine_reset(machine);
+    } else {
+        machine->reset_request = MACHINE_RESET_NONE;
+        machine->cpu.pending &= ~(uint32_t)CPU_PENDING_RESET;
+        cpu_reset(&machine->cpu);
+        mmu_flush(machine->mmu);
+    }
+    return MACHINE_GUEST_RESET;
+}
+
+void machine_request_power_off(struct machine *machine, const char *reason)
+{
+    machine->powered_off = true;
+    machine->stop_reason = reason;
+    machine->cpu.pending |= CPU_PENDING_STOP;
+}
+
+static bool limit_is_reached(const struct machine *machine)
+{
+    return machine->instruction_limit != 0 && machine->cpu.retired >= machine->instruction_limit;
+}
+
+static uint64_t next_budget(struct machine *machine)
+{
+    uint64_t budget = CHUNK_INSTRUCTIONS;
+    if (event_clock_is_counted(machine->clock)) {
+        budget = event_clock_budget(machine->clock, budget);
+    }
+    if (machine->instruction_limit != 0 && machine->instruction_limit - machine->cpu.retired < budget) {
+        budget = machine->instruction_limit - machine->cpu.retired;
+    }
+    return budget;
+}
+
+/* The CPU waits for an interrupt. True when it has to go on waiting on the host. */
+static bool must_idle(struct machine *machine)
+{
+    if (event_clock_is_counted(machine->clock)) {
+        event_clock_skip_to_deadline(machine->clock);
+        return false;
+    }
+    return event_clock_next_deadline(machine->clock) > event_clock_now(machine->clock);
+}
+
+static enum machine_stop run_until(struct machine *machine, uint64_t end)
+{
+    for (;;) {
+        event_clock_run_due(machine->clock);
+        if (machine->powered_off) {
+            return MACHINE_POWER_OFF;
+        }
+        if (atomic_exchange(&machine->stop_requested, false) || limit_is_reached(machine)) {
+            return MACHINE_BREAK;
+        }
+        if (event_clock_now(machine->clock) >= end) {
+            return MACHINE_SLICE;
+        }
+        switch (machine->engine->ops->run(machine->engine, next_budget(machine))) {
+        case STOP_BUDGET:
+        case STOP_REQUEST: break;
+        case STOP_HALTED:
+            if (must_idle(machine)) {
+                counter_add(&machine->counters, COUNTER_HALTS, 1);
+                return MACHINE_IDLE;
+            }
+            break;
+        case STOP_SHUTDOWN:
+            machine_request_reset(machine, MACHINE_RESET_CPU, "triple fault");
+            return reset_as_requested(machine);
+        case STOP_RESET: return reset_as_requested(machine);
+        }
+    }
+}
+
+enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
+{
+    assert(!machine->paused);
+    uint64_t end = event_clock_now(machine->clock) + slice_ns;
+    if (event_clock_is_counted(machine->clock)) {
+        event_clock_schedule(machine->clock, &machine->slice_event, end);
+    }
+    enum machine_stop stop = run_until(machine, end);
+    event_clock_cancel(machine->clock, &machine->slice_event);
+    return stop;
+}
+
+const char *machine_stop_reason(const struct machine *machine)
+{
+    return machine->stop_reason;
+}
+
+uint64_t machine_idle_ns(struct machine *machine)
+{
+    uint64_t deadline = event_clock_next_deadline(machine->clock);
+    if (deadline == EVENT_CLOCK_NEVER) {
+        return UINT64_MAX;
+    }
+    uint64_t now = event_clock_now(machine->clock);
+    return deadline > now ? deadline - now : 0;
+}
+
+void machine_request_stop(struct machine *machine)
+{
+    atomic_store(&machine->stop_requested, true);
+}
+
+void machine_set_instruction_limit(struct machine *machine, uint64_t count)
+{
+    machine->instruction_limit = count;
+}
+
+void machine_pause(struct machine *machine)
+{
+    machine->paused = true;
+    event_clock_stop(machine->clock);
+}
+
+void machine_resume(struct machine *machine)
+{
+    machine->paused = false;
+    event_clock_start(machine->clock);
+}
+
+bool machine_is_paused(const struct machine *machine)
+{
+    return machine->paused;
+}
+
+/* ---- views */
+
+struct cpu_state *machine_cpu(struct machine *machine)
+{
+    return &machine->cpu;
+}
+
+struct mmu *machine_mmu(struct machine *machine)
+{
+    return machine->mmu;
+}
+
+struct memory_bus *machine_memory(struct machine *machine)
+{
+    return machine->memory;
+}
+
+struct port_bus *machine_ports(struct machine *machine)
+{
+    return machine->ports;
+}
+
+struct log *machine_log(struct machine *machine)
+{
+    return &machine->log;
+}
+
+struct counters *machine_counters(struct machine *machine)
+{
+    return &machine->counters;
+}
+
+uint64_t machine_now(struct machine *machine)
+{
+    return event_clock_now(machine->clock);
+}
+
+size_t machine_serial_output(struct machine *machine, unsigned port, uint64_t *from, uint8_t *to, size_t size)
+{
+    return serial_history_copy(&machine->serial[port].history, from, to, size);
+}
+
+bool machine_describe_device(struct machine *machine, const char *name, FILE *out)
+{
+    bool found = false;
+    for (size_t i = 0; i < machine->device_count; i++) {
+        struct device *device = machine->devices[i];
+        if (strcmp(device->class->name, name) == 0) {
+            device->class->describe(device, out);
+            found = true;
+        }
+    }
+    return found;
+}
+
+const char *machine_device_name(const struct machine *machine, size_t index)
+{
+    return index < machine->device_count ? machine->devices[index]->class->name : NULL;
+}

@@ -1,0 +1,60 @@
+/* What a configuration may ask for; see machine.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "machine/machine.h"
+
+#define RAM_MIN (1 * MIB)
+#define RAM_MAX (3 * GIB)
+
+static struct status unknown_cpu(const char *name)
+{
+    char known[160] = "";
+    const struct cpu_model *model;
+    for (size_t i = 0; (model = cpu_model_at(i)) != NULL; i++) {
+        size_t length = strlen(known);
+        snprintf(known + length, sizeof known - length, "%s%s", i == 0 ? "" : ", ", model->name);
+    }
+    return status_error(STATUS_INVALID_ARGUMENT, "unknown CPU model \"%.32s\"; known are: %s", name, known);
+}
+
+static struct status check_boot_order(const char *order)
+{
+    if (order[0] == '\0') {
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "the boot order is empty (a floppy, c disk, d CD-ROM, n network)");
+    }
+    for (const char *at = order; *at != '\0'; at++) {
+        if (strchr("acdn", *at) == NULL) {
+            return status_error(
+                STATUS_INVALID_ARGUMENT,
+                "unknown boot device '%c' in \"%.16s\" (a floppy, c disk, d CD-ROM, n network)", *at, order);
+        }
+        if (strchr(at + 1, *at) != NULL) {
+            return status_error(STATUS_INVALID_ARGUMENT, "boot device '%c' is named twice in \"%.16s\"", *at,
+                                order);
+        }
+    }
+    return status_ok();
+}
+
+struct status machine_config_check(const struct machine_config *config)
+{
+    if (config->ram_size < RAM_MIN || config->ram_size > RAM_MAX || config->ram_size % PAGE_SIZE != 0) {
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "memory size %llu KiB is impossible: 1 MiB to 3 GiB in steps of 4 KiB are",
+                            (unsigned long long)(config->ram_size / KIB));
+    }
+    const char *name = config->cpu != NULL ? config->cpu : cpu_model_default_name;
+    const struct cpu_model *model = cpu_model_find(name);
+    if (model == NULL) {
+        return unknown_cpu(name);
+    }
+    if (model->generation < CPU_80386 && config->bios == NULL) {
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "SeaBIOS needs an 80386 or later: give a ROM made for the %s with -bios FILE",
+                            name);
+    }
+    return config->boot_order != NULL ? check_boot_order(config->boot_order) : status_ok();
+}

@@ -1,0 +1,119 @@
+/* The floppy controller with its drives, and the images that go in and out of them.
+ *
+ * Drive A always exists, drive B when it was given an image at start. The kind of drive is chosen by that
+ * image: the smallest that reads its size of disk, 1.44 MB when there is no image. */
+#include "devices/floppy.h"
+#include "devices/i8237.h"
+#include "devices/i8259.h"
+#include "machine/machine_internal.h"
+
+#define FLOPPY_BASE 0x3F0
+#define FLOPPY_IRQ  6
+#define FLOPPY_DMA  2
+
+/* An image and what kind of disk it is. */
+struct disk {
+    struct block_device *image;
+    struct floppy_geometry geometry;
+};
+
+static struct status open_disk(const struct machine *machine, const char *path, bool read_only,
+                               struct disk *disk)
+{
+    const struct block_open_options options = {.read_only = read_only, .snapshot = machine->snapshot};
+    struct status status = block_device_open(path, &options, &disk->image);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    status = floppy_geometry_detect(path, block_device_sectors(disk->image), &disk->geometry);
+    if (!status_is_ok(&status)) {
+        block_device_close(disk->image);
+        disk->image = NULL;
+    }
+    return status;
+}
+
+static struct status insert_disk(struct machine *machine, unsigned drive, struct disk *disk, bool read_only)
+{
+    struct status status =
+        floppy_insert(machine->chips.floppy, drive, disk->image, &disk->geometry, read_only);
+    if (!status_is_ok(&status)) {
+        block_device_close(disk->image);
+    }
+    return status;
+}
+
+static enum floppy_drive_type drive_for(unsigned drive, const struct disk *disk)
+{
+    if (disk->image == NULL) {
+        return drive == 0 ? FLOPPY_DRIVE_1440K : FLOPPY_DRIVE_NONE;
+    }
+    return disk->geometry.drive == FLOPPY_DRIVE_720K ? FLOPPY_DRIVE_1440K : disk->geometry.drive;
+}
+
+struct status machine_floppy_create(struct machine *machine, const struct machine_config *config)
+{
+    struct disk disks[MACHINE_FLOPPIES] = {0};
+    struct device_host host = machine_device_host(machine);
+    struct floppy_config floppy = {.base = FLOPPY_BASE,
+                                   .irq = i8259_pair_input(machine->chips.pic, FLOPPY_IRQ),
+                                   .dma = i8237_pair_line(machine->chips.dma, FLOPPY_DMA)};
+    struct status status = status_ok();
+    for (unsigned i = 0; i < MACHINE_FLOPPIES && status_is_ok(&status); i++) {
+        if (config->floppy[i].path != NULL) {
+            status = open_disk(machine, config->floppy[i].path, config->floppy[i].read_only, &disks[i]);
+        }
+        floppy.drives[i] = drive_for(i, &disks[i]);
+    }
+    if (status_is_ok(&status)) {
+        status = floppy_create(&host, &floppy, &machine->chips.floppy);
+    }
+    if (!status_is_ok(&status)) {
+        for (unsigned i = 0; i < MACHINE_FLOPPIES; i++) {
+            block_device_close(disks[i].image);
+        }
+        return status;
+    }
+    machine_add_device(machine, machine->chips.floppy);
+    for (unsigned i = 0; i < MACHINE_FLOPPIES; i++) {
+        if (disks[i].image == NULL) {
+            continue;
+        }
+        struct status inserted = insert_disk(machine, i, &disks[i], config->floppy[i].read_only);
+        if (!status_is_ok(&inserted) && status_is_ok(&status)) {
+            status = inserted;
+        }
+    }
+    return status;
+}
+
+struct status machine_change_floppy(struct machine *machine, unsigned drive, const char *path, bool read_only)
+{
+    if (floppy_type(machine->chips.floppy, drive) == FLOPPY_DRIVE_NONE) {
+        return status_error(STATUS_NOT_FOUND, "this machine has no drive %c (start it with -fd%c FILE)",
+                            'A' + (int)drive, 'a' + (int)drive);
+    }
+    struct disk disk = {0};
+    struct status status = open_disk(machine, path, read_only, &disk);
+    return status_is_ok(&status) ? insert_disk(machine, drive, &disk, read_only) : status;
+}
+
+void machine_eject_floppy(struct machine *machine, unsigned drive)
+{
+    floppy_eject(machine->chips.floppy, drive);
+}
+
+void machine_describe_floppies(struct machine *machine, FILE *out)
+{
+    for (unsigned i = 0; i < MACHINE_FLOPPIES; i++) {
+        enum floppy_drive_type type = floppy_type(machine->chips.floppy, i);
+        if (type == FLOPPY_DRIVE_NONE) {
+            continue;
+        }
+        const struct block_device *image = floppy_image(machine->chips.floppy, i);
+        fprintf(out, "floppy %c (%s drive): %s%s%s\n", 'a' + (int)i, floppy_drive_type_name(type),
+                image != NULL ? block_device_path(image) : "empty",
+                image != NULL && block_device_is_read_only(image) ? ", read-only" : "",
+                image != NULL && machine->snapshot ? ", snapshot" : "");
+    }
+}

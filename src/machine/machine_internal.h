@@ -1,0 +1,135 @@
+/* What the machine's files share. Private to this module. */
+#ifndef DOPPEL_MACHINE_MACHINE_INTERNAL_H
+#define DOPPEL_MACHINE_MACHINE_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/bits.h"
+#include "bus/event_clock.h"
+#include "cpu/engine.h"
+#include "devices/device.h"
+#include "devices/pci_bus.h"
+#include "host/host_memory.h"
+#include "machine/firmware.h"
+#include "machine/machine.h"
+#include "machine/serial_history.h"
+
+#define MACHINE_DEVICES 32
+
+/* The window below 1 MiB that the chipset maps to ROM or RAM (PAM). */
+#define SHADOW_BASE 0xC0000u
+#define SHADOW_SIZE 0x40000u
+
+/* From weak to strong. */
+enum machine_reset_request { MACHINE_RESET_NONE, MACHINE_RESET_CPU, MACHINE_RESET_ALL };
+
+struct ns16550;
+
+struct machine_serial {
+    struct machine *machine;
+    struct ns16550 *uart;
+    struct char_device *stream; /* borrowed, may be NULL */
+    struct serial_history history;
+};
+
+/* The chips that are talked to after they were built; every chip is in machine->devices as well. */
+struct machine_chips {
+    struct i8259_pair *pic;
+    struct i8254 *pit;
+    struct mc146818 *rtc;
+    struct i8237_pair *dma;
+    struct i8042 *keyboard_controller;
+    struct port92 *port92;
+    struct pc_speaker *speaker;
+    struct debug_console *debug_console;
+    struct ps2_keyboard *keyboard;
+    struct ps2_mouse *mouse;
+    struct vga *vga;
+    struct pci_bus *pci;
+    struct piix3 *isa_bridge;
+    struct i440fx *host_bridge;
+    struct fw_cfg *fw_cfg;
+    struct device *floppy;
+};
+
+struct machine {
+    struct cpu_state cpu;
+    struct log log;
+    struct counters counters;
+    struct host_memory ram;
+    struct memory_bus *memory;
+    struct port_bus *ports;
+    struct event_clock *clock;
+    struct mmu *mmu;
+    struct cpu_engine *engine;
+
+    struct machine_chips chips;
+    struct device *devices[MACHINE_DEVICES]; /* in the order they were built */
+    size_t device_count;
+    struct firmware system_rom, vga_rom;
+    uint8_t shadow_rom[SHADOW_SIZE]; /* what C0000h-FFFFFh reads while it is ROM */
+    bool a20_keyboard, a20_port92;
+    unsigned shutdown_letters;        /* of the word at the shutdown port so far */
+    struct pci_function vga_function; /* the VGA's face on the PCI bus */
+    struct display_source display;
+    struct input_sink input;
+    struct machine_serial serial[MACHINE_SERIALS];
+    struct char_device *debug_stream; /* borrowed, may be NULL */
+
+    struct clock_event slice_event; /* counted mode: the end of a machine_run() */
+    uint64_t instruction_limit;
+    atomic_bool stop_requested;
+    bool paused;
+    bool powered_off;
+    bool no_reboot;
+    bool snapshot;
+    enum machine_reset_request reset_request;
+    const char *stop_reason;
+};
+
+/* ---- machine.c */
+
+/* Has the CPU, or everything, reset at the next instruction boundary. */
+void machine_request_reset(struct machine *machine, enum machine_reset_request request, const char *reason);
+/* Ends machine_run() with MACHINE_POWER_OFF at the next instruction boundary. `reason`: a static string. */
+void machine_request_power_off(struct machine *machine, const char *reason);
+
+/* ---- machine_pc.c: the board */
+
+/* Builds all chips and maps memory. On failure machine_pc_destroy() clears away what was built. */
+struct status machine_pc_create(struct machine *machine,
+                                const struct machine_config *config) STATUS_MUST_CHECK;
+void machine_pc_destroy(struct machine *machine);
+void machine_pc_reset(struct machine *machine);
+int machine_pc_acknowledge_interrupt(struct machine *machine);
+void machine_pc_set_ferr(struct machine *machine, bool level);
+
+/* The CMOS shutdown byte says that a reset of the CPU alone is a way out of protected mode, not a reboot. */
+bool machine_pc_resumes_after_reset(const struct machine *machine);
+
+/* Keeps `device` for reset, `info` and destruction. */
+void machine_add_device(struct machine *machine, struct device *device);
+
+/* What chips are created with. */
+struct device_host machine_device_host(struct machine *machine);
+
+/* ---- groups of chips, each in a file of its own */
+
+/* machine_floppy.c */
+struct status machine_floppy_create(struct machine *machine,
+                                    const struct machine_config *config) STATUS_MUST_CHECK;
+
+/* machine_serial.c: the serial ports and the debug console, connected to their streams. */
+struct status machine_serial_create(struct machine *machine,
+                                    const struct machine_config *config) STATUS_MUST_CHECK;
+void machine_serial_disconnect(struct machine *machine);
+
+/* machine_vga.c: the VGA as a PCI card with its ROM. */
+struct status machine_vga_create(struct machine *machine) STATUS_MUST_CHECK;
+void machine_vga_destroy(struct machine *machine);
+
+/* machine_setup.c: what firmware finds in CMOS memory and fw_cfg. */
+struct status machine_describe_to_firmware(struct machine *machine,
+                                           const struct machine_config *config) STATUS_MUST_CHECK;
+
+#endif
