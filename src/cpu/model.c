@@ -75,7 +75,6 @@ static const struct cpu_model models[] = {
         .generation = CPU_80286,
         .address_bits = 24,
         .max_insn_length = 10,
-        .long_insn_is_invalid = true,
         .eflags_writable = FLAGS_80286,
         .cr0_writable = CR0_BITS_80286,
     },

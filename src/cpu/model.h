@@ -60,8 +60,7 @@ struct cpu_model {
     const char *description; /* one line for -cpu help */
     enum cpu_generation generation;
     uint8_t address_bits;      /* physical: 20, 24, 32, 36 */
-    uint8_t max_insn_length;   /* 15; 80286: 10; 8086: 0 = no limit */
-    bool long_insn_is_invalid; /* too long is #UD (80286), otherwise #GP(0) */
+    uint8_t max_insn_length;   /* 15; 80286: 10; 8086: 0 = no limit. Longer: #GP(0) */
     bool push_sp_new_value;    /* 8086/80186: PUSH SP stores the decremented SP */
     bool shift_count_unmasked; /* 8086: counts are not taken modulo 32 */
     bool divide_error_after;   /* 8086: #DE pushes the address after the DIV */

@@ -49,7 +49,7 @@ static unsigned decode_block(struct interpreter *in, const uint8_t *bytes, unsig
             end = true;
             break;
         case DECODE_TOO_LONG:
-            interpreter_lower_invalid(!model->long_insn_is_invalid, used, insn.length, &uops[n++]);
+            interpreter_lower_invalid(true, used, insn.length, &uops[n++]);
             used += insn.length;
             end = true;
             break;

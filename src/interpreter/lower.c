@@ -142,6 +142,9 @@ static void lower_operands(const struct cpu_model *model, const struct insn *ins
 
 static bool level_exists(const struct cpu_model *model, const struct insn *insn)
 {
+    if ((insn_info((enum insn_id)insn->id)->properties & INSN_X87) && !cpu_model_has(model, FEATURE_FPU)) {
+        return true; /* any escape is the absent coprocessor's business */
+    }
     switch (insn->level) {
     case INSN_LEVEL_8086: return true;
     case INSN_LEVEL_80186: return model->generation >= CPU_80186;

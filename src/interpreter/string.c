@@ -18,6 +18,22 @@ static inline void advance(struct cpu_state *cpu, const struct uop *uop, unsigne
     gpr_write(cpu, number, address_width(uop), cpu->gpr[number].d + step);
 }
 
+/* A repeated instruction on the 80286 has counted the iteration when its load faults (but not CMPS), and the
+ * next one too when its store does. */
+static inline void count_before_load(struct cpu_state *cpu, uint32_t count)
+{
+    if (cpu->model->generation == CPU_80286) {
+        cpu->gpr[CPU_CX].w = (uint16_t)(count - 1);
+    }
+}
+
+static inline void count_before_store(struct cpu_state *cpu, const struct uop *uop)
+{
+    if (cpu->model->generation == CPU_80286 && (uop->prefixes & (PREFIX_REP | PREFIX_REPNE))) {
+        cpu->gpr[CPU_CX].w--;
+    }
+}
+
 /* The 80286 has moved the index on when the access faults; later processors have not, so that the instruction
  * can be restarted. */
 static inline uint32_t take_index(struct cpu_state *cpu, const struct uop *uop, unsigned number,
@@ -44,6 +60,7 @@ static inline void movs_once(struct cpu_state *cpu, const struct uop *uop, struc
                              unsigned width)
 {
     uint64_t value = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
+    count_before_store(cpu, uop);
     segment_store(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width, value);
     commit_index(cpu, uop, CPU_SI, width);
     commit_index(cpu, uop, CPU_DI, width);
@@ -52,6 +69,7 @@ static inline void movs_once(struct cpu_state *cpu, const struct uop *uop, struc
 static inline void stos_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned width)
 {
+    count_before_store(cpu, uop);
     segment_store(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width, cpu->gpr[CPU_AX].d);
     commit_index(cpu, uop, CPU_DI, width);
 }
@@ -76,8 +94,8 @@ static inline void lods_once(struct cpu_state *cpu, const struct uop *uop, struc
 static inline void cmps_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned width)
 {
-    uint64_t a = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
     uint64_t b = segment_load(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width);
+    uint64_t a = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
     flags_set_sub(&cpu->flags, a, b, a - b, width * 8);
     commit_index(cpu, uop, CPU_SI, width);
     commit_index(cpu, uop, CPU_DI, width);
@@ -100,6 +118,7 @@ static inline void ins_once(struct cpu_state *cpu, const struct uop *uop, struct
     uint32_t offset = take_index(cpu, uop, CPU_DI, width);
     uop_sync(cpu, in);
     cpu_check_io(cpu, port, width);
+    count_before_store(cpu, uop);
     uint64_t linear = cpu_segment_to_linear(cpu, CPU_ES, offset, width, true);
     cpu->memory_ops->probe_write(cpu, linear, width, cpu->cpl == 3);
     segment_store(cpu, in, CPU_ES, offset, width, cpu->pins.port_read(cpu->pins.opaque, port, width));
@@ -233,6 +252,9 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
     while (count != 0 && budget != 0) {
         uint32_t done = bulk && count > 1 ? string_bulk(cpu, uop, in, id, width, minimum(count, budget)) : 0;
         if (done == 0) {
+            if (id != INSN_CMPS) {
+                count_before_load(cpu, count);
+            }
             string_once(cpu, uop, in, id, width);
             done = 1;
         }

@@ -60,7 +60,6 @@ struct test {
     struct byte_at memory_before[MAX_BYTES];
     struct byte_at memory_after[MAX_BYTES];
     size_t memory_before_count, memory_after_count;
-    int exception; /* -1: none */
 };
 
 struct bench_machine {
@@ -167,19 +166,7 @@ static void clear_memory(struct bench_machine *machine, const struct test *test)
 
 static void run_test(struct bench_machine *machine)
 {
-    struct cpu_state *cpu = &machine->cpu;
-    uint64_t start = cpu->rip;
-    uint16_t start_cs = cpu->segment[CPU_CS].selector;
-    if (!machine->steps_one) {
-        machine->engine->ops->run(machine->engine, MAX_RUN);
-        return;
-    }
-    /* A repeated string instruction may give way before it is done. */
-    unsigned tries = 0;
-    do {
-        machine->engine->ops->run(machine->engine, 1);
-    } while (cpu->rip == start && cpu->segment[CPU_CS].selector == start_cs && cpu->gpr[CPU_CX].w != 0 &&
-             ++tries < 20);
+    machine->engine->ops->run(machine->engine, machine->steps_one ? 1 : MAX_RUN);
 }
 
 static void save_state(const struct cpu_state *cpu, uint16_t *values)
@@ -215,16 +202,19 @@ static uint8_t expected_byte(const struct test *test, uint32_t address, uint8_t 
     return before;
 }
 
-/* The FLAGS image that an exception pushed stands above IP and CS on the new top of the stack. */
-static uint32_t pushed_flags_address(const struct test *test)
+/* The FLAGS image that an exception (or INT) pushed stands above IP and CS on the new top of the stack. */
+static uint64_t pushed_flags_address(const struct bench_machine *machine, const struct test *test)
 {
-    return (uint32_t)(test->after[R_SS] << 4) + (uint16_t)(test->after[R_SP] + 4);
+    uint64_t linear = (uint64_t)(test->after[R_SS] << 4) + (uint16_t)(test->after[R_SP] + 4);
+    return memory_bus_effective(machine->bus, linear);
 }
 
-static uint8_t mask_at(const struct test *test, uint32_t address, uint16_t flags_mask)
+static uint8_t mask_at(const struct bench_machine *machine, const struct test *test, uint32_t address,
+                       uint16_t flags_mask)
 {
-    uint32_t flags_at = pushed_flags_address(test);
-    if (test->exception < 0 || (address != flags_at && address != flags_at + 1)) {
+    uint64_t flags_at = pushed_flags_address(machine, test);
+    bool interrupted = test->after[R_SP] == (uint16_t)(test->before[R_SP] - 6);
+    if (!interrupted || (address != flags_at && address != flags_at + 1)) {
         return 0xff;
     }
     return (uint8_t)(address == flags_at ? flags_mask : flags_mask >> 8);
@@ -234,7 +224,7 @@ static bool memory_matches(struct bench_machine *machine, const struct test *tes
                            uint8_t expected, uint16_t flags_mask, FILE *report)
 {
     uint8_t actual = (uint8_t)memory_bus_read(machine->bus, address, 1);
-    if (((actual ^ expected) & mask_at(test, address, flags_mask)) == 0) {
+    if (((actual ^ expected) & mask_at(machine, test, address, flags_mask)) == 0) {
         return true;
     }
     if (report != NULL) {
@@ -312,7 +302,7 @@ static bool parse_test(gzFile file, char *line, struct test *test)
             return false;
         }
     }
-    *test = (struct test){.exception = -1};
+    memset(test, 0, sizeof *test);
     snprintf(test->name, sizeof test->name, "%.*s", (int)strcspn(line + 2, "\n"), line + 2);
     while (gzgets(file, line, MAX_LINE) != NULL && line[0] != 'T') {
         switch (line[0]) {
@@ -326,7 +316,6 @@ static bool parse_test(gzFile file, char *line, struct test *test)
         case 'M': test->memory_before_count = parse_memory(line + 1, test->memory_before); break;
         case 'F': parse_registers(line + 1, test->after); break;
         case 'N': test->memory_after_count = parse_memory(line + 1, test->memory_after); break;
-        case 'E': test->exception = (int)strtoul(line + 1, NULL, 16); break;
         default: break;
         }
     }
