@@ -114,6 +114,7 @@ read_try:
     dec     bp
     jnz     read_try
 
+read_failed:
     mov     si, offset message_failed
     call    print
     xor     ah, ah
@@ -132,6 +133,12 @@ read_done:
     call    print_character
     test    di, di
     jnz     read_next
+
+    mov     ax, es                      /* es:0 is the kernel's end: a truncated image can read as zeros */
+    dec     ax
+    mov     es, ax
+    cmp     word ptr es:[14], offset KERNEL_MARK
+    jne     read_failed
 
     mov     dl, [boot_drive]
     ljmp    KERNEL_SEGMENT, 0

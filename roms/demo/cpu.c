@@ -19,7 +19,7 @@ static bool eflags_bit_toggles(uint32_t bit)
 
 static void cpuid(uint32_t leaf, uint32_t registers[4])
 {
-    __asm__ volatile("cpuid"
+    __asm__ volatile(".byte 0x0f, 0xa2" /* cpuid, which the assembler refuses for an 80386 */
                      : "=a"(registers[0]), "=b"(registers[1]), "=c"(registers[2]), "=d"(registers[3])
                      : "a"(leaf), "c"(0));
 }
