@@ -148,9 +148,12 @@ uint32_t *vga_scan_text(struct vga *vga, const struct vga_picture *picture, cons
         }
         uint32_t background = colours->attribute[cell.background];
         uint32_t difference = background ^ colours->attribute[cell.foreground];
-        for (uint32_t i = 0; i < picture->dots; i++) {
-            *to++ = background ^ (difference & (0u - (dots >> (8 - i) & 1)));
+        for (unsigned i = 0; i < 8; i++) {
+            to[i] = background ^ (difference & (0u - (dots >> (8 - i) & 1)));
         }
+        to[8] =
+            background ^ (difference & (0u - (dots & 1))); /* overwritten when characters are 8 dots wide */
+        to += picture->dots;
     }
     return vga->line + scan->panning;
 }
@@ -275,9 +278,14 @@ uint32_t *vga_scan_dispi(struct vga *vga, const struct vga_picture *picture, uin
         }
         break;
     case 16:
-        for (uint32_t x = 0; x < width; x++) {
-            uint32_t pixel = load_le16(from + 2 * (size_t)x);
-            to[x] = vga->dispi.reg[DISPI_BPP] == 15 ? from_15_bits(pixel) : from_16_bits(pixel);
+        if (vga->dispi.reg[DISPI_BPP] == 15) {
+            for (uint32_t x = 0; x < width; x++) {
+                to[x] = from_15_bits(load_le16(from + 2 * (size_t)x));
+            }
+        } else {
+            for (uint32_t x = 0; x < width; x++) {
+                to[x] = from_16_bits(load_le16(from + 2 * (size_t)x));
+            }
         }
         break;
     case 24:

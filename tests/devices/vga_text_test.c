@@ -160,6 +160,40 @@ static void underline_shows_in_monochrome_text(void **state)
     vga_bench_expect_pixel(bench, 9, 13, vga_bench_colour(0x00));
     vga_bench_expect_pixel(bench, 18, 13, vga_bench_colour(0x18));
     vga_bench_expect_pixel(bench, 0, 14, vga_bench_colour(0x00));
+
+    vga_bench_set_mode(bench, MODE_3);
+    no_cursor(bench);
+    vga_bench_crtc(bench, 0x14, 13);
+    put_char(bench, 0, 0, ' ', 0x01);
+    put_char(bench, 1, 0, ' ', 0x21); /* only on background 0 */
+    vga_bench_render(bench);
+    vga_bench_expect_pixel(bench, 0, 13, text_colour(1));
+    vga_bench_expect_pixel(bench, 9, 13, text_colour(2));
+}
+
+static void word_mode_rotates_bit_13_or_15_into_the_address(void **state)
+{
+    struct vga_bench *bench = *state;
+    vga_bench_set_mode(bench, MODE_3);
+    vga_bench_sequencer(bench, 2, 0x01);
+    vga_bench_sequencer(bench, 4, 0x06);
+    vga_bench_graphics(bench, 5, 0x00);
+    vga_bench_graphics(bench, 6, 0x04);
+    vga_bench_poke(bench, 0xa4000, 'v');
+    vga_bench_poke(bench, 0xa4001, 'w');
+    vga_bench_poke(bench, 0xa0001, 'x');
+    vga_bench_crtc(bench, 0x0c, 0x20);
+    vga_bench_advance(bench, NS_PER_SECOND / 60);
+    vga_bench_render(bench);
+    assert_int_equal(bench->frame->text.cells[0][0].character, 'v');
+    vga_bench_crtc(bench, 0x17, 0x83);
+    vga_bench_render(bench);
+    assert_int_equal(bench->frame->text.cells[0][0].character, 'w');
+    vga_bench_crtc(bench, 0x17, 0xa3);
+    vga_bench_crtc(bench, 0x0c, 0x80);
+    vga_bench_advance(bench, NS_PER_SECOND / 60);
+    vga_bench_render(bench);
+    assert_int_equal(bench->frame->text.cells[0][0].character, 'x');
 }
 
 static void attribute_bit_3_chooses_the_second_font(void **state)
@@ -395,6 +429,7 @@ int main(void)
         VGA_TEST(eight_dot_characters_make_640_pixels),
         VGA_TEST(attribute_bit_7_blinks_or_brightens_the_background),
         VGA_TEST(underline_shows_in_monochrome_text),
+        VGA_TEST(word_mode_rotates_bit_13_or_15_into_the_address),
         VGA_TEST(attribute_bit_3_chooses_the_second_font),
         VGA_TEST(cursor_has_its_place_shape_and_blinking),
         VGA_TEST(start_address_scrolls_by_characters_after_the_retrace),

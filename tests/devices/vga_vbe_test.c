@@ -226,10 +226,11 @@ static void planar_depth_uses_planes_and_banks(void **state)
     vga_bench_expect_pixel(bench, 56, 1000, vga_bench_colour(palette[0x0a]));
     vga_bench_expect_pixel(bench, 57, 1000, vga_bench_colour(palette[0]));
     vga_bench_expect_pixel(bench, 63, 1000, vga_bench_colour(palette[0x0a]));
-    vga_bench_dispi(bench, VIRT_WIDTH, 1288);
-    vga_bench_dispi(bench, X_OFFSET, 3);
+    vga_bench_dispi(bench, X_OFFSET, 51);
     vga_bench_render(bench);
-    vga_bench_expect_size(bench, 1280, 1024);
+    vga_bench_expect_pixel(bench, 5, 1000, vga_bench_colour(palette[0x0a]));
+    vga_bench_expect_pixel(bench, 6, 1000, vga_bench_colour(palette[0]));
+    vga_bench_expect_pixel(bench, 12, 1000, vga_bench_colour(palette[0x0a]));
 }
 
 static void dac_has_eight_bits_when_asked(void **state)
