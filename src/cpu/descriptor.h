@@ -74,6 +74,10 @@ void segment_install_real(struct cpu_state *cpu, enum cpu_segment segment, uint1
 /* Makes data segments unusable that a less privileged level may not have: return to an outer level. */
 void segment_drop_privileged(struct cpu_state *cpu, unsigned new_cpl);
 
+/* What an access beyond a segment's bounds raises. The 80286 has no #SS in real mode: every overrun is
+ * interrupt 13. */
+enum cpu_vector segment_overrun_vector(const struct cpu_state *cpu, enum cpu_segment number);
+
 static inline bool selector_is_null(uint16_t selector)
 {
     return (selector & SELECTOR_ERROR_INDEX) == 0;

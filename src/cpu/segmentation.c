@@ -39,8 +39,7 @@ static bool bounds_allow(uint32_t first, uint32_t last, uint64_t offset, unsigne
     return offset >= first && offset <= last && last - offset >= width - 1;
 }
 
-/* The 80286 has no #SS in real mode: every overrun of a segment is interrupt 13. */
-static enum cpu_vector overrun_vector(const struct cpu_state *cpu, enum cpu_segment number)
+enum cpu_vector segment_overrun_vector(const struct cpu_state *cpu, enum cpu_segment number)
 {
     bool always_gp = cpu->mode == CPU_MODE_REAL && cpu->model->generation <= CPU_80286;
     return number == CPU_SS && !always_gp ? VECTOR_SS : VECTOR_GP;
@@ -53,7 +52,7 @@ uint64_t cpu_segment_to_linear(struct cpu_state *cpu, enum cpu_segment number, u
     uint32_t first = write ? segment->write_first : segment->read_first;
     uint32_t last = write ? segment->write_last : segment->read_last;
     if (!cpu->model->offset_wraps && !bounds_allow(first, last, offset, width)) {
-        cpu_raise_error(cpu, overrun_vector(cpu, number), 0);
+        cpu_raise_error(cpu, segment_overrun_vector(cpu, number), 0);
     }
     return (segment->base + offset) & UINT32_MAX;
 }

@@ -73,7 +73,7 @@ void stack_reserve(struct cpu_state *cpu, const struct stack_cursor *stack, unsi
         offset = (offset - width) & stack->mask;
         if (offset < segment->write_first || offset > segment->write_last ||
             segment->write_last - offset < width - 1) {
-            cpu_raise_error(cpu, VECTOR_SS, stack->error_code);
+            cpu_raise_error(cpu, segment_overrun_vector(cpu, CPU_SS), stack->error_code);
         }
         cpu->memory_ops->probe_write(cpu, (segment->base + offset) & UINT32_MAX, width, stack->user);
     }

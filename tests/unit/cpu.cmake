@@ -1,0 +1,5 @@
+add_library(cpu_harness STATIC cpu_harness.c)
+target_link_libraries(cpu_harness PUBLIC doppel_flags doppel_cpu cmocka)
+doppel_test(cpu_flags_test SOURCES cpu_flags_test.c MODULES cpu)
+doppel_test(cpu_segmentation_test SOURCES cpu_segmentation_test.c MODULES cpu LIBRARIES cpu_harness)
+doppel_test(cpu_transfer_test SOURCES cpu_transfer_test.c MODULES cpu LIBRARIES cpu_harness)
