@@ -121,9 +121,9 @@ static void update_title(struct sdl_window *window)
     char title[sizeof window->title];
     bool stopped = atomic_load(&window->state) == FRONT_END_STOPPED;
     if (SDL_GetTicks64() < window->message_end) {
-        snprintf(title, sizeof title, "doppel \u2014 %s", window->message);
+        snprintf(title, sizeof title, "doppel - %s", window->message);
     } else {
-        snprintf(title, sizeof title, "doppel%s \u2014 %s, Ctrl+Alt+F full screen, Ctrl+Alt+M monitor",
+        snprintf(title, sizeof title, "doppel%s - %s, Ctrl+Alt+F full screen, Ctrl+Alt+M monitor",
                  stopped ? " (stopped)" : "",
                  window->grabbed ? "Ctrl+Alt+G releases the mouse" : "click to use the mouse");
     }

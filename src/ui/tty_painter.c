@@ -270,6 +270,16 @@ static void compose_picture(struct tty_painter *painter, const struct display_fr
     }
 }
 
+/* "rows 3-25 of 25"; nothing when all is shown. */
+static void describe_part(char *to, size_t size, const char *what, unsigned origin, unsigned visible,
+                          unsigned total)
+{
+    to[0] = '\0';
+    if (visible < total) {
+        snprintf(to, size, "%s %u-%u of %u", what, origin + 1, origin + visible, total);
+    }
+}
+
 static void describe_view(const struct tty_painter *painter, const struct display_frame *frame, char *to,
                           size_t size)
 {
@@ -279,10 +289,11 @@ static void describe_view(const struct tty_painter *painter, const struct displa
     } else if (!text->active) {
         snprintf(to, size, "%ux%u graphics", frame->width, frame->height);
     } else if (text->columns > painter->columns || text->rows > guest_rows(painter)) {
-        snprintf(to, size, "part of %ux%u: rows %u-%u, columns %u-%u", text->columns, text->rows,
-                 painter->origin_row + 1, painter->origin_row + smaller(guest_rows(painter), text->rows),
-                 painter->origin_column + 1,
-                 painter->origin_column + smaller(painter->columns, text->columns));
+        char rows[32], columns[36];
+        describe_part(rows, sizeof rows, "rows", painter->origin_row, guest_rows(painter), text->rows);
+        describe_part(columns, sizeof columns, "columns", painter->origin_column, painter->columns,
+                      text->columns);
+        snprintf(to, size, "%s%s%s", rows, rows[0] && columns[0] ? ", " : "", columns);
     } else {
         snprintf(to, size, "%ux%u", text->columns, text->rows);
     }

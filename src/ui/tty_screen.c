@@ -28,7 +28,7 @@
 #define STROKES_MAX       1024
 #define EVENTS_PER_STROKE 10 /* press and release of the key and four modifiers */
 
-#define CHOICES "q quit  m monitor  s screenshot  d Ctrl+Alt+Del  Ctrl+] itself"
+#define CHOICES "q quit  m monitor  s screenshot  d Ctrl+Alt+Del  ^] itself"
 
 /* Alternate screen, no auto-wrap, bracketed paste, and back. */
 static const char enter_sequence[] = "\x1b[?1049h\x1b[?7l\x1b[?2004h\x1b[0m\x1b[2J";

@@ -166,7 +166,7 @@ static void a_small_terminal_shows_the_part_around_the_cursor(void **state)
     assert_int_equal(cell_at(fixture, 0, 22)->codepoint, 'a' + 24);
     assert_int_equal(fixture->terminal.row, 22);
     assert_non_null(
-        strstr(fake_terminal_row(&fixture->terminal, 23, row), "part of 80x25: rows 3-25, columns 1-60"));
+        strstr(fake_terminal_row(&fixture->terminal, 23, row), "rows 3-25 of 25, columns 1-60 of 80"));
 
     fixture->frame.text.cursor_column = 79;
     draw(fixture, "doppel");
