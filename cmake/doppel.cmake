@@ -20,6 +20,11 @@ if(DOPPEL_SANITIZE)
     target_link_options(doppel_flags INTERFACE -fsanitize=${DOPPEL_SANITIZE})
 endif()
 
+if(DOPPEL_FUZZ)
+    # Coverage feedback from the modules, not only from the fuzz target itself.
+    target_compile_options(doppel_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # doppel_module(name SOURCES a.c b.c DEPENDS base bus LIBRARIES ZLIB::ZLIB)
 # One static library per module, named doppel_<name>.
 function(doppel_module name)
