@@ -126,7 +126,8 @@ static struct status evaluate_term(const struct cpu_state *cpu, char *term, uint
     char *colon = strchr(term, ':');
     if (colon != NULL) {
         *colon = '\0';
-        uint64_t base, offset;
+        uint64_t base = 0;
+        uint64_t offset;
         struct status status = segment_base(cpu, term, &base);
         if (!status_is_ok(&status)) {
             return status;

@@ -63,7 +63,9 @@ static void set_boot_order(struct mc146818 *rtc, const char *asked)
     snprintf(order, sizeof order, "%.4s", asked != NULL ? asked : "");
     for (size_t i = 0; letters[i] != '\0'; i++) {
         if (strchr(order, letters[i]) == NULL) {
-            strncat(order, &letters[i], 1);
+            size_t length = strlen(order);
+            order[length] = letters[i];
+            order[length + 1] = '\0';
         }
     }
     uint8_t code[3];
