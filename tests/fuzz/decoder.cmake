@@ -1,0 +1,1 @@
+doppel_fuzzer(decoder_fuzz SOURCES decoder_fuzz.c MODULES decoder)
