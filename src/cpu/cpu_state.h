@@ -152,15 +152,17 @@ union gpr {
 #endif
 };
 
-/* What an engine should know before it looks at the next instruction. */
+/* What an engine should know before it looks at the next instruction; see cpu_needs_attention(). */
 enum cpu_pending {
-    CPU_PENDING_INTERRUPT = 1u << 0, /* INTR is asserted */
+    CPU_PENDING_INTERRUPT =
+        1u << 9, /* INTR is asserted; the place of EFLAGS.IF, so that one AND tells whether it counts */
     CPU_PENDING_NMI = 1u << 1,
     CPU_PENDING_RESET = 1u << 2, /* the machine resets the CPU at the next boundary */
     CPU_PENDING_STOP = 1u << 3,  /* someone wants the engine to return */
     CPU_PENDING_TRAP =
         1u << 4, /* a #DB trap (TF, task switch T bit, data breakpoint) is due: bits in pending_dr6 */
-    CPU_PENDING_SHADOW = 1u << 5 /* interrupts are held off for one instruction (STI, MOV SS, POP SS) */
+    CPU_PENDING_SHADOW = 1u << 5, /* interrupts are held off for one instruction (STI, MOV SS, POP SS) */
+    CPU_PENDING_ENGINE = 1u << 6  /* the engine's own reminder: HLT was executed, dead code is to be freed */
 };
 
 /* An exception that is being raised, as cpu_raise*() left it for the engine. */

@@ -147,6 +147,14 @@ static inline void cpu_set_eflags(struct cpu_state *cpu, uint32_t eflags)
     cpu->eflags_other = (eflags & ~EFLAGS_ARITHMETIC) | EFLAGS_FIXED;
 }
 
+/* Whether anything but the next instruction is due at an instruction boundary. INTR counts only with IF set.
+ */
+static inline bool cpu_needs_attention(const struct cpu_state *cpu)
+{
+    uint32_t pending = cpu->pending & (cpu->eflags_other | ~(uint32_t)EFLAGS_IF);
+    return (pending | (cpu->eflags_other & (EFLAGS_TF | EFLAGS_RF))) != 0;
+}
+
 static inline unsigned cpu_iopl(const struct cpu_state *cpu)
 {
     return (cpu->eflags_other & EFLAGS_IOPL) >> EFLAGS_IOPL_SHIFT;

@@ -57,6 +57,9 @@ static unsigned decode_block(struct interpreter *in, const uint8_t *bytes, unsig
         }
     }
     interpreter_lower_exit(used, &uops[n]);
+    for (unsigned i = 0; i <= n; i++) {
+        uops[i].position = (uint8_t)i;
+    }
     *count = n;
     return used;
 }
@@ -113,9 +116,9 @@ static void stop_running_block(struct interpreter *in, struct block *block)
     if (in->block != block) {
         return;
     }
-    for (struct uop *uop = &block->uops[in->current - block->uops + 1]; uop <= &block->uops[block->count];
-         uop++) {
-        interpreter_lower_exit(uop->offset, uop);
+    for (unsigned i = in->current->position + 1u; i <= block->count; i++) {
+        interpreter_lower_exit(block->uops[i].offset, &block->uops[i]);
+        block->uops[i].position = (uint8_t)i;
     }
 }
 
@@ -137,6 +140,7 @@ static void drop_block(struct interpreter *in, struct block **page_link)
     stop_running_block(in, block);
     block->page_next = in->cache.dead;
     in->cache.dead = block;
+    in->cpu->pending |= CPU_PENDING_ENGINE;
     in->cache.count--;
     counter_add(in->cpu->counters, COUNTER_BLOCKS_INVALIDATED, 1);
 }

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "interpreter/uop.h"
+#include "interpreter/operand.h"
 
 #define REPEAT_LIMIT 4096u
 #define DR6_BS       ((uint64_t)1 << 14)
@@ -20,13 +20,12 @@ static struct interpreter *interpreter_of(struct cpu_engine *engine)
  * ---------------------------------------------------------------------------------------------------------------
  */
 
-/* A jump cache tag: linear address, code size, privilege, and the generations of mapping and blocks. The
- * generation field wraps after 2^30 changes, too seldom for a stale entry to survive unnoticed in its slot:
- * interpreter_forget_jumps() empties the cache then. */
+/* A jump cache tag: linear address, code size, privilege, and the generation of mappings and blocks. The
+ * generation field wraps after 2^30 changes: too many for an entry to survive in its slot. */
 static uint64_t jump_tag(const struct interpreter *in, uint32_t linear)
 {
     const struct cpu_state *cpu = in->cpu;
-    uint64_t generation = (in->generation + in->mmu->generation) & bits_mask(30);
+    uint64_t generation = in->mmu->generation & bits_mask(30);
     return linear | (uint64_t)(cpu->code_size == 4) << 32 | (uint64_t)(cpu->cpl == 3) << 33 |
            generation << 34;
 }
@@ -38,10 +37,7 @@ static struct jump_cache_entry *jump_entry(struct interpreter *in, uint32_t line
 
 void interpreter_forget_jumps(struct interpreter *in)
 {
-    in->generation++;
-    if (((in->generation + in->mmu->generation) & bits_mask(30)) == 0) {
-        memset(in->jump_cache, 0, sizeof in->jump_cache);
-    }
+    in->mmu->generation++;
 }
 
 static uint32_t linear_rip(const struct cpu_state *cpu)
@@ -102,7 +98,7 @@ static inline void execute(struct interpreter *in, struct block *block)
     in->block_retired = cpu->retired;
     in->current = block->uops;
     block->uops[0].run(cpu, block->uops, in);
-    cpu->retired = in->block_retired + (uint64_t)(in->current - block->uops);
+    cpu->retired = in->block_retired + in->current->position;
 }
 
 static void restore_cut(struct interpreter *in)
@@ -124,6 +120,7 @@ static void execute_part(struct interpreter *in, struct block *block, uint64_t c
     in->cut_uop = cut;
     in->cut_original = *cut;
     interpreter_lower_exit(cut->offset, cut);
+    cut->position = in->cut_original.position;
     execute(in, block);
     restore_cut(in);
 }
@@ -171,6 +168,7 @@ static void execute_odd(struct interpreter *in)
     block->count = 1;
     block->length = (uint16_t)count;
     interpreter_lower_exit(count, &block->uops[1]);
+    block->uops[1].position = 1;
     execute(in, block);
 }
 
@@ -262,6 +260,9 @@ static enum attention attend(struct interpreter *in, enum stop_reason *reason)
         *reason = STOP_REQUEST;
         return ATTENTION_RETURN;
     }
+    if (take_pending(cpu, CPU_PENDING_ENGINE)) {
+        block_cache_free_dead(in);
+    }
     bool shadow = (cpu->pending & CPU_PENDING_SHADOW) != 0;
     if (!shadow) {
         deliver_pending(cpu);
@@ -291,8 +292,7 @@ static enum stop_reason run_loop(struct interpreter *in)
 {
     struct cpu_state *cpu = in->cpu;
     for (;;) {
-        if (__builtin_expect(
-                cpu->pending != 0 || cpu->halted || (cpu->eflags_other & (EFLAGS_TF | EFLAGS_RF)), 0)) {
+        if (UNLIKELY(cpu_needs_attention(cpu))) {
             enum stop_reason reason = STOP_BUDGET;
             enum attention attention = attend(in, &reason);
             if (attention == ATTENTION_RETURN) {
@@ -304,9 +304,6 @@ static enum stop_reason run_loop(struct interpreter *in)
         }
         if (cpu->retired >= in->stop_at) {
             return STOP_BUDGET;
-        }
-        if (in->cache.dead != NULL) {
-            block_cache_free_dead(in);
         }
         struct block *block = find_block(in);
         if (block == NULL) {
@@ -323,7 +320,7 @@ static void settle_fault(struct interpreter *in)
     restore_cut(in);
     in->repeat_limit = REPEAT_LIMIT;
     in->cpu->rip = in->block_rip + in->current->offset;
-    in->cpu->retired = in->block_retired + (uint64_t)(in->current - in->block->uops);
+    in->cpu->retired = in->block_retired + in->current->position;
 }
 
 static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
@@ -331,6 +328,7 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     struct interpreter *in = interpreter_of(engine);
     struct cpu_state *cpu = in->cpu;
     in->stop_at = cpu->retired + budget;
+    cpu->pending |= CPU_PENDING_ENGINE; /* the CPU may be halted */
     if (setjmp(in->unwind) != 0) {
         settle_fault(in);
         cpu->unwind = NULL;

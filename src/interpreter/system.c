@@ -173,6 +173,7 @@ static void hlt(struct cpu_state *cpu, const struct uop *uop, struct interpreter
 {
     require_supervisor(cpu, in);
     cpu->halted = true;
+    cpu->pending |= CPU_PENDING_ENGINE;
     uop_leave_to_next(cpu, uop, in);
 }
 

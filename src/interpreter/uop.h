@@ -43,6 +43,7 @@ struct uop {
     uint8_t base, index;   /* general register slots, CPU_ZERO for none */
     uint8_t scale;
     uint8_t prefixes; /* enum insn_prefix */
+    uint8_t position; /* in the block */
     uint8_t number;   /* register number (segment, control, debug), ENTER's level, or another small number */
 };
 
@@ -86,7 +87,6 @@ struct interpreter {
     uint64_t block_retired;    /* instructions retired before it */
     uint64_t stop_at;          /* value of cpu->retired at which run() returns */
     uint32_t repeat_limit; /* iterations a repeated string instruction may do before it leaves the block */
-    uint64_t generation;   /* of the blocks: changes when one is dropped */
     struct uop *cut_uop;   /* replaced by an exit to run only the uops before it; NULL: none */
     struct uop cut_original;
 
@@ -130,7 +130,7 @@ static inline void uop_leave_to_next(struct cpu_state *cpu, const struct uop *uo
 static inline void uop_sync(struct cpu_state *cpu, struct interpreter *in)
 {
     cpu->rip = in->block_rip + in->current->offset;
-    cpu->retired = in->block_retired + (uint64_t)(in->current - in->block->uops);
+    cpu->retired = in->block_retired + in->current->position;
 }
 
 /* Fills *uop from *insn and picks the handler for this CPU model. `offset`: from the block's first byte.

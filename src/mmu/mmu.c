@@ -23,6 +23,15 @@ static struct paging_result translate(struct mmu *mmu, uint64_t linear, enum mmu
     return result;
 }
 
+/* Keeps a short list of used slots, so that a flush soon after another one need not sweep the whole TLB. */
+static void remember_fill(struct mmu *mmu, uint64_t slot)
+{
+    if (mmu->filled_count < TLB_FILLED) {
+        mmu->filled[mmu->filled_count] = (uint16_t)slot;
+    }
+    mmu->filled_count += mmu->filled_count <= TLB_FILLED;
+}
+
 /* Translates and remembers. MMIO pages get no tags: every access to them takes the slow path. */
 static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
 {
@@ -30,9 +39,11 @@ static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, b
     uint64_t phys = memory_bus_effective(mmu->bus, result.phys);
     const struct memory_page *page = memory_bus_page(mmu->bus, phys);
     uint64_t tag = linear & 0xffffffffu & ~PAGE_MASK;
+    struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    remember_fill(mmu, (unsigned)user << TLB_BITS | ((linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)));
     counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
     bool store_direct = page->write != NULL && page->write == page->read && page->code_lines == 0;
-    *mmu_entry(mmu, linear, user) = (struct tlb_entry){
+    *entry = (struct tlb_entry){
         .load_tag = page->read != NULL ? tag : TLB_INVALID,
         .store_tag = store_direct && result.writable && result.dirty ? tag : TLB_INVALID,
         .fetch_tag = result.executable ? tag : TLB_INVALID,
@@ -120,18 +131,23 @@ void mmu_protect_page(struct mmu *mmu, uint64_t phys)
     }
 }
 
+static const struct tlb_entry empty_entry = {
+    .load_tag = TLB_INVALID, .store_tag = TLB_INVALID, .fetch_tag = TLB_INVALID, .phys = TLB_INVALID};
+
 void mmu_flush(struct mmu *mmu)
 {
     counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
     mmu->generation++;
-    for (unsigned user = 0; user < 2; user++) {
+    if (mmu->filled_count <= TLB_FILLED) {
+        for (unsigned i = 0; i < mmu->filled_count; i++) {
+            mmu->tlb[mmu->filled[i] >> TLB_BITS][mmu->filled[i] & (TLB_ENTRIES - 1)] = empty_entry;
+        }
+    } else {
         for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-            mmu->tlb[user][i] = (struct tlb_entry){.load_tag = TLB_INVALID,
-                                                   .store_tag = TLB_INVALID,
-                                                   .fetch_tag = TLB_INVALID,
-                                                   .phys = TLB_INVALID};
+            mmu->tlb[0][i] = mmu->tlb[1][i] = empty_entry;
         }
     }
+    mmu->filled_count = 0;
 }
 
 static uint64_t read_for_cpu(struct cpu_state *cpu, uint64_t linear, unsigned width, bool user)
@@ -182,6 +198,7 @@ struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
     mmu->cpu = cpu;
     cpu->memory_ops = &memory_ops;
     cpu->memory = mmu;
+    mmu->filled_count = TLB_FILLED + 1;
     mmu_flush(mmu);
     return mmu;
 }

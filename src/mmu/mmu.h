@@ -23,12 +23,17 @@ struct tlb_entry {
 };
 
 #define TLB_INVALID UINT64_MAX
+#define TLB_FILLED  128u
 
 struct mmu {
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
     struct memory_bus *bus;
     struct cpu_state *cpu;
-    uint64_t generation; /* changes at every flush: links between code pages are valid within one */
+    /* Changes at every flush, and when engines drop code: what they derive from addresses is valid within
+     * one. */
+    uint64_t generation;
+    unsigned filled_count;       /* fills since the last flush; beyond TLB_FILLED all entries are swept */
+    uint16_t filled[TLB_FILLED]; /* their slots: user << TLB_BITS | index */
 };
 
 /* Allocates an mmu for `cpu` over `bus` and makes it the CPU's memory_ops. NULL when out of memory. */
