@@ -102,30 +102,31 @@ static const uint8_t address_size_indices[6] = {0, 1, 1, 0, 2, 1};
 static const uint8_t prefix_columns[8] = {PREFIX_NP,  PREFIX_PF3, PREFIX_PF2, PREFIX_PF2,
                                           PREFIX_P66, PREFIX_PF3, PREFIX_PF2, PREFIX_PF2};
 
-/* Bytes and sign of an immediate by [ROW_IMMEDIATE][operand size index]. Those of ROW_MOFFS are
- * decode_special's. */
+/* Bytes of an immediate by [ROW_IMMEDIATE][operand size index], and the same again if it is signed. Those of
+ * ROW_MOFFS are decode_special's. */
 struct immediate_form {
     uint8_t bytes;
-    bool is_signed;
+    uint8_t sign; /* 0: zero-extended */
 };
 static const struct immediate_form immediate_forms[ROW_IMMEDIATE_KINDS][3] = {
-    [ROW_IMMEDIATE(ROW_IMM_B)] = {{1, false}, {1, false}, {1, false}},
-    [ROW_IMMEDIATE(ROW_IMM_BS)] = {{1, true}, {1, true}, {1, true}},
-    [ROW_IMMEDIATE(ROW_IMM_W)] = {{2, false}, {2, false}, {2, false}},
-    [ROW_IMMEDIATE(ROW_IMM_Z)] = {{2, false}, {4, false}, {4, true}},
-    [ROW_IMMEDIATE(ROW_IMM_V)] = {{2, false}, {4, false}, {8, false}},
-    [ROW_IMMEDIATE(ROW_IMM_J)] = {{2, true}, {4, true}, {4, true}},
-    [ROW_IMMEDIATE(ROW_IMM_ENTER)] = {{2, false}, {2, false}, {2, false}},
-    [ROW_IMMEDIATE(ROW_IMM_FAR)] = {{2, false}, {4, false}, {4, false}},
+    [ROW_IMMEDIATE(ROW_IMM_B)] = {{1, 0}, {1, 0}, {1, 0}},
+    [ROW_IMMEDIATE(ROW_IMM_BS)] = {{1, 1}, {1, 1}, {1, 1}},
+    [ROW_IMMEDIATE(ROW_IMM_W)] = {{2, 0}, {2, 0}, {2, 0}},
+    [ROW_IMMEDIATE(ROW_IMM_Z)] = {{2, 0}, {4, 0}, {4, 4}},
+    [ROW_IMMEDIATE(ROW_IMM_V)] = {{2, 0}, {4, 0}, {8, 0}},
+    [ROW_IMMEDIATE(ROW_IMM_J)] = {{2, 2}, {4, 4}, {4, 4}},
+    [ROW_IMMEDIATE(ROW_IMM_ENTER)] = {{2, 0}, {2, 0}, {2, 0}},
+    [ROW_IMMEDIATE(ROW_IMM_FAR)] = {{2, 0}, {4, 0}, {4, 0}},
 };
 
 /* Masks and sign bits of fields of 0 to 8 bytes. */
 static const uint64_t field_masks[9] = {0, 0xff, 0xffff, 0, 0xffffffff, 0, 0, 0, UINT64_MAX};
 static const uint64_t field_signs[9] = {0, 0x80, 0x8000, 0, 0x80000000, 0, 0, 0, (uint64_t)1 << 63};
 
-static inline uint64_t sign_extend_field(uint64_t raw, unsigned bytes)
+/* The low `bytes` bytes of `raw`, sign-extended from byte `sign` (0: not at all). */
+static inline uint64_t extend_field(uint64_t raw, unsigned bytes, unsigned sign)
 {
-    return ((raw & field_masks[bytes]) ^ field_signs[bytes]) - field_signs[bytes];
+    return ((raw & field_masks[bytes]) ^ field_signs[sign]) - field_signs[sign];
 }
 
 /* Turns `result`, found after looking at `length` bytes, into what the caller must hear: bytes that were not
@@ -227,7 +228,7 @@ static inline void decode_address(struct decoding *d, struct insn *insn, unsigne
     insn->memory.index = (uint8_t)index;
     insn->memory.scale = (uint8_t)scale;
     insn->memory.rip_relative = form->is_absolute && d->code_index == 2;
-    insn->displacement = (int64_t)sign_extend_field(load_le32(d->next), displacement_bytes);
+    insn->displacement = (int64_t)extend_field(load_le32(d->next), displacement_bytes, displacement_bytes);
     d->next += displacement_bytes;
 }
 
@@ -326,7 +327,7 @@ static inline struct operand decode_operand(const struct decoding *d, unsigned t
     const struct operand_template *template = &decoder_operand[type][form][d->size_index];
     struct operand operand = template->operand;
     unsigned reg = operand.reg + ((registers >> template->source) & 0xffu);
-    unsigned is_high = operand.register_class == REGISTER_GPR8 && d->rex == 0 ? reg >> 2 : 0;
+    unsigned is_high = (operand.register_class == REGISTER_GPR8) & (d->rex == 0) & reg >> 2;
     operand.register_class = (uint8_t)(operand.register_class + is_high);
     operand.reg = (uint8_t)(reg - (is_high << 2));
     return operand;
@@ -417,9 +418,7 @@ static inline enum decode_result decode_window(const struct decode_mode *mode, c
     }
 
     const struct immediate_form *immediate = &immediate_forms[ROW_IMMEDIATE(attributes)][d.size_index];
-    uint64_t raw = load_le64(d.next);
-    insn->immediate =
-        immediate->is_signed ? sign_extend_field(raw, immediate->bytes) : raw & field_masks[immediate->bytes];
+    insn->immediate = extend_field(load_le64(d.next), immediate->bytes, immediate->sign);
     insn->immediate2 = 0;
     d.next += immediate->bytes;
 
