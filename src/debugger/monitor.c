@@ -145,24 +145,25 @@ static int hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Reads the escape after a backslash at *from, moves *from past it. */
+/* Reads what follows a backslash at *from and moves *from past it. A backslash that begins no escape stands
+ * for itself: a DOS prompt can be written as people see it, "A:\>". */
 static struct status read_escape(const char **from, char *to)
 {
     static const char names[] = "nrtbe\\\"'", values[] = "\n\r\t\b\033\\\"'";
-    char c = *(*from)++;
+    char c = **from;
     const char *found = c != '\0' ? strchr(names, c) : NULL;
     if (found != NULL) {
         *to = values[found - names];
+        *from += 1;
         return status_ok();
     }
-    int high = c == 'x' ? hex_digit(**from) : -1;
-    int low = high >= 0 ? hex_digit((*from)[1]) : -1;
+    int high = c == 'x' ? hex_digit((*from)[1]) : -1;
+    int low = high >= 0 ? hex_digit((*from)[2]) : -1;
     if (low < 0) {
-        return status_error(STATUS_INVALID_ARGUMENT,
-                            "unknown escape \\%c in quotes (known: \\n \\r \\t \\b \\e \\\\ \\\" \\xHH)",
-                            c != '\0' ? c : ' ');
+        *to = '\\';
+        return status_ok();
     }
-    *from += 2;
+    *from += 3;
     *to = (char)(high * 16 + low);
     if (*to == '\0') {
         return status_error(STATUS_INVALID_ARGUMENT, "\\x00 cannot stand in a word");
