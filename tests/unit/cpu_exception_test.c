@@ -193,6 +193,7 @@ static void an_inner_handler_gets_the_stack_of_its_level(void **state)
         assert_int_equal(stack_item(m, 2, 4), EFLAGS_FIXED);
         assert_int_equal(stack_item(m, 3, 4), STACK3);
         assert_int_equal(stack_item(m, 4, 4), DATA3);
+        assert_int_equal(descriptor_access(m, datas[level]), access_dpl(ACCESS_DATA_RW | 1, level));
         assert_int_equal(m->cpu.segment[CPU_DS].selector, DATA3); /* inward, data segments stay */
         expect_success(m, "IRET", act_iret, (struct arguments){.a = 4});
         assert_int_equal(m->cpu.cpl, 3);
@@ -609,6 +610,11 @@ static void a_set_bit_leaves_int_n_to_the_monitor(void **state)
     machine_free(m);
     m = vme_machine(0);
     expect_fault(m, "IOPL 0", act_interrupt, (struct arguments){.a = 0x22}, VECTOR_GP, 0);
+    m->cpu.tr.limit = 0x68 + 0x21 / 8 - 1;
+    expect_fault(m, "bitmap cut off", act_interrupt, (struct arguments){.a = 0x21}, VECTOR_GP, 0);
+    m->cpu.tr.limit++;
+    expect_success(m, "just long enough", act_interrupt, (struct arguments){.a = 0x21});
+    assert_int_equal(m->cpu.mode, CPU_MODE_V86);
     m->cpu.tr.limit = 0x66;
     expect_fault(m, "no bitmap", act_interrupt, (struct arguments){.a = 0x21}, VECTOR_GP, 0);
     machine_free(m);

@@ -14,6 +14,9 @@ static void check_page(struct cpu_state *cpu, uint64_t linear, unsigned width, b
     const struct machine *m = cpu->memory;
     uint32_t code = (write ? 2u : 0) | (user ? 4u : 0);
     for (uint64_t at = linear; at < linear + width; at++) {
+        if (user && at >= GDT_BASE && at < SUPERVISOR_END) {
+            cpu_raise_page_fault(cpu, at, code | 1);
+        }
         if (at >> 12 == m->absent_page) {
             cpu_raise_page_fault(cpu, at, code);
         }

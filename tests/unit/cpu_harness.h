@@ -12,9 +12,10 @@ enum harness_layout {
     GDT_BASE = 0x1000,
     LDT_BASE = 0x2000,
     IDT_BASE = 0x3000,
-    TSS_A = 0x4000, /* 32-bit, current */
-    TSS_B = 0x4800, /* 32-bit */
-    TSS_C = 0x5000, /* 16-bit */
+    TSS_A = 0x4000,          /* 32-bit, current */
+    TSS_B = 0x4800,          /* 32-bit */
+    TSS_C = 0x5000,          /* 16-bit */
+    SUPERVISOR_END = 0x5800, /* user accesses from GDT_BASE up to here raise #PF */
     STACK0 = 0x8000,
     STACK1 = 0x9000,
     STACK2 = 0xa000,

@@ -101,6 +101,7 @@ static void reset_undoes_protected_mode_but_not_time(void **state)
     assert_true(m->cpu.pending & CPU_PENDING_INTERRUPT); /* a level: the PIC still drives it */
     assert_int_equal(m->cpu.sysenter_cs, 0);
     assert_int_equal(m->flushes, 1);
+    assert_int_equal(m->global_flushes, 2); /* the first one came with CR0.PE */
     machine_free(m);
 }
 
@@ -153,6 +154,8 @@ static void the_pentium_4_has_a_brand_string(void **state)
     (void)state;
     expect_success(m, "leaf", act_identify, (struct arguments){.a = 0x80000000});
     assert_int_equal(m->cpu.gpr[CPU_AX].q, 0x80000004);
+    expect_success(m, "leaf", act_identify, (struct arguments){.a = 0x80000001});
+    assert_int_equal(m->cpu.gpr[CPU_DX].q, 0); /* no long mode */
     for (unsigned i = 0; i < 12; i++) {
         if (i % 4 == 0) {
             expect_success(m, "leaf", act_identify, (struct arguments){.a = 0x80000002 + i / 4});

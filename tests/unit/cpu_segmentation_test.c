@@ -83,6 +83,9 @@ static void accesses_beyond_the_limit_fault(void **state)
     cpu_load_segment(&m->cpu, CPU_DS, FREE);
     expect_success(m, "last dword", act_write, (struct arguments){CPU_DS, 0xffc, 4, 0x12345678});
     assert_int_equal(machine_read(m, 0x10ffc, 4), 0x12345678);
+    expect_success(m, "across 64 KiB", act_write, (struct arguments){CPU_ES, 0xfffe, 4, 0x9abcdef0});
+    assert_int_equal(machine_read(m, 0xfffe, 4), 0x9abcdef0);
+    assert_int_equal(cpu_segment_read(&m->cpu, CPU_ES, 0xfffe, 4), 0x9abcdef0);
     expect_fault(m, "dword straddles", act_write, (struct arguments){CPU_DS, 0xffd, 4, 0}, VECTOR_GP, 0);
     expect_fault(m, "byte beyond", act_read, (struct arguments){CPU_DS, 0x1000, 1, 0}, VECTOR_GP, 0);
     expect_fault(m, "wraps", act_read, (struct arguments){CPU_DS, 0xffffffff, 4, 0}, VECTOR_GP, 0);
@@ -99,12 +102,12 @@ static void misaligned_user_accesses_raise_alignment_check(void **state)
     struct machine *m = machine_protected(3);
     (void)state;
     m->cpu.eflags_other |= EFLAGS_AC;
-    expect_success(m, "CR0.AM clear", act_read, (struct arguments){CPU_DS, 0x1001, 4, 0});
+    expect_success(m, "CR0.AM clear", act_read, (struct arguments){CPU_DS, 0x6001, 4, 0});
     m->cpu.cr0 |= CR0_AM;
-    expect_fault(m, "dword", act_read, (struct arguments){CPU_DS, 0x1002, 4, 0}, VECTOR_AC, 0);
-    expect_success(m, "aligned", act_read, (struct arguments){CPU_DS, 0x1004, 4, 0});
+    expect_fault(m, "dword", act_read, (struct arguments){CPU_DS, 0x6002, 4, 0}, VECTOR_AC, 0);
+    expect_success(m, "aligned", act_read, (struct arguments){CPU_DS, 0x6004, 4, 0});
     m->cpu.eflags_other &= ~(uint32_t)EFLAGS_AC;
-    expect_success(m, "EFLAGS.AC clear", act_write, (struct arguments){CPU_DS, 0x1001, 2, 0});
+    expect_success(m, "EFLAGS.AC clear", act_write, (struct arguments){CPU_DS, 0x6001, 2, 0});
     machine_free(m);
 }
 
@@ -267,9 +270,11 @@ static void offset_ffff_wraps_on_the_8086_and_faults_on_the_80286(void **state)
     struct machine *m = machine_create("8086");
     (void)state;
     cpu_load_segment(&m->cpu, CPU_DS, 0x1000);
+    machine_write(m, 0x10001, 1, 0x77);
     expect_success(m, "8086 write", act_write, (struct arguments){CPU_DS, 0xffff, 2, 0xbbaa});
     assert_int_equal(machine_read(m, 0x1ffff, 1), 0xaa);
     assert_int_equal(machine_read(m, 0x10000, 1), 0xbb);
+    assert_int_equal(machine_read(m, 0x10001, 1), 0x77);
     assert_int_equal(cpu_segment_read(&m->cpu, CPU_DS, 0xffff, 2), 0xbbaa);
     machine_free(m);
     m = machine_create("80286");
@@ -388,6 +393,17 @@ static void inspecting_bad_selectors_does_not_fault(void **state)
     machine_free(m);
 }
 
+static void the_80386_reads_the_upper_descriptor_word(void **state)
+{
+    struct machine *m = machine_protected_model("80386");
+    (void)state;
+    put_segment(m, FREE, 0x12345678, 0x54321, ACCESS_DATA_RW, FLAG_NONE);
+    cpu_load_segment(&m->cpu, CPU_DS, FREE);
+    assert_int_equal(m->cpu.segment[CPU_DS].base, 0x12345678);
+    assert_int_equal(m->cpu.segment[CPU_DS].limit, 0x54321);
+    machine_free(m);
+}
+
 static void the_80286_ignores_the_upper_descriptor_word(void **state)
 {
     struct machine *m = machine_protected_model("80286");
@@ -421,6 +437,7 @@ int main(void)
         cmocka_unit_test(ltr_accepts_only_available_tsss_and_marks_them_busy),
         cmocka_unit_test(lar_lsl_verr_verw_follow_their_tables),
         cmocka_unit_test(inspecting_bad_selectors_does_not_fault),
+        cmocka_unit_test(the_80386_reads_the_upper_descriptor_word),
         cmocka_unit_test(the_80286_ignores_the_upper_descriptor_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

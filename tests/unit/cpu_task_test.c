@@ -93,7 +93,12 @@ static void a_jump_saves_and_loads_every_register(void **state)
     assert_int_equal(machine_read(m, TSS_A + TSS32_DS, 2), DATA0);
     assert_int_equal(m->cpu.rip, 0x3333);
     assert_int_equal(cpu_eflags(&m->cpu), EFLAGS_CF | EFLAGS_FIXED);
+    assert_int_equal(m->cpu.segment[CPU_CS].selector, CODE0);
+    assert_int_equal(m->cpu.segment[CPU_CS].attributes, 0xc09b);
+    assert_int_equal(m->cpu.segment[CPU_SS].selector, DATA0);
+    assert_int_equal(m->cpu.segment[CPU_SS].attributes, 0xc093);
     assert_int_equal(m->cpu.segment[CPU_ES].selector, DATA3);
+    assert_int_equal(m->cpu.segment[CPU_ES].write_last, 0xffffffff);
     assert_int_equal(m->cpu.segment[CPU_GS].selector, CONFORMING0);
     assert_int_equal(m->cpu.segment[CPU_FS].attributes, 0);
     assert_int_equal(m->cpu.ldtr.selector, LDT);
@@ -106,6 +111,8 @@ static void a_jump_saves_and_loads_every_register(void **state)
     assert_int_equal(m->cpu.dr[7], 0x4aa);
     assert_int_equal(m->flushes, 1); /* CR0.PE; CR3 is not loaded without paging */
     expect_success(m, "JMP back", act_jump, to(TASK_A));
+    assert_int_equal(m->cpu.ldtr.selector, 0); /* a switch does not save LDTR */
+    assert_int_equal(m->cpu.ldtr.attributes, 0);
     assert_int_equal(m->cpu.rip, 0x107);
     assert_int_equal(m->cpu.gpr[CPU_AX].q, 0xa0a00000);
     assert_int_equal(descriptor_access(m, TASK_A), ACCESS_TSS32_BUSY);
@@ -188,6 +195,9 @@ static void the_tss_is_checked_in_the_old_task(void **state)
     put_segment(m, TASK_C, TSS_C, 0x2a, ACCESS_TSS16, FLAG_NONE);
     expect_fault(m, "short 16-bit", act_jump, to(TASK_C), VECTOR_TS, TASK_C);
     put_segment(m, TASK_B, TSS_B, 0x67, ACCESS_TSS32, FLAG_NONE);
+    m->cpu.tr.limit = 0x5e;
+    expect_fault(m, "outgoing TSS is short", act_jump, to(TASK_B), VECTOR_TS, TASK_A);
+    m->cpu.tr.limit = 0x67;
     m->absent_page = TSS_A >> 12;
     expect_fault(m, "page", act_jump, to(TASK_B), VECTOR_PF, 2);
     m->absent_page = UINT64_MAX;
@@ -268,6 +278,17 @@ static void bad_selectors_fault_in_the_new_task(void **state)
         assert_int_equal(machine_read(m, TSS_A + TSS32_EIP, 4), 0x107);
         assert_int_equal(m->cpu.cpl, 0);
         machine_free(m);
+
+        m = task_machine(0); /* an interrupt through a task gate: EXT is set */
+        put_segment(m, FREE, 0, 0xffff, row->access, FLAG_BIG);
+        machine_write(m, TSS_B + row->field, 2, row->selector);
+        put_idt_gate(m, 0x20, ACCESS_TASK_GATE, TASK_B, 0);
+        put_idt_gate(m, row->vector, ACCESS_TASK_GATE, TASK_C, 0);
+        cpu_deliver_interrupt(&m->cpu, 0x20);
+        assert_false(m->cpu.shutdown);
+        assert_int_equal(m->cpu.tr.selector, TASK_C);
+        assert_int_equal(stack_item(m, 0, 2), row->error | 1);
+        machine_free(m);
     }
 }
 
@@ -282,6 +303,11 @@ static void an_offset_beyond_cs_faults_in_the_new_task(void **state)
     assert_int_equal(m->cpu.exception.error_code, 0);
     assert_int_equal(m->cpu.rip, 0x10000);
     assert_int_equal(m->cpu.segment[CPU_CS].selector, CODE0_16);
+    machine_free(m);
+    m = task_machine(0);
+    machine_write(m, TSS_B + TSS32_EIP, 4, 0xffff);
+    machine_write(m, TSS_B + TSS32_CS, 2, CODE0_16);
+    expect_success(m, "at the limit", act_jump, to(TASK_B));
     machine_free(m);
 }
 

@@ -111,7 +111,7 @@ static void a_full_stack_stops_calls(void **state)
     cpu_load_segment(&m->cpu, CPU_SS, FREE);
     m->cpu.gpr[CPU_SP].q = 0x1004;
     expect_fault(m, "half a frame", act_call, (struct arguments){CODE0, 0, 4, 0}, VECTOR_SS, 0);
-    expect_success(m, "a 16-bit frame", act_call, (struct arguments){CODE0, 0, 2, 0});
+    expect_success(m, "down to the bound", act_call, (struct arguments){CODE0, 0, 2, 0});
     m->cpu.gpr[CPU_SP].q = 0x6004;
     m->absent_page = 5;
     expect_fault(m, "page", act_call, (struct arguments){CODE0, 0, 4, 0}, VECTOR_PF, 2);
@@ -165,6 +165,7 @@ static void call_gates_obey_the_privilege_table(void **state)
                 unsigned level = call ? row->new_level : row->cpl;
                 expect_success(m, row->name, action, arguments);
                 assert_int_equal(m->cpu.rip, 0x2345);
+                assert_int_equal(descriptor_access(m, TARGET), row->code_access | SEGMENT_ACCESSED);
                 assert_int_equal(m->cpu.segment[CPU_CS].selector, TARGET | level);
                 assert_int_equal(m->cpu.cpl, level);
             }
@@ -185,9 +186,18 @@ static void call_gates_check_the_selector_and_offset_they_hold(void **state)
     put_gate(m, GATE, ACCESS_CALL_GATE32, TARGET, 0x1000, 0);
     expect_fault(m, "offset, call", act_call, (struct arguments){.a = GATE, .c = 4}, VECTOR_GP, 0);
     expect_fault(m, "offset, jump", act_jump, (struct arguments){.a = GATE, .c = 4}, VECTOR_GP, 0);
+    put_gate(m, GATE, ACCESS_CALL_GATE32, TARGET, 0xfff, 0);
+    expect_success(m, "offset at the limit, call", act_call, (struct arguments){.a = GATE, .c = 4});
     put_gate(m, GATE, ACCESS_CALL_GATE16, TARGET, 0xffff0fff, 0);
     expect_success(m, "16-bit gate's offset", act_jump, (struct arguments){.a = GATE, .c = 4});
     assert_int_equal(m->cpu.rip, 0xfff);
+    machine_free(m);
+    m = machine_protected(3);
+    put_segment(m, TARGET, 0, 0xfff, ACCESS_CODE_XR, FLAG_BIG);
+    put_gate(m, GATE, access_dpl(ACCESS_CALL_GATE32, 3), TARGET, 0x1000, 0);
+    expect_fault(m, "offset, inner call", act_call, (struct arguments){.a = GATE, .c = 4}, VECTOR_GP, 0);
+    put_gate(m, GATE, access_dpl(ACCESS_CALL_GATE32, 3), TARGET, 0xfff, 0);
+    expect_success(m, "offset at the limit, inner call", act_call, (struct arguments){.a = GATE, .c = 4});
     machine_free(m);
 }
 
@@ -268,6 +278,10 @@ static void the_inner_stack_is_checked_before_anything_changes(void **state)
         expect_fault(m, row->name, act_call, (struct arguments){.a = GATE | 3, .c = 4}, row->vector,
                      row->error);
         expect_fault(m, row->name, act_interrupt, (struct arguments){.a = 0x40}, row->vector, row->error);
+        put_idt_gate(m, row->vector, ACCESS_TRAP_GATE32, CONFORMING0, 0x1111); /* runs on the outer stack */
+        cpu_deliver_interrupt(&m->cpu, 0x40);
+        assert_int_equal(m->cpu.rip, 0x1111);
+        assert_int_equal(stack_item(m, 0, 4), row->error | 1);
         machine_free(m);
     }
 }
@@ -510,6 +524,16 @@ static void iret_unblocks_nmi_even_when_it_faults(void **state)
     m->cpu.nmi_blocked = true;
     push_values(m, 4, frame, 3);
     expect_fault(m, "null CS", act_iret, (struct arguments){.a = 4}, VECTOR_GP, 0);
+    assert_false(m->cpu.nmi_blocked);
+    machine_free(m);
+    m = machine_v86(0);
+    m->cpu.nmi_blocked = true;
+    expect_fault(m, "V86, trapped", act_iret, (struct arguments){.a = 2}, VECTOR_GP, 0);
+    assert_true(m->cpu.nmi_blocked);
+    machine_free(m);
+    m = machine_v86(3 << EFLAGS_IOPL_SHIFT);
+    m->cpu.nmi_blocked = true;
+    expect_success(m, "V86, IOPL 3", act_iret, (struct arguments){.a = 2});
     assert_false(m->cpu.nmi_blocked);
     machine_free(m);
 }
