@@ -5,6 +5,7 @@
 
 #include "debugger/monitor_internal.h"
 #include "ui/png_file.h"
+#include "ui/utf8.h"
 
 struct status monitor_parse_number(const char *word, const char *what, uint64_t *value)
 {
@@ -140,9 +141,28 @@ const struct display_frame *monitor_render(struct monitor *monitor)
     return &monitor->frame;
 }
 
-char *monitor_screen_text(struct monitor *monitor)
+char *monitor_screen_rows(struct monitor *monitor)
 {
-    const struct display_frame *frame = monitor_render(monitor);
+    const struct display_text *text = &monitor_render(monitor)->text;
+    size_t columns = text->active ? text->columns : 0, rows = text->active ? text->rows : 0;
+    char *screen = malloc(rows * (columns * UTF8_MAX + 1) + 1);
+    if (screen == NULL) {
+        return NULL;
+    }
+    char *at = screen;
+    for (size_t row = 0; row < rows; row++) {
+        for (size_t column = 0; column < columns; column++) {
+            at += utf8_encode(display_cp437_to_unicode(text->cells[row][column].character), at);
+        }
+        *at++ = '\n';
+    }
+    *at = '\0';
+    return screen;
+}
+
+/* The text screen as UTF-8 without blanks at the ends of rows, allocated; NULL when out of memory. */
+static char *trimmed_screen(const struct display_frame *frame)
+{
     char none[1];
     size_t length = display_text_to_utf8(&frame->text, none, sizeof none);
     char *text = malloc(length + 1);
@@ -163,7 +183,7 @@ void monitor_print_screen(struct monitor *monitor, FILE *out)
         }
         return;
     }
-    char *text = monitor_screen_text(monitor);
+    char *text = trimmed_screen(frame);
     fprintf(out, "---- text screen, %u x %u\n%s----\n", frame->text.columns, frame->text.rows,
             text != NULL ? text : "");
     free(text);

@@ -84,8 +84,9 @@ const struct monitor_command *monitor_find_command(const char *name);
 /* Draws the present picture into monitor->frame. */
 const struct display_frame *monitor_render(struct monitor *monitor);
 
-/* The text screen as UTF-8, allocated; "" when no text mode is on, NULL when out of memory. */
-char *monitor_screen_text(struct monitor *monitor);
+/* The text screen as UTF-8 for searching: all columns of every row, '\n' after each. Allocated; "" when no
+ * text mode is on, NULL when out of memory. */
+char *monitor_screen_rows(struct monitor *monitor);
 
 /* Parses a number of seconds ("2", "0.25") into ns. */
 struct status monitor_parse_seconds(const char *word, uint64_t *ns);

@@ -76,7 +76,7 @@ static enum operation_result poll_wait_screen(struct monitor_session *session, u
         return OPERATION_PENDING;
     }
     operation->next = now + SCREEN_POLL_NS;
-    char *screen = monitor_screen_text(session->monitor);
+    char *screen = monitor_screen_rows(session->monitor);
     bool found = screen != NULL && strstr(screen, operation->text) != NULL;
     free(screen);
     if (found) {

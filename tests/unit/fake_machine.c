@@ -1,0 +1,197 @@
+/* See fake_machine.h. */
+#include "fake_machine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define COLUMNS 80
+#define ROWS    25
+
+static void render(void *opaque, struct display_frame *frame, bool force)
+{
+    (void)force;
+    const struct machine *machine = opaque;
+    display_frame_resize(frame, 720, 400);
+    frame->text.active = machine->screen != NULL;
+    frame->text.columns = COLUMNS;
+    frame->text.rows = ROWS;
+    for (unsigned row = 0; row < ROWS; row++) {
+        for (unsigned column = 0; column < COLUMNS; column++) {
+            frame->text.cells[row][column].character = ' ';
+        }
+    }
+    unsigned row = 0, column = 0;
+    for (const char *at = machine->screen; at != NULL && *at != '\0'; at++) {
+        if (*at == '\n') {
+            row++;
+            column = 0;
+        } else {
+            frame->text.cells[row][column++].character = (uint8_t)*at;
+        }
+    }
+}
+
+static void take_key(void *opaque, enum key key, bool pressed)
+{
+    struct machine *machine = opaque;
+    if (machine->key_count < FAKE_EVENTS) {
+        machine->keys[machine->key_count++] =
+            (struct fake_key){.key = key, .pressed = pressed, .when = machine->now};
+    }
+}
+
+static void take_mouse(void *opaque, int dx, int dy, int wheel, unsigned buttons)
+{
+    struct machine *machine = opaque;
+    if (machine->mouse_count < FAKE_EVENTS) {
+        machine->mice[machine->mouse_count++] =
+            (struct fake_mouse){.dx = dx, .dy = dy, .wheel = wheel, .buttons = buttons};
+    }
+}
+
+struct machine *fake_machine_create(void)
+{
+    struct machine *machine = calloc(1, sizeof *machine);
+    machine->ram = calloc(1, FAKE_RAM);
+    machine->input_ready = true;
+    machine->display = (struct display_source){.render = render, .opaque = machine};
+    machine->input = (struct input_sink){.key = take_key, .mouse = take_mouse, .opaque = machine};
+    machine->memory = memory_bus_create(machine->ram, FAKE_RAM, 32, &machine->log, &machine->counters);
+    memory_bus_map_ram(machine->memory, 0, FAKE_RAM, 0);
+    machine->ports = port_bus_create(&machine->log, &machine->counters);
+    machine->cpu.log = &machine->log;
+    machine->cpu.counters = &machine->counters;
+    cpu_init(&machine->cpu, cpu_model_find("pentium3"));
+    machine->mmu = mmu_create(&machine->cpu, machine->memory);
+    return machine;
+}
+
+void fake_machine_destroy(struct machine *machine)
+{
+    mmu_destroy(machine->mmu);
+    port_bus_destroy(machine->ports);
+    memory_bus_destroy(machine->memory);
+    free(machine->ram);
+    free(machine);
+}
+
+void machine_set_instruction_limit(struct machine *machine, uint64_t count)
+{
+    machine->instruction_limit = count;
+}
+
+void machine_reset(struct machine *machine)
+{
+    machine->resets++;
+}
+
+void machine_pause(struct machine *machine)
+{
+    machine->paused = true;
+}
+
+void machine_resume(struct machine *machine)
+{
+    machine->paused = false;
+}
+
+bool machine_is_paused(const struct machine *machine)
+{
+    return machine->paused;
+}
+
+struct cpu_state *machine_cpu(struct machine *machine)
+{
+    return &machine->cpu;
+}
+
+struct mmu *machine_mmu(struct machine *machine)
+{
+    return machine->mmu;
+}
+
+struct memory_bus *machine_memory(struct machine *machine)
+{
+    return machine->memory;
+}
+
+struct port_bus *machine_ports(struct machine *machine)
+{
+    return machine->ports;
+}
+
+struct log *machine_log(struct machine *machine)
+{
+    return &machine->log;
+}
+
+struct counters *machine_counters(struct machine *machine)
+{
+    return &machine->counters;
+}
+
+const struct display_source *machine_display(struct machine *machine)
+{
+    return &machine->display;
+}
+
+const struct input_sink *machine_input(struct machine *machine)
+{
+    return &machine->input;
+}
+
+uint64_t machine_now(struct machine *machine)
+{
+    return machine->now;
+}
+
+bool machine_input_ready(struct machine *machine)
+{
+    return machine->input_ready;
+}
+
+size_t machine_serial_output(struct machine *machine, unsigned port, uint64_t *from, uint8_t *to, size_t size)
+{
+    const char *sent = machine->serial[port] != NULL ? machine->serial[port] : "";
+    size_t length = strlen(sent);
+    size_t left = *from < length ? length - (size_t)*from : 0;
+    size_t copied = left < size ? left : size;
+    memcpy(to, sent + length - left, copied);
+    return copied;
+}
+
+bool machine_describe_device(struct machine *machine, const char *name, FILE *out)
+{
+    (void)machine;
+    if (strcmp(name, "pic") != 0) {
+        return false;
+    }
+    fputs("pic0: all quiet\n", out);
+    return true;
+}
+
+const char *machine_device_name(const struct machine *machine, size_t index)
+{
+    (void)machine;
+    return index == 0 ? "pic" : NULL;
+}
+
+struct status machine_change_floppy(struct machine *machine, unsigned drive, const char *path, bool read_only)
+{
+    if (strcmp(path, "bad.img") == 0) {
+        return status_error(STATUS_NOT_FOUND, "no such image");
+    }
+    snprintf(machine->changed, sizeof machine->changed, "%u %.32s %s", drive, path, read_only ? "ro" : "rw");
+    return status_ok();
+}
+
+void machine_eject_floppy(struct machine *machine, unsigned drive)
+{
+    snprintf(machine->changed, sizeof machine->changed, "%u eject", drive);
+}
+
+void machine_describe_floppies(struct machine *machine, FILE *out)
+{
+    (void)machine;
+    fputs("floppy a: empty\n", out);
+}

@@ -1,0 +1,53 @@
+/* A machine that only remembers what the monitor did to it: defines machine.h's functions in place of the
+ * real ones.
+ *
+ * Time stands where the test puts it; the screen, the serial output and readiness for keys are plain fields.
+ * CPU, memory and ports are the real modules, so that looking at them can be tested. */
+#ifndef DOPPEL_TESTS_FAKE_MACHINE_H
+#define DOPPEL_TESTS_FAKE_MACHINE_H
+
+#include "machine/machine.h"
+
+#define FAKE_EVENTS 256
+#define FAKE_RAM    (1024 * 1024)
+
+struct fake_key {
+    enum key key;
+    bool pressed;
+    uint64_t when;
+};
+
+struct fake_mouse {
+    int dx, dy, wheel;
+    unsigned buttons;
+};
+
+struct machine {
+    uint64_t now;
+    bool paused;
+    bool input_ready;
+    unsigned resets;
+    uint64_t instruction_limit;
+    const char *screen; /* shown from row 0 on, '\n' between rows */
+    const char *serial[MACHINE_SERIALS];
+    struct fake_key keys[FAKE_EVENTS];
+    size_t key_count;
+    struct fake_mouse mice[FAKE_EVENTS];
+    size_t mouse_count;
+    char changed[64]; /* "0 FILE rw", what machine_change_floppy() was last told; "0 eject" */
+    struct display_source display;
+    struct input_sink input;
+    struct cpu_state cpu;
+    struct memory_bus *memory;
+    struct port_bus *ports;
+    struct mmu *mmu;
+    struct log log;
+    struct counters counters;
+    uint8_t *ram;
+};
+
+/* A running pentium3 in real mode with FAKE_RAM bytes at 0. Owned by the caller. */
+struct machine *fake_machine_create(void);
+void fake_machine_destroy(struct machine *machine);
+
+#endif

@@ -1,0 +1,643 @@
+/* The monitor against a machine that only remembers (fake_machine.h): words and quotes, every command's
+ * answer to right and wrong use, waits in virtual time, typing, scripts and their exit statuses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "debugger/monitor.h"
+#include "debugger/monitor_internal.h"
+#include "fake_machine.h"
+
+#define MS ((uint64_t)1000000)
+
+/* A console session with its output in memory. */
+struct bench {
+    struct machine *machine;
+    struct monitor *monitor;
+    struct monitor_session *session;
+    FILE *out;
+    char *text;
+    size_t length;
+};
+
+static int set_up(void **state)
+{
+    struct bench *bench = calloc(1, sizeof *bench);
+    bench->machine = fake_machine_create();
+    bench->monitor = monitor_create(bench->machine);
+    bench->out = open_memstream(&bench->text, &bench->length);
+    *state = bench;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *bench = *state;
+    monitor_destroy(bench->monitor);
+    fake_machine_destroy(bench->machine);
+    fclose(bench->out);
+    free(bench->text);
+    free(bench);
+    return 0;
+}
+
+/* Feeds text to the console (opened at first use), polls once, and returns what was printed by that. */
+static const char *answer(struct bench *bench, const char *line)
+{
+    if (bench->session == NULL) {
+        bench->session = monitor_open_console(bench->monitor, bench->out);
+    }
+    size_t before = bench->length;
+    monitor_feed(bench->session, line, strlen(line));
+    monitor_feed(bench->session, "\n", 1);
+    monitor_poll(bench->monitor);
+    fflush(bench->out);
+    return bench->text + before;
+}
+
+static void pass_time(struct bench *bench, uint64_t ns)
+{
+    for (uint64_t end = bench->machine->now + ns; bench->machine->now < end;
+         bench->machine->now += MONITOR_POLL_NS) {
+        monitor_poll(bench->monitor);
+    }
+    monitor_poll(bench->monitor);
+    fflush(bench->out);
+}
+
+static void run_script(struct bench *bench, const char *text)
+{
+    char path[] = "/tmp/doppel-monitor-test-XXXXXX";
+    int fd = mkstemp(path);
+    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+    close(fd);
+    struct status status = monitor_open_script(bench->monitor, path, bench->out, bench->out, &bench->session);
+    unlink(path);
+    assert_true(status_is_ok(&status));
+    monitor_poll(bench->monitor);
+    fflush(bench->out);
+}
+
+static void assert_contains(const char *text, const char *part)
+{
+    if (strstr(text, part) == NULL) {
+        fail_msg("\"%s\" is not in \"%s\"", part, text);
+    }
+}
+
+static void assert_quits_with(const struct bench *bench, int expected)
+{
+    int status;
+    assert_true(monitor_wants_quit(bench->monitor, &status));
+    assert_int_equal(status, expected);
+}
+
+/* ---- words */
+
+static void words_split_at_blanks_and_keep_quoted_ones(void **state)
+{
+    (void)state;
+    char line[] = "  wait-screen\t\"A:\\\\> x\" 10 pre\"fix ed\"";
+    char *argv[MONITOR_WORDS];
+    int argc;
+    struct status status = monitor_split(line, &argc, argv);
+    assert_true(status_is_ok(&status));
+    assert_int_equal(argc, 4);
+    assert_string_equal(argv[0], "wait-screen");
+    assert_string_equal(argv[1], "A:\\> x");
+    assert_string_equal(argv[2], "10");
+    assert_string_equal(argv[3], "prefix ed");
+}
+
+static void escapes_become_their_characters(void **state)
+{
+    (void)state;
+    char line[] = "\"\\n\\r\\t\\b\\e\\\\\\\"\\x41\" a\\n";
+    char *argv[MONITOR_WORDS];
+    int argc;
+    struct status status = monitor_split(line, &argc, argv);
+    assert_true(status_is_ok(&status));
+    assert_string_equal(argv[0], "\n\r\t\b\033\\\"A");
+    assert_string_equal(argv[1], "a\\n"); /* outside quotes a backslash is a backslash */
+}
+
+static void backslashes_that_begin_no_escape_stay(void **state)
+{
+    (void)state;
+    char line[] = "\"A:\\>\" \"C:\\DOS\\xyz\"";
+    char *argv[MONITOR_WORDS];
+    int argc;
+    struct status status = monitor_split(line, &argc, argv);
+    assert_true(status_is_ok(&status));
+    assert_string_equal(argv[0], "A:\\>");
+    assert_string_equal(argv[1], "C:\\DOS\\xyz");
+}
+
+static void comments_and_empty_words(void **state)
+{
+    (void)state;
+    char *argv[MONITOR_WORDS];
+    int argc;
+    char comment[] = "   # nothing here";
+    struct status status = monitor_split(comment, &argc, argv);
+    assert_true(status_is_ok(&status));
+    assert_int_equal(argc, 0);
+    char mixed[] = "type \"\" a#b # rest";
+    status = monitor_split(mixed, &argc, argv);
+    assert_true(status_is_ok(&status));
+    assert_int_equal(argc, 3);
+    assert_string_equal(argv[1], "");
+    assert_string_equal(argv[2], "a#b");
+}
+
+static void broken_quotes_are_refused(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"type \"abc", "type \"\\x00\"", "type \"abc\\\"",
+                                        "1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17"};
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        char line[64];
+        char *argv[MONITOR_WORDS];
+        int argc;
+        strcpy(line, lines[i]);
+        struct status status = monitor_split(line, &argc, argv);
+        if (status.code != STATUS_INVALID_ARGUMENT) {
+            fail_msg("accepted: %s", lines[i]);
+        }
+    }
+}
+
+/* ---- commands */
+
+static void help_lists_every_command(void **state)
+{
+    struct bench *bench = *state;
+    const char *text = answer(bench, "help");
+    for (size_t i = 0; i < monitor_command_count; i++) {
+        assert_contains(text, monitor_commands[i].name);
+        assert_contains(text, monitor_commands[i].help);
+    }
+    assert_contains(answer(bench, "help q"), "quit|q [STATUS]");
+    assert_contains(answer(bench, "help nonsense"), "no command \"nonsense\"");
+}
+
+static void unknown_commands_are_named(void **state)
+{
+    assert_contains(answer(*state, "frobnicate 3"), "unknown command \"frobnicate\"");
+}
+
+static void prompt_comes_once_per_line(void **state)
+{
+    struct bench *bench = *state;
+    assert_string_equal(answer(bench, ""), "(doppel) ");
+    monitor_poll(bench->monitor);
+    fflush(bench->out);
+    assert_string_equal(bench->text, "(doppel) ");
+}
+
+static void wrong_arguments_of_commands_are_refused(void **state)
+{
+    static const char *const lines[] = {"quit 256",
+                                        "quit x",
+                                        "quit 1 2",
+                                        "eject",
+                                        "eject z",
+                                        "change a",
+                                        "change a f maybe",
+                                        "wait-screen",
+                                        "wait-screen a b c",
+                                        "wait-screen \"a\" soon",
+                                        "sleep",
+                                        "sleep -1",
+                                        "type",
+                                        "type a b",
+                                        "type \"\\x80\"",
+                                        "sendkey",
+                                        "sendkey nokey",
+                                        "sendkey a-",
+                                        "sendkey a 60001",
+                                        "sendkey a-b-c-d-e-f-g-h-i",
+                                        "mouse",
+                                        "mouse move 1",
+                                        "mouse move x 1",
+                                        "mouse click up",
+                                        "screendump",
+                                        "dump-memory f 0",
+                                        "x",
+                                        "x /4q 0",
+                                        "x /0x 0",
+                                        "x /x nowhere",
+                                        "i",
+                                        "i 0x10000",
+                                        "o 0x80",
+                                        "o /z 0x80 1",
+                                        "log",
+                                        "log nothing-like-that",
+                                        "info nonsense",
+                                        "print",
+                                        "print 1+",
+                                        "run-instructions",
+                                        "run-instructions 0"};
+    for (size_t i = 0; i < ARRAY_COUNT(lines); i++) {
+        char script[128];
+        struct bench *bench = *state;
+        snprintf(script, sizeof script, "%s\n", lines[i]);
+        run_script(bench, script);
+        int status;
+        if (!monitor_wants_quit(bench->monitor, &status) || status != MONITOR_EXIT_USAGE) {
+            fail_msg("accepted: %s", lines[i]);
+        }
+        tear_down(state);
+        set_up(state);
+    }
+}
+
+static void life_cycle_commands_reach_the_machine(void **state)
+{
+    struct bench *bench = *state;
+    answer(bench, "stop");
+    assert_true(bench->machine->paused);
+    answer(bench, "c");
+    assert_false(bench->machine->paused);
+    answer(bench, "system_reset");
+    assert_int_equal(bench->machine->resets, 1);
+    answer(bench, "quit 7");
+    assert_quits_with(bench, 7);
+}
+
+static void floppies_are_changed_and_ejected(void **state)
+{
+    struct bench *bench = *state;
+    answer(bench, "change b \"my disk.img\" readonly");
+    assert_string_equal(bench->machine->changed, "1 my disk.img ro");
+    answer(bench, "change A x.img");
+    assert_string_equal(bench->machine->changed, "0 x.img rw");
+    answer(bench, "eject floppy0");
+    assert_string_equal(bench->machine->changed, "0 eject");
+    assert_contains(answer(bench, "change a bad.img"), "change: no such image");
+}
+
+static void info_knows_topics_and_devices(void **state)
+{
+    struct bench *bench = *state;
+    const char *list = answer(bench, "info");
+    assert_contains(list, "info registers");
+    assert_contains(list, "devices: pic");
+    assert_contains(answer(bench, "info pic"), "all quiet");
+    assert_contains(answer(bench, "info mem"), "00000fffff       1024 KiB  ram");
+    assert_contains(answer(bench, "info status"), "running");
+    assert_contains(answer(bench, "info block"), "floppy a: empty");
+    assert_contains(answer(bench, "info cpus"), "pentium3");
+    assert_contains(answer(bench, "info counters"), "tlb-fills");
+}
+
+static void memory_is_examined_in_all_formats(void **state)
+{
+    struct bench *bench = *state;
+    memcpy(bench->machine->ram + 0x7c00, "\xfe\xff\x01\x80Hi \"x\"\0zz", 13);
+    assert_contains(answer(bench, "x /2xh 0x7c00"), "00007c00: 0xfffe 0x8001");
+    assert_contains(answer(bench, "x/1dh 7c0:0"), "00007c00: -2");
+    assert_contains(answer(bench, "x /1uh 0x7c00"), " 65534");
+    assert_contains(answer(bench, "x /2c 0x7c04"), "'H' 'i'");
+    assert_contains(answer(bench, "x /s 0x7c04"), "\"Hi \\\"x\\\"\"");
+    assert_contains(answer(bench, "xp 0x7c00"), "0x8001fffe");
+    assert_contains(answer(bench, "xp /1b 0x200000"), "??");
+}
+
+static void expressions_know_registers_segments_and_sums(void **state)
+{
+    struct bench *bench = *state;
+    struct cpu_state *cpu = &bench->machine->cpu;
+    cpu->gpr[CPU_BX].d = 0x12345678;
+    cpu->segment[CPU_DS].selector = 0x40;
+    cpu->segment[CPU_DS].base = 0x400;
+    assert_contains(answer(bench, "print $ebx"), "0x12345678");
+    assert_contains(answer(bench, "p bx+010-1"), "0x567f");
+    assert_contains(answer(bench, "p bh"), "0x56 ");
+    assert_contains(answer(bench, "p ds:17"), "0x417 ");
+    assert_contains(answer(bench, "p f000:fff0"), "0xffff0 ");
+    assert_contains(answer(bench, "p ds"), "0x40 ");
+}
+
+static uint64_t read_port(void *opaque, uint64_t offset, unsigned width)
+{
+    (void)offset, (void)width;
+    return *(uint64_t *)opaque;
+}
+
+static void write_port(void *opaque, uint64_t offset, unsigned width, uint64_t value)
+{
+    (void)offset, (void)width;
+    *(uint64_t *)opaque = value;
+}
+
+static void ports_are_read_and_written(void **state)
+{
+    struct bench *bench = *state;
+    uint64_t latch = 0xA5;
+    struct io_region region = {.name = "latch",
+                               .base = 0x300,
+                               .length = 2,
+                               .max_width = 2,
+                               .read = read_port,
+                               .write = write_port,
+                               .opaque = &latch};
+    struct status status = port_bus_claim(bench->machine->ports, &region);
+    assert_true(status_is_ok(&status));
+    assert_contains(answer(bench, "i 0x300"), "port 0x0300: 0xa5");
+    answer(bench, "o /w 0x300 0x1234");
+    assert_int_equal(latch, 0x1234);
+    assert_contains(answer(bench, "in/w 0x300"), "0x1234");
+    assert_contains(answer(bench, "info io"), "0300-0301  latch");
+}
+
+static void memory_hash_changes_with_one_byte(void **state)
+{
+    struct bench *bench = *state;
+    char first[64];
+    snprintf(first, sizeof first, "%.24s", answer(bench, "memory-hash"));
+    assert_contains(answer(bench, "memory-hash"), first);
+    bench->machine->ram[FAKE_RAM - 1] = 1;
+    assert_null(strstr(answer(bench, "memory-hash"), first));
+}
+
+/* ---- waits */
+
+static void wait_screen_sees_text_that_appears(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->screen = "booting";
+    run_script(bench, "wait-screen \"A:\\\\>\" 5\nquit 9\n");
+    pass_time(bench, 3000 * MS);
+    assert_true(monitor_is_busy(bench->monitor));
+    bench->machine->screen = "booting\nA:\\>";
+    pass_time(bench, 20 * MS);
+    assert_quits_with(bench, 9);
+}
+
+static void wait_screen_sees_blanks_at_the_end_of_a_row(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->screen = "#";
+    run_script(bench, "wait-screen \"# \" 1\nquit\n");
+    assert_quits_with(bench, 0);
+}
+
+static void failed_wait_shows_the_screen_and_the_line(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->screen = "Kernel panic";
+    run_script(bench, "# first\n\nwait-screen \"login:\" 2\nquit 0\n");
+    pass_time(bench, 1900 * MS);
+    int status;
+    assert_false(monitor_wants_quit(bench->monitor, &status));
+    pass_time(bench, 200 * MS);
+    assert_quits_with(bench, MONITOR_EXIT_FAILED);
+    assert_contains(bench->text, "Kernel panic");
+    assert_contains(bench->text, ":3: wait-screen: \"login:\" did not appear within 2 s");
+}
+
+static void wait_serial_consumes_what_it_matched(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->serial[1] = "one two";
+    run_script(bench, "wait-serial \"one\" 1\nwait-serial \"two\" 1\nwait-serial \"two\" 1\nquit\n");
+    pass_time(bench, 500 * MS);
+    assert_true(monitor_is_busy(bench->monitor));
+    bench->machine->serial[1] = "one two three two";
+    pass_time(bench, 20 * MS);
+    assert_quits_with(bench, 0);
+}
+
+static void wait_serial_finds_text_that_arrives_in_parts(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->serial[0] = "log";
+    run_script(bench, "wait-serial \"login: \" 1\nquit\n");
+    bench->machine->serial[0] = "login";
+    pass_time(bench, 20 * MS);
+    bench->machine->serial[0] = "login: ";
+    pass_time(bench, 20 * MS);
+    assert_quits_with(bench, 0);
+}
+
+static void sleep_lasts_as_long_as_it_says(void **state)
+{
+    struct bench *bench = *state;
+    run_script(bench, "sleep 0.5\nquit\n");
+    pass_time(bench, 480 * MS);
+    assert_true(monitor_is_busy(bench->monitor));
+    pass_time(bench, 40 * MS);
+    assert_quits_with(bench, 0);
+}
+
+static void waiting_for_a_paused_machine_fails_at_once(void **state)
+{
+    struct bench *bench = *state;
+    run_script(bench, "stop\nwait-screen \"x\"\n");
+    assert_quits_with(bench, MONITOR_EXIT_FAILED);
+    assert_contains(bench->text, "the machine is paused");
+}
+
+static void power_off_ends_waits(void **state)
+{
+    struct bench *bench = *state;
+    run_script(bench, "wait-power-off\nquit 4\n");
+    monitor_note_power_off(bench->monitor, "switched off");
+    monitor_poll(bench->monitor);
+    assert_quits_with(bench, 4);
+
+    tear_down(state);
+    set_up(state);
+    bench = *state;
+    run_script(bench, "wait-screen \"x\"\nquit 0\n");
+    monitor_note_power_off(bench->monitor, "switched off");
+    monitor_poll(bench->monitor);
+    assert_quits_with(bench, MONITOR_EXIT_FAILED);
+}
+
+static void run_instructions_pauses_at_the_count(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->cpu.retired = 100;
+    bench->machine->paused = true;
+    run_script(bench, "run-instructions 50\nquit 5\n");
+    assert_int_equal(bench->machine->instruction_limit, 150);
+    assert_false(bench->machine->paused);
+    bench->machine->cpu.retired = 150;
+    monitor_poll(bench->monitor);
+    assert_true(bench->machine->paused);
+    assert_int_equal(bench->machine->instruction_limit, 0);
+    assert_quits_with(bench, 5);
+}
+
+static void console_goes_on_after_errors_and_waits(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->screen = "";
+    answer(bench, "wait-screen \"x\" 0.01\nnonsense\nstop");
+    pass_time(bench, 50 * MS);
+    assert_contains(bench->text, "did not appear");
+    assert_contains(bench->text, "unknown command \"nonsense\"");
+    assert_true(bench->machine->paused);
+    int status;
+    assert_false(monitor_wants_quit(bench->monitor, &status));
+}
+
+static void last_line_needs_no_newline(void **state)
+{
+    struct bench *bench = *state;
+    run_script(bench, "quit 6");
+    assert_quits_with(bench, 6);
+}
+
+static void script_without_quit_lets_the_machine_go_on(void **state)
+{
+    struct bench *bench = *state;
+    run_script(bench, "# nothing to do\n");
+    int status;
+    assert_true(monitor_session_is_over(bench->session));
+    assert_false(monitor_wants_quit(bench->monitor, &status));
+}
+
+static void missing_script_is_an_error(void **state)
+{
+    struct bench *bench = *state;
+    struct status status =
+        monitor_open_script(bench->monitor, "/nonexistent/script", bench->out, bench->out, &bench->session);
+    assert_int_equal(status.code, STATUS_NOT_FOUND);
+    status = monitor_open_script(bench->monitor, "/", bench->out, bench->out, &bench->session);
+    assert_false(status_is_ok(&status));
+}
+
+/* ---- keyboard and mouse */
+
+static void assert_key(const struct machine *machine, size_t index, enum key key, bool pressed)
+{
+    assert_true(index < machine->key_count);
+    if (machine->keys[index].key != key || machine->keys[index].pressed != pressed) {
+        fail_msg("event %zu is %s %s, not %s %s", index, key_name(machine->keys[index].key),
+                 machine->keys[index].pressed ? "down" : "up", key_name(key), pressed ? "down" : "up");
+    }
+}
+
+static void type_presses_shift_where_a_us_keyboard_does(void **state)
+{
+    struct bench *bench = *state;
+    run_script(bench, "type \"aB\\n\"\nquit\n");
+    pass_time(bench, 300 * MS);
+    static const struct {
+        enum key key;
+        bool pressed;
+    } expected[] = {{KEY_A, true},  {KEY_A, false},     {KEY_SHIFT, true}, {KEY_B, true},
+                    {KEY_B, false}, {KEY_SHIFT, false}, {KEY_ENTER, true}, {KEY_ENTER, false}};
+    assert_int_equal(bench->machine->key_count, ARRAY_COUNT(expected));
+    for (size_t i = 0; i < ARRAY_COUNT(expected); i++) {
+        assert_key(bench->machine, i, expected[i].key, expected[i].pressed);
+    }
+    assert_quits_with(bench, 0);
+}
+
+static void typing_waits_until_the_guest_takes_keys(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->input_ready = false;
+    run_script(bench, "type a\nquit\n");
+    pass_time(bench, 1000 * MS);
+    assert_int_equal(bench->machine->key_count, 0);
+    bench->machine->input_ready = true;
+    pass_time(bench, 100 * MS);
+    assert_int_equal(bench->machine->key_count, 2);
+    assert_quits_with(bench, 0);
+}
+
+static void typing_to_a_guest_that_never_reads_fails(void **state)
+{
+    struct bench *bench = *state;
+    bench->machine->input_ready = false;
+    run_script(bench, "type a\nquit 0\n");
+    pass_time(bench, 61000 * MS);
+    assert_quits_with(bench, MONITOR_EXIT_FAILED);
+}
+
+static void sendkey_holds_and_releases_in_reverse(void **state)
+{
+    struct bench *bench = *state;
+    run_script(bench, "sendkey ctrl-alt-delete 500\nquit\n");
+    pass_time(bench, 600 * MS);
+    const struct machine *machine = bench->machine;
+    assert_int_equal(machine->key_count, 6);
+    assert_key(machine, 0, KEY_CTRL, true);
+    assert_key(machine, 1, KEY_ALT, true);
+    assert_key(machine, 2, KEY_DELETE, true);
+    assert_key(machine, 3, KEY_DELETE, false);
+    assert_key(machine, 5, KEY_CTRL, false);
+    assert_true(machine->keys[3].when - machine->keys[2].when >= 500 * MS);
+}
+
+static void mouse_moves_and_clicks(void **state)
+{
+    struct bench *bench = *state;
+    run_script(
+        bench,
+        "mouse move 10 -5\nmouse press right\nmouse click left\nmouse release right\nmouse wheel -1\n");
+    pass_time(bench, 300 * MS);
+    const struct fake_mouse *mice = bench->machine->mice;
+    assert_int_equal(bench->machine->mouse_count, 6);
+    assert_int_equal(mice[0].dx, 10);
+    assert_int_equal(mice[0].dy, -5);
+    assert_int_equal(mice[1].buttons, MOUSE_BUTTON_RIGHT);
+    assert_int_equal(mice[2].buttons, MOUSE_BUTTON_RIGHT | MOUSE_BUTTON_LEFT);
+    assert_int_equal(mice[3].buttons, MOUSE_BUTTON_RIGHT);
+    assert_int_equal(mice[4].buttons, 0);
+    assert_int_equal(mice[5].wheel, -1);
+}
+
+#define MONITOR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(words_split_at_blanks_and_keep_quoted_ones),
+        cmocka_unit_test(escapes_become_their_characters),
+        cmocka_unit_test(backslashes_that_begin_no_escape_stay),
+        cmocka_unit_test(comments_and_empty_words),
+        cmocka_unit_test(broken_quotes_are_refused),
+        MONITOR_TEST(help_lists_every_command),
+        MONITOR_TEST(unknown_commands_are_named),
+        MONITOR_TEST(prompt_comes_once_per_line),
+        MONITOR_TEST(wrong_arguments_of_commands_are_refused),
+        MONITOR_TEST(life_cycle_commands_reach_the_machine),
+        MONITOR_TEST(floppies_are_changed_and_ejected),
+        MONITOR_TEST(info_knows_topics_and_devices),
+        MONITOR_TEST(memory_is_examined_in_all_formats),
+        MONITOR_TEST(expressions_know_registers_segments_and_sums),
+        MONITOR_TEST(ports_are_read_and_written),
+        MONITOR_TEST(memory_hash_changes_with_one_byte),
+        MONITOR_TEST(wait_screen_sees_text_that_appears),
+        MONITOR_TEST(wait_screen_sees_blanks_at_the_end_of_a_row),
+        MONITOR_TEST(failed_wait_shows_the_screen_and_the_line),
+        MONITOR_TEST(wait_serial_consumes_what_it_matched),
+        MONITOR_TEST(wait_serial_finds_text_that_arrives_in_parts),
+        MONITOR_TEST(sleep_lasts_as_long_as_it_says),
+        MONITOR_TEST(waiting_for_a_paused_machine_fails_at_once),
+        MONITOR_TEST(power_off_ends_waits),
+        MONITOR_TEST(run_instructions_pauses_at_the_count),
+        MONITOR_TEST(console_goes_on_after_errors_and_waits),
+        MONITOR_TEST(last_line_needs_no_newline),
+        MONITOR_TEST(script_without_quit_lets_the_machine_go_on),
+        MONITOR_TEST(missing_script_is_an_error),
+        MONITOR_TEST(type_presses_shift_where_a_us_keyboard_does),
+        MONITOR_TEST(typing_waits_until_the_guest_takes_keys),
+        MONITOR_TEST(typing_to_a_guest_that_never_reads_fails),
+        MONITOR_TEST(sendkey_holds_and_releases_in_reverse),
+        MONITOR_TEST(mouse_moves_and_clicks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
