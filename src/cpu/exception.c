@@ -29,6 +29,7 @@ struct event {
     uint64_t return_rip;
     uint32_t eflags; /* the image to push */
     uint32_t ext;
+    bool by_instruction; /* INT n, INT3, INTO, INT1: what it raises is the instruction's fault */
 };
 
 _Noreturn void cpu_raise(struct cpu_state *cpu, enum cpu_vector vector)
@@ -81,6 +82,7 @@ static void deliver_task_gate(struct cpu_state *cpu, const struct event *event, 
                                   .next_rip = event->return_rip,
                                   .eflags = event->eflags,
                                   .ext = event->ext,
+                                  .delivering = !event->by_instruction,
                                   .error_code = event->has_error_code ? &event->error_code : NULL};
     task_switch_execute(cpu, &request);
 }
@@ -281,6 +283,7 @@ static void event_deliver(struct cpu_state *cpu, const struct event *first)
         enum exception_class next_class = classify(next.vector);
         if (class == CLASS_DOUBLE_FAULT && next_class != CLASS_BENIGN) {
             cpu->shutdown = true;
+            cpu->pending |= CPU_PENDING_ENGINE;
             return;
         }
         if (is_double_fault(class, next_class)) {
@@ -378,7 +381,8 @@ void cpu_software_interrupt(struct cpu_state *cpu, uint8_t vector, enum cpu_soft
                           .vector = vector,
                           .return_rip = next_rip,
                           .eflags = cpu_eflags(cpu),
-                          .ext = kind == SOFTWARE_INT1 ? SELECTOR_ERROR_EXT : 0};
+                          .ext = kind == SOFTWARE_INT1 ? SELECTOR_ERROR_EXT : 0,
+                          .by_instruction = true};
     if (cpu->mode == CPU_MODE_V86 && kind == SOFTWARE_INT_N) {
         if ((cpu->cr4 & CR4_VME) && int_is_redirected(cpu, vector)) {
             deliver_redirected(cpu, vector, next_rip);

@@ -2,8 +2,8 @@
  *
  * Everything that can be checked in the outgoing task is: descriptors, limits, and that every byte to be read
  * or written is mapped. Then the new task's registers are loaded, and segment checks fault in the new task,
- * with its CS:EIP. Until its segment registers are valid they are unusable; SS then holds only the privilege
- * level.
+ * with its CS:EIP (task_switch.h). Until its segment registers are valid they are unusable; SS then holds
+ * only the privilege level.
  *
  * A 16-bit TSS loads the lower halves of the general registers, clears the upper ones, and makes FS and GS
  * null. */
@@ -244,6 +244,43 @@ static void load_segments(struct cpu_state *cpu, const struct tss_image *image, 
     cpu_update_mode(cpu);
 }
 
+/* What happens in the new task and may fault there. */
+static void enter_task(struct cpu_state *cpu, const struct task_switch *request,
+                       const struct tss_image *image)
+{
+    load_segments(cpu, image, request->ext);
+    if (request->error_code != NULL) {
+        unsigned width = layout_of(cpu->tr.attributes)->width;
+        struct stack_cursor stack;
+        stack_cursor_current(cpu, &stack, request->ext);
+        stack_reserve(cpu, &stack, 1, width);
+        stack_push(cpu, &stack, *request->error_code, width);
+        stack_commit(cpu, &stack, false);
+    }
+    if (cpu->rip > cpu->segment[CPU_CS].limit) {
+        cpu_raise_error(cpu, VECTOR_GP, request->ext);
+    }
+    if (image->trap) {
+        cpu->pending_dr6 |= DR6_BT;
+        cpu->pending |= CPU_PENDING_TRAP;
+    }
+}
+
+static bool enter_task_try(struct cpu_state *cpu, const struct task_switch *request,
+                           const struct tss_image *image)
+{
+    jmp_buf here;
+    jmp_buf *const engines = cpu->unwind;
+    cpu->unwind = &here;
+    if (setjmp(here) != 0) {
+        cpu->unwind = engines;
+        return false;
+    }
+    enter_task(cpu, request, image);
+    cpu->unwind = engines;
+    return true;
+}
+
 void task_switch_execute(struct cpu_state *cpu, const struct task_switch *request)
 {
     const uint16_t previous = cpu->tr.selector;
@@ -271,22 +308,10 @@ void task_switch_execute(struct cpu_state *cpu, const struct task_switch *reques
     }
     cpu->dr[7] &= ~(uint64_t)DR7_LOCAL;
     load_registers(cpu, request, &image);
-    load_segments(cpu, &image, request->ext);
-
-    if (request->error_code != NULL) {
-        unsigned width = layout_of(tss.attributes)->width;
-        struct stack_cursor stack;
-        stack_cursor_current(cpu, &stack, request->ext);
-        stack_reserve(cpu, &stack, 1, width);
-        stack_push(cpu, &stack, *request->error_code, width);
-        stack_commit(cpu, &stack, false);
-    }
-    if (cpu->rip > cpu->segment[CPU_CS].limit) {
-        cpu_raise_error(cpu, VECTOR_GP, request->ext);
-    }
-    if (image.trap) {
-        cpu->pending_dr6 |= DR6_BT;
-        cpu->pending |= CPU_PENDING_TRAP;
+    if (request->delivering) {
+        enter_task(cpu, request, &image);
+    } else if (!enter_task_try(cpu, request, &image)) {
+        cpu_deliver_exception(cpu);
     }
 }
 

@@ -13,8 +13,13 @@ struct task_switch {
     uint32_t eflags;            /* saved in the outgoing TSS (RF as the event wants it) */
     uint32_t ext;               /* EXT bit of error codes: 0 or SELECTOR_ERROR_EXT */
     const uint32_t *error_code; /* pushed on the new task's stack unless NULL */
+    bool delivering;            /* part of the delivery of an exception or interrupt */
 };
 
+/* Raises in the outgoing task, with nothing changed. A fault in the new task is no longer one of the
+ * instruction that switched, whose address the engine would give it: it is delivered here, at the new task's
+ * CS:EIP, and the instruction is complete. While delivering it is raised all the same, as a fault of the
+ * delivery. */
 void task_switch_execute(struct cpu_state *cpu, const struct task_switch *request);
 
 #endif

@@ -524,8 +524,11 @@ static void a_16_bit_tss_has_no_bitmap(void **state)
     m->cpu.tr.attributes = ACCESS_TSS16_BUSY;
     expect_fault(m, "16-bit TSS", act_check_io, (struct arguments){0x60, 1, 0, 0}, VECTOR_GP, 0);
     m->cpu.tr.attributes = ACCESS_TSS32_BUSY;
+    machine_write(m, TSS_A + 0x66, 2, 0); /* a bitmap before the field */
+    m->cpu.tr.limit = 0x67;
+    expect_success(m, "TSS with the field", act_check_io, (struct arguments){8, 1, 0, 0});
     m->cpu.tr.limit = 0x66;
-    expect_fault(m, "TSS without the field", act_check_io, (struct arguments){0x60, 1, 0, 0}, VECTOR_GP, 0);
+    expect_fault(m, "TSS without the field", act_check_io, (struct arguments){8, 1, 0, 0}, VECTOR_GP, 0);
     machine_free(m);
 }
 

@@ -290,6 +290,19 @@ static void software_interrupts_need_the_gates_dpl(void **state)
     machine_free(m);
 }
 
+static void limits_include_their_last_byte(void **state)
+{
+    struct machine *m = machine_protected(0);
+    (void)state;
+    put_segment(m, FREE, 0, 0xffff, ACCESS_CODE_XR, FLAG_BIG);
+    put_idt_gate(m, 0x30, ACCESS_INTERRUPT_GATE32, FREE, 0xffff);
+    m->cpu.idtr.limit = 0x30 * 8 + 7;
+    expect_success(m, "INT", act_interrupt, (struct arguments){.a = 0x30});
+    assert_int_equal(m->cpu.rip, 0xffff);
+    assert_int_equal(descriptor_access(m, FREE), ACCESS_CODE_XR | SEGMENT_ACCESSED);
+    machine_free(m);
+}
+
 static void privilege_is_checked_before_presence(void **state)
 {
     struct machine *m = machine_protected(3);
@@ -615,6 +628,7 @@ static void a_set_bit_leaves_int_n_to_the_monitor(void **state)
     m->cpu.tr.limit++;
     expect_success(m, "just long enough", act_interrupt, (struct arguments){.a = 0x21});
     assert_int_equal(m->cpu.mode, CPU_MODE_V86);
+    machine_write(m, TSS_A + 0x66, 2, 0x20); /* a bitmap before the field */
     m->cpu.tr.limit = 0x66;
     expect_fault(m, "no bitmap", act_interrupt, (struct arguments){.a = 0x21}, VECTOR_GP, 0);
     machine_free(m);
@@ -649,6 +663,7 @@ int main(void)
         cmocka_unit_test(a_conforming_handler_runs_at_the_current_level),
         cmocka_unit_test(gates_of_the_idt_are_checked_with_the_right_error_code),
         cmocka_unit_test(software_interrupts_need_the_gates_dpl),
+        cmocka_unit_test(limits_include_their_last_byte),
         cmocka_unit_test(privilege_is_checked_before_presence),
         cmocka_unit_test(rf_is_pushed_for_faults_only),
         cmocka_unit_test(delivery_wakes_and_ends_the_interrupt_shadow),

@@ -93,6 +93,7 @@ static void accesses_beyond_the_limit_fault(void **state)
     expect_fault(m, "stack", act_read, (struct arguments){CPU_SS, 0x1000, 1, 0}, VECTOR_SS, 0);
     cpu_load_segment(&m->cpu, CPU_DS, 0);
     expect_fault(m, "null", act_read, (struct arguments){CPU_DS, 0, 1, 0}, VECTOR_GP, 0);
+    expect_success(m, "code is readable", act_read, (struct arguments){CPU_CS, 0, 4, 0});
     expect_fault(m, "code is not writable", act_write, (struct arguments){CPU_CS, 0, 1, 0}, VECTOR_GP, 0);
     machine_free(m);
 }

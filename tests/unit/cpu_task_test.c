@@ -268,15 +268,17 @@ static void bad_selectors_fault_in_the_new_task(void **state)
         struct machine *m = task_machine(0);
         put_segment(m, FREE, 0, 0xffff, row->access, FLAG_BIG);
         machine_write(m, TSS_B + row->field, 2, row->selector);
-        assert_true(attempt_partial(m, act_jump, to(TASK_B)));
-        if (m->cpu.exception.vector != row->vector || m->cpu.exception.error_code != row->error) {
-            fail_msg("%s: vector %u error %x", row->name, m->cpu.exception.vector,
-                     m->cpu.exception.error_code);
+        put_idt_gate(m, row->vector, ACCESS_TASK_GATE, TASK_C, 0);
+        expect_success(m, row->name, act_jump, to(TASK_B));
+        if (m->cpu.shutdown || m->cpu.exception.vector != row->vector) {
+            fail_msg("%s: vector %u, shutdown %d", row->name, m->cpu.exception.vector, m->cpu.shutdown);
         }
-        assert_int_equal(m->cpu.tr.selector, TASK_B);
-        assert_int_equal(m->cpu.rip, 0x3333);
+        assert_int_equal(m->cpu.tr.selector, TASK_C);
+        assert_int_equal(stack_item(m, 0, 2), row->error);
+        assert_int_equal(machine_read(m, TSS_C + TSS_LINK, 2), TASK_B);
+        assert_int_equal(machine_read(m, TSS_B + TSS32_EIP, 4), 0x3333);
         assert_int_equal(machine_read(m, TSS_A + TSS32_EIP, 4), 0x107);
-        assert_int_equal(m->cpu.cpl, 0);
+        assert_null(m->cpu.unwind);
         machine_free(m);
 
         m = task_machine(0); /* an interrupt through a task gate: EXT is set */
@@ -298,11 +300,13 @@ static void an_offset_beyond_cs_faults_in_the_new_task(void **state)
     (void)state;
     machine_write(m, TSS_B + TSS32_EIP, 4, 0x10000);
     machine_write(m, TSS_B + TSS32_CS, 2, CODE0_16);
-    assert_true(attempt_partial(m, act_jump, to(TASK_B)));
-    assert_int_equal(m->cpu.exception.vector, VECTOR_GP);
-    assert_int_equal(m->cpu.exception.error_code, 0);
-    assert_int_equal(m->cpu.rip, 0x10000);
-    assert_int_equal(m->cpu.segment[CPU_CS].selector, CODE0_16);
+    put_idt_gate(m, VECTOR_GP, ACCESS_INTERRUPT_GATE32, CODE0, 0x1234);
+    expect_success(m, "JMP", act_jump, to(TASK_B));
+    assert_int_equal(m->cpu.tr.selector, TASK_B);
+    assert_int_equal(m->cpu.rip, 0x1234);
+    assert_int_equal(stack_item(m, 0, 4), 0);
+    assert_int_equal(stack_item(m, 1, 4), 0x10000);
+    assert_int_equal(stack_item(m, 2, 4), CODE0_16);
     machine_free(m);
     m = task_machine(0);
     machine_write(m, TSS_B + TSS32_EIP, 4, 0xffff);
@@ -317,9 +321,13 @@ static void a_task_may_start_at_another_level_or_in_v86(void **state)
     (void)state;
     machine_write(m, TSS_B + TSS32_CS, 2, CODE3);
     machine_write(m, TSS_B + TSS32_SS, 2, DATA3);
-    machine_write(m, TSS_B + TSS32_DS, 2, DATA3);
+    machine_write(m, TSS_B + TSS32_DS, 2, DATA2 | 3);
+    put_segment(m, DATA2, 0, 0xffff, access_dpl(ACCESS_DATA_RO, 3), FLAG_NONE);
     expect_success(m, "level 3", act_jump, to(TASK_B));
     assert_int_equal(m->cpu.cpl, 3);
+    assert_int_equal(descriptor_access(m, CODE3), access_dpl(ACCESS_CODE_XR | 1, 3));
+    assert_int_equal(descriptor_access(m, DATA3), access_dpl(ACCESS_DATA_RW | 1, 3));
+    assert_int_equal(descriptor_access(m, DATA2), access_dpl(ACCESS_DATA_RO | 1, 3));
     machine_free(m);
     m = task_machine(0);
     machine_write(m, TSS_B + TSS32_EFLAGS, 4, EFLAGS_VM | EFLAGS_IF);
@@ -355,6 +363,48 @@ static void cr3_is_loaded_when_paging_is_on(void **state)
     assert_int_equal(m->cpu.cr3, 0x12000);
     assert_int_equal(m->flushes, 1);
     assert_int_equal(m->global_flushes, 0);
+    machine_free(m);
+}
+
+static void faults_of_the_new_task_belong_to_it_for_int_n_too(void **state)
+{
+    struct machine *m = task_machine(0);
+    (void)state;
+    machine_write(m, TSS_B + TSS32_DS, 2, TABLE_LIMIT + 1);
+    put_idt_gate(m, 0x80, ACCESS_TASK_GATE, TASK_B, 0);
+    put_idt_gate(m, VECTOR_TS, ACCESS_INTERRUPT_GATE32, CODE0, 0x1234);
+    expect_success(m, "INT", act_interrupt, (struct arguments){.a = 0x80});
+    assert_int_equal(m->cpu.rip, 0x1234);
+    assert_int_equal(stack_item(m, 0, 4), TABLE_LIMIT + 1);
+    assert_int_equal(stack_item(m, 1, 4), 0x3333);
+    assert_int_equal(machine_read(m, TSS_A + TSS32_EIP, 4), 0x102);
+    machine_free(m);
+}
+
+static void a_fault_of_the_new_task_while_delivering_counts_for_double_faults(void **state)
+{
+    struct machine *m = task_machine(0);
+    (void)state;
+    machine_write(m, TSS_B + TSS32_DS, 2, TABLE_LIMIT + 1);
+    put_idt_gate(m, VECTOR_NP, ACCESS_TASK_GATE, TASK_B, 0);
+    put_idt_gate(m, VECTOR_DF, ACCESS_INTERRUPT_GATE32, CODE0, 0x1234);
+    m->cpu.exception = (struct cpu_exception){.vector = VECTOR_NP, .has_error_code = true};
+    cpu_deliver_exception(&m->cpu);
+    assert_int_equal(m->cpu.rip, 0x1234);
+    assert_int_equal(stack_item(m, 1, 4), 0x3333);
+    assert_int_equal(m->cpu.tr.selector, TASK_B);
+    machine_free(m);
+}
+
+static void a_new_task_without_handlers_shuts_down(void **state)
+{
+    struct machine *m = task_machine(0);
+    (void)state;
+    machine_write(m, TSS_B + TSS32_SS, 2, 0);
+    m->cpu.pending = 0;
+    expect_success(m, "JMP", act_jump, to(TASK_B));
+    assert_true(m->cpu.shutdown);
+    assert_true(m->cpu.pending & CPU_PENDING_ENGINE); /* engines look at shutdown only when told to */
     machine_free(m);
 }
 
@@ -427,6 +477,9 @@ int main(void)
         cmocka_unit_test(a_task_may_start_at_another_level_or_in_v86),
         cmocka_unit_test(the_t_bit_makes_a_debug_trap_pending),
         cmocka_unit_test(cr3_is_loaded_when_paging_is_on),
+        cmocka_unit_test(faults_of_the_new_task_belong_to_it_for_int_n_too),
+        cmocka_unit_test(a_fault_of_the_new_task_while_delivering_counts_for_double_faults),
+        cmocka_unit_test(a_new_task_without_handlers_shuts_down),
         cmocka_unit_test(an_interrupt_through_a_task_gate_pushes_its_error_code),
         cmocka_unit_test(cpu_switch_task_is_the_same_switch),
         cmocka_unit_test(the_80286_switches_tasks),

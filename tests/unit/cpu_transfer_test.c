@@ -420,6 +420,8 @@ static void returns_check_frame_and_offset(void **state)
     (void)state;
     push_values(m, 4, frame, 2);
     expect_fault(m, "offset beyond CS", act_return, (struct arguments){.a = 4}, VECTOR_GP, 0);
+    machine_write(m, m->cpu.gpr[CPU_SP].q, 4, 0xffff);
+    expect_success(m, "offset at the limit", act_return, (struct arguments){.a = 4});
     put_segment(m, FREE, 0, STACK0 - 1, ACCESS_DATA_RW, FLAG_BIG);
     cpu_load_segment(&m->cpu, CPU_SS, FREE);
     m->cpu.gpr[CPU_SP].q = STACK0 - 4;
