@@ -18,7 +18,11 @@
 struct chunk {
     struct memory_page page[CHUNK_PAGES];  /* what the CPU sees */
     struct memory_page below[CHUNK_PAGES]; /* what is there without device regions */
+    uint64_t *
+        code_bytes[CHUNK_PAGES]; /* marks by page: kept when the page's backing changes, freed with the bus */
 };
+
+#define CODE_LINES (PAGE_SIZE >> CODE_LINE_SHIFT)
 
 struct memory_bus {
     uint8_t *ram;
@@ -59,6 +63,9 @@ void memory_bus_destroy(struct memory_bus *bus)
         return;
     }
     for (size_t i = 0; i < bus->chunk_count; i++) {
+        for (size_t page = 0; bus->chunks[i] != NULL && page < CHUNK_PAGES; page++) {
+            free(bus->chunks[i]->code_bytes[page]);
+        }
         free(bus->chunks[i]);
     }
     free(bus);
@@ -99,11 +106,25 @@ static size_t page_in_chunk(uint64_t phys)
     return (phys >> PAGE_SHIFT) & (CHUNK_PAGES - 1);
 }
 
+static uint64_t *allocate_code_bytes(struct memory_bus *bus, uint64_t phys)
+{
+    uint64_t effective = memory_bus_effective(bus, phys);
+    uint64_t **bytes = &chunk_for_mapping(bus, effective)->code_bytes[page_in_chunk(effective)];
+    if (*bytes == NULL) {
+        *bytes = calloc(CODE_LINES, sizeof **bytes);
+        if (*bytes == NULL) {
+            abort(); /* as for a chunk */
+        }
+    }
+    return *bytes;
+}
+
 /* Drops decoded code of a page that is about to be backed by something else. */
 static void forget_code(struct memory_bus *bus, struct memory_page *page, uint64_t phys)
 {
     if (page->code_lines != 0) {
         page->code_lines = 0;
+        memset(page->code_bytes, 0, CODE_LINES * sizeof page->code_bytes[0]);
         if (bus->listener.code_written != NULL) {
             bus->listener.code_written(bus->listener.opaque, phys, PAGE_SIZE);
         }
@@ -275,33 +296,65 @@ struct memory_page *memory_bus_page(struct memory_bus *bus, uint64_t phys)
     return chunk == NULL ? &bus->open_bus : &chunk->page[page_in_chunk(effective)];
 }
 
-static uint64_t lines_of(uint64_t phys, unsigned length)
+/* The part of a line's byte mask that [phys, phys + length) covers; `line` is one of the lines it touches. */
+static uint64_t bytes_in_line(uint64_t phys, unsigned length, unsigned line)
 {
-    unsigned first = (unsigned)(phys & PAGE_MASK) >> CODE_LINE_SHIFT;
-    unsigned last = (unsigned)((phys & PAGE_MASK) + length - 1) >> CODE_LINE_SHIFT;
-    return bits_mask(last - first + 1) << first;
+    unsigned start = (unsigned)(phys & PAGE_MASK);
+    unsigned line_start = line << CODE_LINE_SHIFT;
+    unsigned first = start > line_start ? start - line_start : 0;
+    unsigned end = start + length - line_start;
+    return bits_mask(end) & ~bits_mask(first);
+}
+
+static unsigned first_line(uint64_t phys)
+{
+    return (unsigned)(phys & PAGE_MASK) >> CODE_LINE_SHIFT;
+}
+
+static unsigned last_line(uint64_t phys, unsigned length)
+{
+    return (unsigned)((phys & PAGE_MASK) + length - 1) >> CODE_LINE_SHIFT;
 }
 
 void memory_bus_mark_code(struct memory_bus *bus, uint64_t phys, unsigned length)
 {
     struct memory_page *page = memory_bus_page(bus, phys);
     assert((phys & PAGE_MASK) + length <= PAGE_SIZE && page != &bus->open_bus);
-    page->code_lines |= lines_of(phys, length);
+    if (page->code_bytes == NULL) {
+        page->code_bytes = allocate_code_bytes(bus, phys);
+    }
+    for (unsigned line = first_line(phys); line <= last_line(phys, length); line++) {
+        page->code_bytes[line] |= bytes_in_line(phys, length, line);
+        page->code_lines |= (uint64_t)1 << line;
+    }
+}
+
+/* Takes the marks of [phys, phys + length) away; true when there were any. */
+static bool unmark_code(struct memory_page *page, uint64_t phys, unsigned length)
+{
+    bool hit = false;
+    for (unsigned line = first_line(phys); line <= last_line(phys, length); line++) {
+        uint64_t bytes = page->code_bytes[line] & bytes_in_line(phys, length, line);
+        if (bytes != 0) {
+            hit = true;
+            page->code_bytes[line] &= ~bytes;
+            if (page->code_bytes[line] == 0) {
+                page->code_lines &= ~((uint64_t)1 << line);
+            }
+        }
+    }
+    return hit;
 }
 
 void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned length)
 {
     struct memory_page *page = memory_bus_page(bus, phys);
-    uint64_t lines = page->code_lines & lines_of(phys, length);
     if (page->code_lines == 0) {
         return;
     }
     counter_add(bus->counters, COUNTER_CODE_WRITES, 1);
-    if (lines != 0) {
-        page->code_lines &= ~lines;
-        if (bus->listener.code_written != NULL) {
-            bus->listener.code_written(bus->listener.opaque, memory_bus_effective(bus, phys), length);
-        }
+    if (unmark_code(page, phys, length) && bus->listener.code_written != NULL) {
+        bus->listener.code_written(bus->listener.opaque, memory_bus_effective(bus, phys), length);
     }
 }
 

@@ -9,9 +9,9 @@
  * The A20 gate masks address bit 20 before the lookup; `memory_bus_page()` applies it, so callers cache the
  * masked result and flush when the listener says that the map changed.
  *
- * Marks: a page may hold decoded or translated code. Stores to marked 64-byte lines must go through
- * memory_bus_write() or memory_bus_note_write(), which tell the code listener first. DMA and loaders use
- * memory_bus_write() and so invalidate too. */
+ * Marks: a page may hold decoded or translated code, marked byte by byte. Stores to a page with marks must go
+ * through memory_bus_write() or memory_bus_note_write(), which tell the code listener first when marked bytes
+ * are hit. DMA and loaders use memory_bus_write() and so invalidate too. */
 #ifndef DOPPEL_BUS_MEMORY_BUS_H
 #define DOPPEL_BUS_MEMORY_BUS_H
 
@@ -27,7 +27,7 @@
 #define PAGE_SIZE  4096u
 #define PAGE_MASK  ((uint64_t)PAGE_SIZE - 1)
 
-#define CODE_LINE_SHIFT 6 /* code marks are kept per 64-byte line: 64 of them in a page */
+#define CODE_LINE_SHIFT 6 /* a page's marks are grouped in 64 lines of 64 bytes */
 
 struct memory_bus;
 
@@ -36,13 +36,14 @@ struct memory_page {
     uint8_t *read;  /* host address of the page for loads, NULL when loads go to `region` */
     uint8_t *write; /* host address of the page for stores, NULL when stores go to `region` or nowhere */
     const struct io_region *region; /* device for what the pointers above do not cover; NULL: open bus */
-    uint64_t code_lines;            /* bit n: 64-byte line n holds decoded code (by the backing host page) */
+    uint64_t code_lines;            /* bit n: some byte of 64-byte line n is marked as code */
+    uint64_t *code_bytes; /* [line] bit n: byte n of the line is marked; NULL while nothing ever was */
 };
 
 /* Who wants to know. Calls come on the thread that runs the machine. */
 struct memory_listener {
     /* A store is about to change [phys, phys + length) (within one page), some of which is marked as code.
-     * The listener drops its blocks there; marks of the lines are cleared by the bus before the call. */
+     * The listener drops the blocks made from these bytes; the bus has taken their marks away. */
     void (*code_written)(void *opaque, uint64_t phys, unsigned length);
     /* The map or A20 changed: every cached memory_page / host pointer is stale. */
     void (*map_changed)(void *opaque);
@@ -99,7 +100,7 @@ void memory_bus_write(struct memory_bus *bus, uint64_t phys, unsigned width, uin
 void memory_bus_read_block(struct memory_bus *bus, uint64_t phys, void *to, size_t length);
 void memory_bus_write_block(struct memory_bus *bus, uint64_t phys, const void *from, size_t length);
 
-/* Marks the 64-byte lines of [phys, phys + length) (within one page) as code. Host-backed pages only. */
+/* Marks [phys, phys + length) (within one page) as code. Host-backed pages only. */
 void memory_bus_mark_code(struct memory_bus *bus, uint64_t phys, unsigned length);
 
 /* A store to [phys, phys + length) (within one page) is about to be made directly through a host pointer:

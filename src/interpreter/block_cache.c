@@ -1,8 +1,8 @@
 /* Decoded blocks by guest-physical address; see uop.h.
  *
  * A block is found by the physical address of its first byte and the code size it was decoded for, so one
- * copy serves every linear alias. Its bytes are marked on the bus; a store to them drops it. When the cache
- * is full everything goes. */
+ * copy serves every linear alias. Its bytes are marked on the bus; a store to any of them drops it. When the
+ * cache is full everything goes. */
 #include "interpreter/uop.h"
 
 #include <stdlib.h>
@@ -138,6 +138,7 @@ static void drop_block(struct interpreter *in, struct block **page_link)
     *page_link = block->page_next;
     unlink_by_address(in, block);
     stop_running_block(in, block);
+    interpreter_forget_jumps_to(in, block);
     block->page_next = in->cache.dead;
     in->cache.dead = block;
     in->cpu->pending |= CPU_PENDING_ENGINE;
@@ -145,25 +146,16 @@ static void drop_block(struct interpreter *in, struct block **page_link)
     counter_add(in->cpu->counters, COUNTER_BLOCKS_INVALIDATED, 1);
 }
 
-/* A store clears the marks of whole 64-byte lines, so every block that touches one of those lines goes. */
 void block_cache_invalidate(struct interpreter *in, uint64_t phys, uint64_t length)
 {
-    uint64_t first = phys >> CODE_LINE_SHIFT;
-    uint64_t last = (phys + length - 1) >> CODE_LINE_SHIFT;
     struct block **link = &in->cache.by_page[page_bucket(phys)];
-    bool dropped = false;
     while (*link != NULL) {
         struct block *block = *link;
-        if (block->phys >> CODE_LINE_SHIFT <= last &&
-            (block->phys + block->length - 1) >> CODE_LINE_SHIFT >= first) {
+        if (block->phys < phys + length && phys < block->phys + block->length) {
             drop_block(in, link);
-            dropped = true;
         } else {
             link = &block->page_next;
         }
-    }
-    if (dropped) {
-        interpreter_forget_jumps(in);
     }
 }
 
@@ -183,5 +175,4 @@ void block_cache_clear(struct interpreter *in)
             drop_block(in, &in->cache.by_page[i]);
         }
     }
-    interpreter_forget_jumps(in);
 }

@@ -35,9 +35,21 @@ static struct jump_cache_entry *jump_entry(struct interpreter *in, uint32_t line
     return &in->jump_cache[(linear ^ linear >> JUMP_CACHE_BITS) & (JUMP_CACHE_ENTRIES - 1)];
 }
 
-void interpreter_forget_jumps(struct interpreter *in)
+void interpreter_forget_jumps_to(struct interpreter *in, struct block *block)
 {
-    in->mmu->generation++;
+    struct jump_cache_entry *entry = &in->jump_cache[block->jump_slot];
+    if (entry->block == block) {
+        *entry = (struct jump_cache_entry){0};
+    }
+}
+
+/* A block is reached through one entry at most, so that dropping it needs to clear only that. */
+static void remember_jump(struct interpreter *in, uint32_t linear, struct jump_cache_entry *entry,
+                          struct block *block)
+{
+    interpreter_forget_jumps_to(in, block);
+    block->jump_slot = (uint16_t)(entry - in->jump_cache);
+    *entry = (struct jump_cache_entry){.tag = jump_tag(in, linear), .block = block};
 }
 
 static uint32_t linear_rip(const struct cpu_state *cpu)
@@ -67,7 +79,7 @@ static struct block *find_block_slow(struct interpreter *in, uint32_t linear, st
     struct block *block = block_cache_get(in, phys, page->read + offset, PAGE_SIZE - offset);
     if (block != NULL) {
         counter_add(in->cpu->counters, COUNTER_BLOCKS_ENTERED, 1);
-        *entry = (struct jump_cache_entry){.tag = jump_tag(in, linear), .block = block};
+        remember_jump(in, linear, entry, block);
     }
     return block;
 }
@@ -352,9 +364,10 @@ static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length
     block_cache_invalidate(interpreter_of(engine), phys, length);
 }
 
+/* Jumps are tagged with the generation of the mmu, which forgets its translations for the same reason. */
 static void flush(struct cpu_engine *engine)
 {
-    interpreter_forget_jumps(interpreter_of(engine));
+    interpreter_of(engine)->mmu->generation++;
 }
 
 static void destroy(struct cpu_engine *engine)

@@ -48,10 +48,11 @@ struct uop {
 };
 
 struct block {
-    uint64_t phys;     /* effective guest-physical address of the first byte */
-    uint8_t code_size; /* 2 or 4: together with phys the key */
-    uint8_t count;     /* instructions */
-    uint16_t length;   /* bytes */
+    uint64_t phys;      /* effective guest-physical address of the first byte */
+    uint8_t code_size;  /* 2 or 4: together with phys the key */
+    uint8_t count;      /* instructions */
+    uint16_t length;    /* bytes */
+    uint16_t jump_slot; /* the one jump cache entry that may lead here */
     struct block *hash_next;
     struct block *page_next; /* other blocks of the same page bucket; or the next one waiting to be freed */
     struct uop uops[];       /* count, and one that leaves the block */
@@ -160,8 +161,8 @@ void block_cache_invalidate(struct interpreter *in, uint64_t phys, uint64_t leng
 void block_cache_free_dead(struct interpreter *in);
 void block_cache_clear(struct interpreter *in);
 
-/* Makes every jump cache entry stale. */
-void interpreter_forget_jumps(struct interpreter *in);
+/* Removes `block` from the jump cache. */
+void interpreter_forget_jumps_to(struct interpreter *in, struct block *block);
 
 /* The decoder's mode for `cpu` as it is now. */
 struct decode_mode interpreter_decode_mode(const struct cpu_state *cpu);

@@ -42,10 +42,11 @@ static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, b
     struct tlb_entry *entry = mmu_entry(mmu, linear, user);
     remember_fill(mmu, (unsigned)user << TLB_BITS | ((linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)));
     counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
-    bool store_direct = page->write != NULL && page->write == page->read && page->code_lines == 0;
+    bool store_direct = page->write != NULL && page->write == page->read && result.writable && result.dirty;
     *entry = (struct tlb_entry){
         .load_tag = page->read != NULL ? tag : TLB_INVALID,
-        .store_tag = store_direct && result.writable && result.dirty ? tag : TLB_INVALID,
+        .store_tag = store_direct && page->code_lines == 0 ? tag : TLB_INVALID,
+        .direct_tag = store_direct ? tag : TLB_INVALID,
         .fetch_tag = result.executable ? tag : TLB_INVALID,
         .host = page->read,
         .phys = phys & ~PAGE_MASK,
@@ -105,10 +106,27 @@ uint64_t mmu_load_slow(struct mmu *mmu, uint64_t linear, unsigned width, bool us
     return low | high;
 }
 
+/* A store to a page whose translation is known, but which holds code. */
+static void store_beside_code(struct mmu *mmu, struct tlb_entry *entry, uint64_t linear, unsigned width,
+                              uint64_t value)
+{
+    uint64_t phys = entry->phys | (linear & PAGE_MASK);
+    memory_bus_note_write(mmu->bus, phys, width);
+    store_le(entry->host + (linear & PAGE_MASK), width, value);
+    if (memory_bus_page(mmu->bus, phys)->code_lines == 0) {
+        entry->store_tag = entry->direct_tag;
+    }
+}
+
 void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t value, bool user)
 {
     linear &= 0xffffffffu;
     unsigned first = bytes_in_page(linear, width);
+    struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    if (first == width && entry->direct_tag == (linear & ~PAGE_MASK)) {
+        store_beside_code(mmu, entry, linear, width, value);
+        return;
+    }
     uint64_t phys = fill(mmu, linear, MMU_STORE, user);
     if (first == width) {
         memory_bus_write(mmu->bus, phys, width, value);
@@ -131,8 +149,11 @@ void mmu_protect_page(struct mmu *mmu, uint64_t phys)
     }
 }
 
-static const struct tlb_entry empty_entry = {
-    .load_tag = TLB_INVALID, .store_tag = TLB_INVALID, .fetch_tag = TLB_INVALID, .phys = TLB_INVALID};
+static const struct tlb_entry empty_entry = {.load_tag = TLB_INVALID,
+                                             .store_tag = TLB_INVALID,
+                                             .direct_tag = TLB_INVALID,
+                                             .fetch_tag = TLB_INVALID,
+                                             .phys = TLB_INVALID};
 
 void mmu_flush(struct mmu *mmu)
 {

@@ -18,8 +18,10 @@ struct tlb_entry {
     uint64_t load_tag; /* linear page address; TLB_INVALID: none */
     uint64_t store_tag;
     uint64_t fetch_tag;
-    uint8_t *host; /* host address of the page's first byte */
-    uint64_t phys; /* effective guest-physical page address */
+    uint64_t direct_tag; /* stores may go to `host` once memory_bus_note_write() was told: the page may hold
+                            code */
+    uint8_t *host;       /* host address of the page's first byte */
+    uint64_t phys;       /* effective guest-physical page address */
 };
 
 #define TLB_INVALID UINT64_MAX
