@@ -157,8 +157,8 @@ enum cpu_task_switch { TASK_SWITCH_JUMP, TASK_SWITCH_CALL, TASK_SWITCH_IRET, TAS
 
 /* Switches to the TSS that `selector` names (16- or 32-bit); next_rip goes into the outgoing TSS. When
  * `error_code` is not NULL it is pushed on the new task's stack. Raises what is wrong in the outgoing task; a
- * fault in the new task (its segments, its stack) is delivered there before the function returns. This holds for
- * every function above that may switch tasks. */
+ * fault in the new task (its segments, its stack) is delivered there before the function returns. This holds
+ * for every function above that may switch tasks. */
 void cpu_switch_task(struct cpu_state *cpu, uint16_t selector, enum cpu_task_switch reason, uint64_t next_rip,
                      const uint32_t *error_code);
 
