@@ -24,7 +24,7 @@ struct decode_mode {
 enum decode_result {
     DECODE_OK,
     DECODE_INVALID,   /* no such instruction: #UD. insn->length covers the bytes that were looked at */
-    DECODE_TOO_LONG,  /* more than the longest instruction: #GP(0) (80286: #UD) */
+    DECODE_TOO_LONG,  /* more than the longest instruction: #GP(0) */
     DECODE_TRUNCATED, /* `available` ended first: fetch more bytes (a page-crossing fetch may fault there) */
 };
 

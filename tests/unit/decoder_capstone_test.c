@@ -28,8 +28,7 @@ struct disagreement {
 };
 
 struct comparison {
-    csh handle;
-    cs_insn *insn;
+    struct oracle oracle;
     uint64_t compared;
     uint64_t valid;
     uint64_t documented;
@@ -67,17 +66,9 @@ static enum case_outcome compare_case(void *context, const struct decoder_case *
     assert_int_equal(in_place.id, ours.id);
 
     if (result == DECODE_TOO_LONG) {
-        return CASE_HAS_MODRM; /* capstone has the limit too, but reads fewer prefixes here */
+        return CASE_HAS_MODRM; /* capstone has the limit too, but is shown fewer prefixes */
     }
-    uint8_t canonical[CASE_BYTES];
-    unsigned removed;
-    oracle_canonicalize(c, canonical, &removed);
-    const uint8_t *code = canonical;
-    size_t size = INSN_MAX_LENGTH;
-    uint64_t address = ORACLE_ADDRESS;
-    bool theirs = cs_disasm_iter(comparison->handle, &code, &size, &address, comparison->insn);
-    enum oracle_verdict verdict =
-        oracle_compare(comparison->handle, c, result, &ours, theirs ? comparison->insn : NULL, removed);
+    enum oracle_verdict verdict = oracle_compare(&comparison->oracle, c, result, &ours);
     comparison->compared++;
     comparison->valid += result == DECODE_OK;
     comparison->documented += verdict == ORACLE_DOCUMENTED;
@@ -86,7 +77,8 @@ static enum case_outcome compare_case(void *context, const struct decoder_case *
         if (result == DECODE_OK) {
             oracle_mnemonic(&ours, name);
         }
-        record(comparison, c, verdict, name, theirs ? comparison->insn->mnemonic : "(invalid)");
+        const cs_insn *theirs = oracle_decode(&comparison->oracle, c);
+        record(comparison, c, verdict, name, theirs ? theirs->mnemonic : "(invalid)");
     }
     return result == DECODE_OK && !ours.has_modrm ? CASE_HAS_NO_MODRM : CASE_HAS_MODRM;
 }
@@ -107,15 +99,9 @@ static void print_disagreements(struct comparison *comparison)
         for (unsigned k = 0; k < INSN_MAX_LENGTH; k++) {
             print_message(" %02x", d->example.bytes[k]);
         }
-        uint8_t canonical[CASE_BYTES];
-        unsigned removed;
-        oracle_canonicalize(&d->example, canonical, &removed);
-        const uint8_t *code = canonical;
-        size_t size = INSN_MAX_LENGTH;
-        uint64_t address = ORACLE_ADDRESS;
-        if (cs_disasm_iter(comparison->handle, &code, &size, &address, comparison->insn)) {
-            print_message(" [%u] %s %s", comparison->insn->size + removed, comparison->insn->mnemonic,
-                          comparison->insn->op_str);
+        const cs_insn *theirs = oracle_decode(&comparison->oracle, &d->example);
+        if (theirs) {
+            print_message(" [%s %s]", theirs->mnemonic, theirs->op_str);
         }
         print_message("\n");
     }
@@ -123,12 +109,8 @@ static void print_disagreements(struct comparison *comparison)
 
 static void begin(struct comparison *comparison, unsigned code_size)
 {
-    cs_mode mode = code_size == 2 ? CS_MODE_16 : code_size == 4 ? CS_MODE_32 : CS_MODE_64;
     memset(comparison, 0, sizeof *comparison);
-    assert_int_equal(cs_open(CS_ARCH_X86, mode, &comparison->handle), CS_ERR_OK);
-    assert_int_equal(cs_option(comparison->handle, CS_OPT_DETAIL, CS_OPT_ON), CS_ERR_OK);
-    comparison->insn = cs_malloc(comparison->handle);
-    assert_non_null(comparison->insn);
+    assert_true(oracle_open(&comparison->oracle, code_size));
 }
 
 static void end(struct comparison *comparison, const char *what)
@@ -137,8 +119,7 @@ static void end(struct comparison *comparison, const char *what)
                   (unsigned long long)comparison->compared, (unsigned long long)comparison->valid,
                   (unsigned long long)comparison->documented);
     print_disagreements(comparison);
-    cs_free(comparison->insn, 1);
-    cs_close(&comparison->handle);
+    oracle_close(&comparison->oracle);
     assert_int_equal(comparison->kinds, 0);
     assert_true(comparison->valid > 1000);
 }

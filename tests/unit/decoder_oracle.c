@@ -262,7 +262,11 @@ static enum oracle_verdict compare(csh handle, enum decode_result result, const 
     return compare_operands(ours, theirs);
 }
 
-void oracle_canonicalize(const struct decoder_case *c, uint8_t bytes[CASE_BYTES], unsigned *removed)
+/* The same instruction with its prefixes in the one order that capstone reads as processors do: F0, the
+ * segment override that counts, 67, 66, the F2 or F3 that counts, a REX that counts. The order of prefixes
+ * has no meaning (SDM 2A §2.1.1), but capstone finds mandatory prefixes only directly before the opcode. With
+ * `is_bare`, 66, F2 and F3 are left out. Returns the number of bytes dropped. */
+static unsigned canonicalize(const struct decoder_case *c, bool is_bare, uint8_t bytes[CASE_BYTES])
 {
     bool is_64 = c->mode.code_size == 8;
     uint8_t lock = 0;
@@ -291,6 +295,9 @@ void oracle_canonicalize(const struct decoder_case *c, uint8_t bytes[CASE_BYTES]
         }
         rex = !is_prefix ? rex : is_rex ? byte : 0;
     }
+    if (is_bare) {
+        lock = sizes[1] = repeat = 0;
+    }
     const uint8_t prefixes[6] = {lock, segment, sizes[0], sizes[1], repeat, rex};
     unsigned kept = 0;
     for (unsigned i = 0; i < ARRAY_COUNT(prefixes); i++) {
@@ -298,15 +305,55 @@ void oracle_canonicalize(const struct decoder_case *c, uint8_t bytes[CASE_BYTES]
             bytes[kept++] = prefixes[i];
         }
     }
-    *removed = at - kept;
     memcpy(bytes + kept, c->bytes + at, CASE_BYTES - at);
     memset(bytes + kept + CASE_BYTES - at, 0, at - kept);
+    return at - kept;
 }
 
-enum oracle_verdict oracle_compare(csh handle, const struct decoder_case *c, enum decode_result result,
-                                   const struct insn *ours, const cs_insn *theirs, unsigned removed)
+static const cs_insn *disassemble(struct oracle *oracle, const uint8_t *bytes, cs_insn *insn)
 {
-    enum oracle_verdict verdict = compare(handle, result, ours, theirs, removed);
-    struct disputed disputed = {c, result, ours, theirs};
-    return verdict != ORACLE_AGREES && quirk_explains(&disputed, verdict) ? ORACLE_DOCUMENTED : verdict;
+    size_t size = INSN_MAX_LENGTH;
+    uint64_t address = ORACLE_ADDRESS;
+    return cs_disasm_iter(oracle->handle, &bytes, &size, &address, insn) ? insn : NULL;
+}
+
+bool oracle_open(struct oracle *oracle, unsigned code_size)
+{
+    cs_mode mode = code_size == 2 ? CS_MODE_16 : code_size == 4 ? CS_MODE_32 : CS_MODE_64;
+    if (cs_open(CS_ARCH_X86, mode, &oracle->handle) != CS_ERR_OK) {
+        return false;
+    }
+    cs_option(oracle->handle, CS_OPT_DETAIL, CS_OPT_ON);
+    oracle->insn = cs_malloc(oracle->handle);
+    oracle->bare = cs_malloc(oracle->handle);
+    return oracle->insn && oracle->bare;
+}
+
+void oracle_close(struct oracle *oracle)
+{
+    cs_free(oracle->insn, 1);
+    cs_free(oracle->bare, 1);
+    cs_close(&oracle->handle);
+}
+
+const cs_insn *oracle_decode(struct oracle *oracle, const struct decoder_case *c)
+{
+    uint8_t bytes[CASE_BYTES];
+    canonicalize(c, false, bytes);
+    return disassemble(oracle, bytes, oracle->insn);
+}
+
+enum oracle_verdict oracle_compare(struct oracle *oracle, const struct decoder_case *c,
+                                   enum decode_result result, const struct insn *ours)
+{
+    uint8_t bytes[CASE_BYTES];
+    unsigned removed = canonicalize(c, false, bytes);
+    const cs_insn *theirs = disassemble(oracle, bytes, oracle->insn);
+    enum oracle_verdict verdict = compare(oracle->handle, result, ours, theirs, removed);
+    if (verdict == ORACLE_AGREES) {
+        return verdict;
+    }
+    canonicalize(c, true, bytes);
+    struct disputed disputed = {c, result, ours, theirs, disassemble(oracle, bytes, oracle->bare)};
+    return quirk_explains(&disputed, verdict) ? ORACLE_DOCUMENTED : verdict;
 }

@@ -20,16 +20,23 @@ enum oracle_verdict {
     ORACLE_OPERAND
 };
 
-/* The same instruction with its prefixes in the one order that capstone reads as processors do: F0, the
- * segment override that counts, 67, 66, the F2 or F3 that counts, a REX that counts. The order of prefixes
- * has no meaning (SDM 2A §2.1.1), but capstone finds mandatory prefixes only directly before the opcode.
- * `removed` is set to the number of bytes dropped. */
-void oracle_canonicalize(const struct decoder_case *c, uint8_t bytes[CASE_BYTES], unsigned *removed);
+/* capstone's side: an open handle with details and two cs_malloc'ed instructions. */
+struct oracle {
+    csh handle;
+    cs_insn *insn;
+    cs_insn *bare;
+};
 
-/* `removed` as from oracle_canonicalize; `theirs` is NULL if capstone finds no instruction; `handle` is only
- * asked for names. */
-enum oracle_verdict oracle_compare(csh handle, const struct decoder_case *c, enum decode_result result,
-                                   const struct insn *ours, const cs_insn *theirs, unsigned removed);
+/* Opens capstone for code of `code_size`; false if it cannot be. */
+bool oracle_open(struct oracle *oracle, unsigned code_size);
+void oracle_close(struct oracle *oracle);
+
+/* What capstone makes of the bytes, or NULL; owned by the oracle until the next call. */
+const cs_insn *oracle_decode(struct oracle *oracle, const struct decoder_case *c);
+
+/* Compares the decoder's result with capstone's. *ours must be zeroed before decoding. */
+enum oracle_verdict oracle_compare(struct oracle *oracle, const struct decoder_case *c,
+                                   enum decode_result result, const struct insn *ours);
 
 /* The mnemonic capstone would print for `insn`, without prefixes. `text` has room for 32 bytes. */
 void oracle_mnemonic(const struct insn *insn, char text[32]);

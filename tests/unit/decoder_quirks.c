@@ -71,16 +71,22 @@ static bool is_left_out(const struct disputed *disputed)
 static const uint8_t vector_groups[] = {X86_GRP_MMX,   X86_GRP_SSE1,  X86_GRP_SSE2, X86_GRP_SSE3,
                                         X86_GRP_SSSE3, X86_GRP_SSE41, X86_GRP_SSE42};
 
-/* A prefix that no row of an SSE or MMX opcode lists. */
+/* A prefix that no row of an SSE or MMX opcode lists, and that changes nothing for capstone either: it passes
+ * over it. */
 static bool is_unlisted_prefix(const struct disputed *disputed)
 {
     static const uint16_t ids[] = {X86_INS_MOVBE, X86_INS_FXSAVE, X86_INS_FXRSTOR, X86_INS_FXSAVE64,
                                    X86_INS_FXRSTOR64};
-    bool is_listed = disputed->theirs && theirs_in_group(disputed, vector_groups, sizeof vector_groups);
-    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
-        is_listed |= disputed->theirs && disputed->theirs->id == ids[i];
+    const cs_insn *theirs = disputed->theirs;
+    if (disputed->result == DECODE_OK || !has_mandatory_candidate(disputed) || !disputed->bare) {
+        return false;
     }
-    return disputed->result != DECODE_OK && has_mandatory_candidate(disputed) && is_listed;
+    bool is_listed = theirs_in_group(disputed, vector_groups, sizeof vector_groups);
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
+        is_listed |= theirs->id == ids[i];
+    }
+    return is_listed && theirs->id == disputed->bare->id &&
+           (theirs->id == X86_INS_MOVBE || strcmp(theirs->op_str, disputed->bare->op_str) == 0);
 }
 
 /* capstone takes mandatory prefixes wrongly in 16-bit code. */

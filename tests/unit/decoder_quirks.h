@@ -10,6 +10,7 @@ struct disputed {
     enum decode_result result;
     const struct insn *ours; /* all zero unless result is DECODE_OK */
     const cs_insn *theirs;   /* NULL: invalid */
+    const cs_insn *bare;     /* what capstone makes of it without F0, 66, F2, F3; NULL: invalid */
 };
 
 /* Whether a row of the table of disagreements explains this one. */

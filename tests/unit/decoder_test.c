@@ -501,6 +501,56 @@ static void the_8086_has_aliases(void **state)
     assert_int_equal(decode_ok(&mode_8086, "8f f8").id, INSN_POP);
 }
 
+/* Opcodes that mean something else on the 8086, or more. */
+static bool is_8086_alias(const uint8_t *bytes)
+{
+    unsigned reg = bytes[1] >> 3 & 7u;
+    return bytes[0] == 0x0f || (bytes[0] & 0xf0) == 0x60 || (bytes[0] & 0xf6) == 0xc0 || bytes[0] == 0xf1 ||
+           ((bytes[0] & 0xfc) == 0xd0 && reg == 6) || bytes[0] == 0x8c || bytes[0] == 0x8e ||
+           bytes[0] == 0xfe;
+}
+
+static void the_8086_agrees_with_16_bit_code_elsewhere(void **state)
+{
+    (void)state;
+    unsigned compared = 0;
+    for (unsigned word = 0; word < 0x10000; word++) {
+        uint8_t bytes[CASE_BYTES] = {(uint8_t)word, (uint8_t)(word >> 8), 0x12, 0x34, 0x56, 0x78};
+        struct insn insns[2];
+        memset(insns, 0, sizeof insns);
+        if (is_8086_alias(bytes) || decoder_decode(&mode_16, bytes, sizeof bytes, &insns[0]) != DECODE_OK) {
+            continue;
+        }
+        if (insns[0].level == INSN_LEVEL_8086 && insns[0].prefix_length == 0) {
+            assert_int_equal(decoder_decode(&mode_8086, bytes, sizeof bytes, &insns[1]), DECODE_OK);
+            assert_memory_equal(&insns[0], &insns[1], sizeof insns[0]);
+            compared++;
+        }
+    }
+    assert_true(compared > 40000);
+}
+
+static void fe_on_the_8086_is_ff_with_byte_operands(void **state)
+{
+    (void)state;
+    static const uint16_t ids[8] = {INSN_INC,      INSN_DEC,     INSN_CALL_NEAR, INSN_CALL_FAR,
+                                    INSN_JMP_NEAR, INSN_JMP_FAR, INSN_PUSH,      INSN_PUSH};
+    for (unsigned reg = 0; reg < 8; reg++) {
+        bool is_far = reg == 3 || reg == 5;
+        for (uint8_t opcode = 0xfe; opcode != 0; opcode++) {
+            uint8_t bytes[CASE_BYTES] = {opcode, (uint8_t)(reg << 3 | 7)};
+            struct insn insn;
+            assert_int_equal(decoder_decode(&mode_8086, bytes, sizeof bytes, &insn), DECODE_OK);
+            assert_int_equal(insn.id, ids[reg]);
+            assert_int_equal(insn.operand_count, 1);
+            assert_operand(&insn, 0, OPERAND_MEMORY, 0, OPERAND_STRING_NONE,
+                           is_far           ? 4
+                           : opcode == 0xfe ? 1
+                                            : 2);
+        }
+    }
+}
+
 static void escapes_without_meaning_are_errors_from_the_80386_on(void **state)
 {
     (void)state;
@@ -562,6 +612,8 @@ int main(void)
         cmocka_unit_test(any_shorter_input_is_truncated_and_later_bytes_do_not_matter),
         cmocka_unit_test(the_order_of_different_prefixes_does_not_matter),
         cmocka_unit_test(the_8086_has_aliases),
+        cmocka_unit_test(the_8086_agrees_with_16_bit_code_elsewhere),
+        cmocka_unit_test(fe_on_the_8086_is_ff_with_byte_operands),
         cmocka_unit_test(escapes_without_meaning_are_errors_from_the_80386_on),
         cmocka_unit_test(every_8086_opcode_decodes),
     };
