@@ -6,10 +6,10 @@
 
 #include <stdlib.h>
 
+#include "cpu/debug_registers.h"
 #include "interpreter/operand.h"
 
 #define REPEAT_LIMIT 4096u
-#define DR6_BS       ((uint64_t)1 << 14)
 
 static struct interpreter *interpreter_of(struct cpu_engine *engine)
 {
@@ -246,7 +246,6 @@ static void deliver_pending(struct cpu_state *cpu)
     }
     if ((cpu->pending & CPU_PENDING_INTERRUPT) && (cpu->eflags_other & EFLAGS_IF)) {
         cpu_deliver_interrupt(cpu, (uint8_t)cpu->pins.interrupt_acknowledge(cpu->pins.opaque));
-        counter_add(cpu->counters, COUNTER_INTERRUPTS, 1);
     }
 }
 
@@ -346,7 +345,6 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
         cpu->unwind = NULL;
         cpu_deliver_exception(cpu);
         cpu->retired++;
-        counter_add(cpu->counters, COUNTER_EXCEPTIONS, 1);
     }
     if (cpu->shutdown) {
         cpu->unwind = NULL;
