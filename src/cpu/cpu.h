@@ -12,9 +12,7 @@
 #include "cpu/flags.h"
 #include "cpu/model.h"
 
-/* ---- life cycle
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- life cycle */
 
 /* Prepares *cpu for `model` and resets it. memory_ops, memory, pins, log and counters are set by the caller
  * beforehand or afterwards; `log` and `counters` must be valid before the CPU runs. */
@@ -30,8 +28,7 @@ void cpu_update_mode(struct cpu_state *cpu);
 /* Prints registers in the layout people know from other emulators (`info registers`, -d cpu, state dumps). */
 void cpu_describe(const struct cpu_state *cpu, FILE *out);
 
-/* ---- exceptions and interrupts (exception.c; SDM 3A chapter 6)
- * ------------------------------------------------------------------ */
+/* ---- exceptions and interrupts (exception.c; SDM 3A chapter 6) */
 
 enum cpu_vector {
     VECTOR_DE = 0,
@@ -77,9 +74,7 @@ enum cpu_software_interrupt { SOFTWARE_INT_N, SOFTWARE_INT3, SOFTWARE_INTO, SOFT
 void cpu_software_interrupt(struct cpu_state *cpu, uint8_t vector, enum cpu_software_interrupt kind,
                             uint64_t next_rip);
 
-/* ---- stack (stack.c)
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- stack (stack.c) */
 
 /* PUSH/POP of `width` bytes (2, 4, 8) on the current stack with all checks (#SS). SP changes last. */
 void cpu_push(struct cpu_state *cpu, uint64_t value, unsigned width);
@@ -93,8 +88,7 @@ static inline void cpu_set_sp(struct cpu_state *cpu, uint64_t sp)
     cpu->gpr[CPU_SP].q = (cpu->gpr[CPU_SP].q & ~cpu->stack_mask) | (sp & cpu->stack_mask);
 }
 
-/* ---- memory through segments (segmentation.c)
- * ------------------------------------------------------------------------------------- */
+/* ---- memory through segments (segmentation.c) */
 
 /* seg:offset to linear, checking limit, type and usability: #GP(0), or #SS(0) for the stack segment. `width`
  * > 0 bytes. */
@@ -123,8 +117,7 @@ bool cpu_load_access_rights(struct cpu_state *cpu, uint16_t selector, uint32_t *
 bool cpu_load_limit(struct cpu_state *cpu, uint16_t selector, uint32_t *result);
 bool cpu_verify_segment(struct cpu_state *cpu, uint16_t selector, bool write);
 
-/* ---- far transfers (far_transfer.c; SDM 3A §5.8, SDM 2 CALL/JMP/RET/IRET)
- * ---------------------------------------------------------- */
+/* ---- far transfers (far_transfer.c; SDM 3A §5.8, SDM 2 CALL/JMP/RET/IRET) */
 
 /* All modes, code segments, call gates, task gates, TSSs. `operand_size` 2, 4 (8). next_rip: return address.
  */
@@ -150,8 +143,7 @@ void cpu_push_flags(struct cpu_state *cpu, unsigned operand_size);
 void cpu_clear_interrupt_flag(struct cpu_state *cpu);
 void cpu_set_interrupt_flag(struct cpu_state *cpu);
 
-/* ---- task switch (task_switch.c; SDM 3A chapter 7)
- * ------------------------------------------------------------------------------ */
+/* ---- task switch (task_switch.c; SDM 3A chapter 7) */
 
 enum cpu_task_switch { TASK_SWITCH_JUMP, TASK_SWITCH_CALL, TASK_SWITCH_IRET, TASK_SWITCH_INTERRUPT };
 
@@ -162,14 +154,12 @@ enum cpu_task_switch { TASK_SWITCH_JUMP, TASK_SWITCH_CALL, TASK_SWITCH_IRET, TAS
 void cpu_switch_task(struct cpu_state *cpu, uint16_t selector, enum cpu_task_switch reason, uint64_t next_rip,
                      const uint32_t *error_code);
 
-/* ---- I/O permission (io_permission.c; SDM 1 §19.5)
- * ---------------------------------------------------------------------------- */
+/* ---- I/O permission (io_permission.c; SDM 1 §19.5) */
 
 /* #GP(0) unless IN/OUT of `width` bytes at `port` is allowed (IOPL, TSS bitmap). */
 void cpu_check_io(struct cpu_state *cpu, uint16_t port, unsigned width);
 
-/* ---- control registers and friends (control.c, msr.c; SDM 3A §2.5)
- * --------------------------------------------------------------- */
+/* ---- control registers and friends (control.c, msr.c; SDM 3A §2.5) */
 
 /* MOV to CRn, DRn (privilege checked by the engine). #UD for registers the model lacks, #GP(0) for impossible
  * values. */

@@ -134,9 +134,7 @@ uop_handler *select_binary(const struct insn *insn, const struct cpu_model *mode
     return binary_handlers[insn->id][binary_form(insn)][width_index(insn->operand[0].size)];
 }
 
-/* ---- one operand
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- one operand */
 
 static inline uint64_t unary_result(enum insn_id id, uint64_t a, unsigned width, struct lazy_flags *flags)
 {

@@ -3,9 +3,7 @@
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
-/* ---- BT, BTS, BTR, BTC
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- BT, BTS, BTR, BTC */
 
 static uint64_t changed_bit(enum insn_id id, uint64_t value, uint64_t bit)
 {
@@ -80,8 +78,7 @@ uop_handler *select_bit_test(const struct insn *insn, const struct cpu_model *mo
     return immediate ? bit_test_ri : bit_test_rr;
 }
 
-/* ---- BSF, BSR, TZCNT, LZCNT, POPCNT
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- BSF, BSR, TZCNT, LZCNT, POPCNT */
 
 /* A zero source leaves the destination as it was (undefined by the SDM; processors do this). Only ZF is
  * defined. */
@@ -142,9 +139,7 @@ uop_handler *select_popcnt(const struct insn *insn, const struct cpu_model *mode
     return operand_in_memory(insn, 1) ? popcnt_m : popcnt_r;
 }
 
-/* ---- XADD, CMPXCHG, CMPXCHG8B
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- XADD, CMPXCHG, CMPXCHG8B */
 
 static inline void exchange_add(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                 bool memory, unsigned width)
@@ -228,9 +223,7 @@ uop_handler *select_exchange_add(const struct insn *insn, const struct cpu_model
     return handlers[insn->id == INSN_CMPXCHG][operand_in_memory(insn, 0)][width_index(insn->operand[0].size)];
 }
 
-/* ---- flags as such
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- flags as such */
 
 static void clc(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {

@@ -22,8 +22,7 @@ static inline void go_relative(struct cpu_state *cpu, const struct uop *uop, str
     go_to(cpu, uop, in, in->block_rip + uop->offset + uop->length + uop->immediate);
 }
 
-/* ---- JMP, Jcc, JCXZ, LOOP
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- JMP, Jcc, JCXZ, LOOP */
 
 static void jump_relative(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -115,9 +114,7 @@ uop_handler *select_loop(const struct insn *insn, const struct cpu_model *model)
     return insn->id == INSN_JCXZ ? jcxz : loop;
 }
 
-/* ---- CALL, RET
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- CALL, RET */
 
 static inline void call_near(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              uint64_t target)
@@ -181,9 +178,7 @@ uop_handler *select_return(const struct insn *insn, const struct cpu_model *mode
     return insn->operand_size == 2 ? return_2 : return_4;
 }
 
-/* ---- far transfers
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- far transfers */
 
 struct far_pointer {
     uint16_t selector;
@@ -280,8 +275,7 @@ uop_handler *select_iret(const struct insn *insn, const struct cpu_model *model)
     return iret;
 }
 
-/* ---- INT n, INT3, INTO, INT1, BOUND
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- INT n, INT3, INTO, INT1, BOUND */
 
 static void software_interrupt(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                uint8_t vector, enum cpu_software_interrupt kind)
@@ -349,9 +343,7 @@ uop_handler *select_bound(const struct insn *insn, const struct cpu_model *model
     return bound;
 }
 
-/* ---- SYSENTER, SYSEXIT
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- SYSENTER, SYSEXIT */
 
 static void sysenter(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {

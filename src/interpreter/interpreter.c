@@ -16,9 +16,7 @@ static struct interpreter *interpreter_of(struct cpu_engine *engine)
     return CONTAINER_OF(engine, struct interpreter, engine);
 }
 
-/* ---- finding code
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- finding code */
 
 /* A jump cache tag: linear address, code size, privilege, and the generation of mappings and blocks. The
  * generation field wraps after 2^30 changes: too many for an entry to survive in its slot. */
@@ -98,9 +96,7 @@ static struct block *find_block(struct interpreter *in)
     return block;
 }
 
-/* ---- running it
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- running it */
 
 static inline void execute(struct interpreter *in, struct block *block)
 {
@@ -194,9 +190,7 @@ static void execute_one(struct interpreter *in)
     }
 }
 
-/* ---- between blocks
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- between blocks */
 
 /* Whether an instruction that began with TF set traps at its end: INT n cleared TF on its way (SDM 3B
  * §17.3.1.4), and a load of SS holds the trap off. */

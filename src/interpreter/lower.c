@@ -25,8 +25,7 @@ enum {
 };
 _Static_assert((int)SELECTOR_ROWS == (int)INSN_COUNT, "every row of insn.def needs a row in select.def");
 
-/* ---- handlers that leave the block or raise
- * ---------------------------------------------------------------------------------- */
+/* ---- handlers that leave the block or raise */
 
 static void exit_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -60,9 +59,7 @@ void interpreter_lower_invalid(bool is_too_long, unsigned offset, unsigned lengt
     uop->length = (uint8_t)length;
 }
 
-/* ---- operands
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- operands */
 
 /* Byte offset of a general register (or part of one) in cpu_state; 0 for anything else. */
 static uint16_t register_offset(const struct operand *operand)
@@ -136,9 +133,7 @@ static void lower_operands(const struct cpu_model *model, const struct insn *ins
     }
 }
 
-/* ---- what exists
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- what exists */
 
 static bool level_exists(const struct cpu_model *model, const struct insn *insn)
 {

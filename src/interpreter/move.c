@@ -3,9 +3,7 @@
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
-/* ---- MOV
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- MOV */
 
 #define MOV_HANDLERS(width)                                                                                  \
     static void mov_rr_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
@@ -53,9 +51,7 @@ uop_handler *select_mov(const struct insn *insn, const struct cpu_model *model)
     return to_register[immediate ? 2 : operand_in_memory(insn, 1)][width];
 }
 
-/* ---- MOVZX, MOVSX
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- MOVZX, MOVSX */
 
 #define EXTEND_HANDLERS(name, extend, from, to)                                                              \
     static void name##_r_##from##_##to(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in) \
@@ -97,9 +93,7 @@ uop_handler *select_movx(const struct insn *insn, const struct cpu_model *model)
                    [operand_in_memory(insn, 1)];
 }
 
-/* ---- LEA
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- LEA */
 
 static void lea_2(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -119,9 +113,7 @@ uop_handler *select_lea(const struct insn *insn, const struct cpu_model *model)
     return insn->operand[0].size == 2 ? lea_2 : lea_4;
 }
 
-/* ---- XCHG
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- XCHG */
 
 #define XCHG_HANDLERS(width)                                                                                 \
     static void xchg_rr_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
@@ -160,9 +152,7 @@ uop_handler *select_xchg(const struct insn *insn, const struct cpu_model *model)
     return handlers[form][width_index(insn->operand[0].size)];
 }
 
-/* ---- XLAT, BSWAP, CBW, CWD
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- XLAT, BSWAP, CBW, CWD */
 
 static void xlat(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -231,9 +221,7 @@ uop_handler *select_convert(const struct insn *insn, const struct cpu_model *mod
     return insn->operand_size == 2 ? cwd_2 : cwd_4;
 }
 
-/* ---- CMOVcc, SETcc
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- CMOVcc, SETcc */
 
 /* The memory operand is read whether or not the condition holds. */
 static void cmov(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in, bool memory)
@@ -280,9 +268,7 @@ uop_handler *select_set(const struct insn *insn, const struct cpu_model *model)
     return operand_in_memory(insn, 0) ? set_m : set_r;
 }
 
-/* ---- NOP, MOVBE
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- NOP, MOVBE */
 
 static void nop(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {

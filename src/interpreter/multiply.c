@@ -2,9 +2,7 @@
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
-/* ---- MUL, IMUL
- * ------------------------------------------------------------------------------------------------------------------
- */
+/* ---- MUL, IMUL */
 
 /* CF = OF = the upper half is significant. SF, ZF, AF and PF are undefined: they follow the low half. */
 static inline void set_multiply_flags(struct cpu_state *cpu, uint64_t low, unsigned width, bool significant)
@@ -120,9 +118,7 @@ uop_handler *select_multiply(const struct insn *insn, const struct cpu_model *mo
     }
 }
 
-/* ---- DIV, IDIV
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- DIV, IDIV */
 
 static _Noreturn void divide_error(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -229,8 +225,7 @@ uop_handler *select_divide(const struct insn *insn, const struct cpu_model *mode
     return handlers[insn->id == INSN_IDIV][operand_in_memory(insn, 0)][width_index(insn->operand[0].size)];
 }
 
-/* ---- decimal and ASCII adjustment
- * ------------------------------------------------------------------------------------------------ */
+/* ---- decimal and ASCII adjustment */
 
 static void set_carry_and_adjust(struct cpu_state *cpu, uint8_t result, bool cf, bool af)
 {

@@ -10,9 +10,7 @@
 
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 
-/* ---- registers
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- registers */
 
 static inline uint64_t register_read(const struct cpu_state *cpu, unsigned offset, unsigned width)
 {
@@ -55,9 +53,7 @@ static inline void gpr_write(struct cpu_state *cpu, unsigned number, unsigned wi
     }
 }
 
-/* ---- memory
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- memory */
 
 uint64_t operand_load_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
                            unsigned width);
@@ -111,9 +107,7 @@ static inline void memory_store(struct cpu_state *cpu, const struct uop *uop, st
     segment_store(cpu, in, uop->segment, effective_address(cpu, uop), width, value);
 }
 
-/* ---- stack
- * -------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- stack */
 
 static inline void stack_push(struct cpu_state *cpu, struct interpreter *in, unsigned width, uint64_t value)
 {
@@ -127,8 +121,7 @@ static inline uint64_t stack_top(struct cpu_state *cpu, struct interpreter *in, 
     return segment_load(cpu, in, CPU_SS, (uint32_t)(cpu->gpr[CPU_SP].d & cpu->stack_mask), width);
 }
 
-/* ---- generic operands for rare instructions: decided at run time
- * ------------------------------------------------------------------- */
+/* ---- generic operands for rare instructions: decided at run time */
 
 /* Whether the first/second operand is in memory is part of the handler's choice, hence two families of
  * handlers; rare instructions use these instead. */

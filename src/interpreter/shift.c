@@ -185,9 +185,7 @@ uop_handler *select_shift(const struct insn *insn, const struct cpu_model *model
                          [width_index(insn->operand[0].size)];
 }
 
-/* ---- SHLD, SHRD
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* ---- SHLD, SHRD */
 
 static uint64_t double_shift_result(enum insn_id id, uint64_t a, uint64_t b, unsigned count, unsigned width,
                                     struct lazy_flags *flags)

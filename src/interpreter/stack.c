@@ -4,8 +4,7 @@
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
-/* ---- PUSH
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- PUSH */
 
 #define PUSH_HANDLERS(width)                                                                                 \
     static void push_r_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
@@ -58,9 +57,7 @@ uop_handler *select_push(const struct insn *insn, const struct cpu_model *model)
     return wide ? push_r_4 : push_r_2;
 }
 
-/* ---- POP
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- POP */
 
 static inline void drop_from_stack(struct cpu_state *cpu, unsigned width)
 {
@@ -123,9 +120,7 @@ uop_handler *select_pop(const struct insn *insn, const struct cpu_model *model)
     return wide ? pop_r_4 : pop_r_2;
 }
 
-/* ---- PUSHA, POPA
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- PUSHA, POPA */
 
 static void push_all(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -171,9 +166,7 @@ uop_handler *select_pop_all(const struct insn *insn, const struct cpu_model *mod
     return pop_all;
 }
 
-/* ---- ENTER, LEAVE
- * ---------------------------------------------------------------------------------------------------------
- */
+/* ---- ENTER, LEAVE */
 
 static void enter(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -229,9 +222,7 @@ uop_handler *select_leave(const struct insn *insn, const struct cpu_model *model
     return leave;
 }
 
-/* ---- PUSHF, POPF
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- PUSHF, POPF */
 
 static void push_flags(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {

@@ -53,8 +53,7 @@ static inline void commit_index(struct cpu_state *cpu, const struct uop *uop, un
     }
 }
 
-/* ---- one iteration of each
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- one iteration of each */
 
 static inline void movs_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned width)
@@ -150,8 +149,7 @@ static inline void string_once(struct cpu_state *cpu, const struct uop *uop, str
     }
 }
 
-/* ---- runs on host memory
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- runs on host memory */
 
 static uint32_t minimum(uint32_t a, uint32_t b)
 {
@@ -222,9 +220,7 @@ static uint32_t string_bulk(struct cpu_state *cpu, const struct uop *uop, struct
     return count;
 }
 
-/* ---- repetition
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- repetition */
 
 static inline void string_single(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                  enum insn_id id, unsigned width)

@@ -21,8 +21,7 @@ static inline void require_protected_mode(struct cpu_state *cpu, struct interpre
     }
 }
 
-/* ---- MOV to and from segment registers, LDS…LSS
- * ------------------------------------------------------------------------------ */
+/* ---- MOV to and from segment registers, LDS…LSS */
 
 static void mov_segment_to_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -114,9 +113,7 @@ uop_handler *select_load_far_pointer(const struct insn *insn, const struct cpu_m
     return load_far_pointer;
 }
 
-/* ---- IN, OUT
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- IN, OUT */
 
 /* Ends the block: a device may have raised an interrupt or changed the memory map. */
 static void port_in(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
@@ -145,9 +142,7 @@ uop_handler *select_io(const struct insn *insn, const struct cpu_model *model)
     return insn->id == INSN_IN ? port_in : port_out;
 }
 
-/* ---- CLI, STI, HLT
- * -------------------------------------------------------------------------------------------------------------
- */
+/* ---- CLI, STI, HLT */
 
 static void cli(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -184,8 +179,7 @@ uop_handler *select_halt(const struct insn *insn, const struct cpu_model *model)
     return hlt;
 }
 
-/* ---- SGDT, SIDT, LGDT, LIDT
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- SGDT, SIDT, LGDT, LIDT */
 
 /* 16-bit operands move a 24-bit base; on a store the 80286 puts FFh in the sixth byte, later processors all
  * 32 bits. */
@@ -211,9 +205,7 @@ static void load_table(struct cpu_state *cpu, const struct uop *uop, struct inte
     uop_leave_to_next(cpu, uop, in);
 }
 
-/* ---- SLDT, STR, LLDT, LTR
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- SLDT, STR, LLDT, LTR */
 
 static void store_selector(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in, bool memory)
 {
@@ -271,8 +263,7 @@ uop_handler *select_table_register(const struct insn *insn, const struct cpu_mod
     }
 }
 
-/* ---- LAR, LSL, VERR, VERW, ARPL
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- LAR, LSL, VERR, VERW, ARPL */
 
 static void put_zf(struct cpu_state *cpu, bool zf)
 {
@@ -357,9 +348,7 @@ uop_handler *select_selector_query(const struct insn *insn, const struct cpu_mod
     }
 }
 
-/* ---- SMSW, LMSW, CLTS
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* ---- SMSW, LMSW, CLTS */
 
 /* A 32-bit register gets the whole of CR0; the bits the 80286 lacks read as ones there. */
 static void smsw(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in, bool memory)
@@ -414,9 +403,7 @@ uop_handler *select_machine_status(const struct insn *insn, const struct cpu_mod
     }
 }
 
-/* ---- MOV CR, DR, TR
- * -----------------------------------------------------------------------------------------------------------------
- */
+/* ---- MOV CR, DR, TR */
 
 static void read_control(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -481,9 +468,7 @@ uop_handler *select_control(const struct insn *insn, const struct cpu_model *mod
     }
 }
 
-/* ---- INVD, WBINVD, INVLPG
- * --------------------------------------------------------------------------------------------------------------
- */
+/* ---- INVD, WBINVD, INVLPG */
 
 /* There are no caches to write back. */
 static void invalidate_caches(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
@@ -506,9 +491,7 @@ uop_handler *select_cache(const struct insn *insn, const struct cpu_model *model
     return insn->id == INSN_INVLPG ? invlpg : invalidate_caches;
 }
 
-/* ---- CPUID, RDTSC, RDPMC, MSRs
- * ----------------------------------------------------------------------------------------------------------
- */
+/* ---- CPUID, RDTSC, RDPMC, MSRs */
 
 static void cpuid(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {

@@ -145,9 +145,7 @@ void interpreter_lower_exit(unsigned offset, struct uop *uop);
 /* The handler that raises an exception the decoder found: #UD, or #GP(0) for too long an instruction. */
 void interpreter_lower_invalid(bool too_long, unsigned offset, unsigned length, struct uop *uop);
 
-/* ---- block_cache.c
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- block_cache.c */
 
 /* The block that starts at effective physical address `phys`, decoded now if need be. `bytes` is the host
  * address of phys, of which `available` bytes are on the page. NULL when not even one instruction fits or

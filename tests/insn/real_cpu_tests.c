@@ -78,8 +78,7 @@ struct tally {
     unsigned long passed, failed;
 };
 
-/* ---- the machine under test
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- the machine under test */
 
 static uint32_t read_port(void *opaque, uint16_t port, unsigned width)
 {
@@ -187,9 +186,7 @@ static void save_state(const struct cpu_state *cpu, uint16_t *values)
     values[R_FLAGS] = (uint16_t)cpu_eflags(cpu);
 }
 
-/* ---- comparison
- * ----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- comparison */
 
 /* The byte that must stand at `address` afterwards. */
 static uint8_t expected_byte(const struct test *test, uint32_t address, uint8_t before)
@@ -261,9 +258,7 @@ static bool state_matches(struct bench_machine *machine, const struct test *test
     return same;
 }
 
-/* ---- reading the files
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- reading the files */
 
 static void parse_registers(const char *text, uint16_t *values)
 {
