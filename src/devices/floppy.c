@@ -90,7 +90,7 @@ static void no_result(struct floppy *floppy)
     floppy_give_result(floppy, NULL, 0);
 }
 
-/* ---- seeks ---- */
+/* ---- seeks */
 
 unsigned floppy_seek_to(struct floppy_unit *unit, uint8_t cylinder)
 {
@@ -178,7 +178,7 @@ static void execute_sense_interrupt(struct floppy *floppy)
     floppy_signal_interrupt(floppy);
 }
 
-/* ---- other commands without data ---- */
+/* ---- other commands without data */
 
 static void execute_specify(struct floppy *floppy)
 {
@@ -317,7 +317,7 @@ static void take_command_byte(struct floppy *floppy, uint8_t value)
     }
 }
 
-/* ---- reset ---- */
+/* ---- reset */
 
 static void poll_after_reset(void *opaque)
 {
@@ -365,7 +365,7 @@ static bool is_in_reset(const struct floppy *floppy)
     return (floppy->dor & DOR_NOT_RESET) == 0;
 }
 
-/* ---- registers ---- */
+/* ---- registers */
 
 static void write_dor(struct floppy *floppy, uint8_t value)
 {
@@ -491,7 +491,7 @@ static void write_ccr(void *opaque, uint64_t offset, unsigned width, uint64_t va
     floppy->rate = value & 3;
 }
 
-/* ---- the device ---- */
+/* ---- the device */
 
 static void floppy_reset(struct device *device)
 {

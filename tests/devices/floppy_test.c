@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- reset and registers ---- */
+/* ---- reset and registers */
 
 static void power_up_holds_the_chip_in_reset(void **state)
 {
@@ -210,7 +210,7 @@ static void lock_keeps_the_fifo_setting_over_a_software_reset(void **state)
     assert_int_equal(rig->result[4], 0xaf); /* SPECIFY survives */
 }
 
-/* ---- head movement ---- */
+/* ---- head movement */
 
 static void seek_takes_time_and_shows_the_busy_drive(void **state)
 {
@@ -319,7 +319,7 @@ static void implied_seek_moves_the_head_first(void **state)
     assert_int_equal(rig->result[0], 33);
 }
 
-/* ---- changing disks ---- */
+/* ---- changing disks */
 
 static void change_line_stays_until_a_step_with_a_disk_in(void **state)
 {

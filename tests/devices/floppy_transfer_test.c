@@ -8,7 +8,7 @@
 
 #include "base/bits.h"
 
-/* ---- reading ---- */
+/* ---- reading */
 
 static void read_stops_at_terminal_count(void **state)
 {
@@ -267,7 +267,7 @@ static void disk_too_dense_for_the_drive_is_unreadable(void **state)
     rig_destroy(rig);
 }
 
-/* ---- writing ---- */
+/* ---- writing */
 
 static void check_image(struct rig *rig, unsigned drive, uint32_t sector, const uint8_t *expected)
 {
@@ -359,7 +359,7 @@ static void deleted_sectors_set_the_control_mark(void **state)
     CHECK_RESULT(rig, 0x00, 0, 0, 0, 0, 5, 2);
 }
 
-/* ---- format ---- */
+/* ---- format */
 
 static void format_headers(struct rig *rig, uint8_t c, uint8_t h, uint8_t n, uint8_t count)
 {
@@ -407,7 +407,7 @@ static void format_with_fewer_sectors_leaves_the_rest_unformatted(void **state)
     CHECK_RESULT(rig, 0x00, 0, 0, 0, 1, 1, 2);
 }
 
-/* ---- verify and scan ---- */
+/* ---- verify and scan */
 
 static void verify(struct rig *rig, uint8_t command, uint8_t flags, uint8_t r, uint8_t eot, uint8_t count)
 {
@@ -486,7 +486,7 @@ static void scan_compares_only_what_came_before_the_terminal_count(void **state)
     CHECK_RESULT(rig, 0x00, 0, 0x08, 0, 0, 1, 2);
 }
 
-/* ---- non-DMA mode ---- */
+/* ---- non-DMA mode */
 
 static void non_dma_read_gives_an_interrupt_for_every_byte(void **state)
 {
