@@ -1,0 +1,351 @@
+/* The event clock: order and ties of events, cancelling, both ways of telling time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "base/bits.h"
+#include "bus/event_clock.h"
+
+#define EVENTS 40
+
+struct rig;
+
+struct alarm {
+    struct clock_event event;
+    struct rig *rig;
+    char letter;
+};
+
+/* A clock over a number the test turns, and a record of what fired. */
+struct rig {
+    struct event_clock *clock;
+    uint64_t source; /* host ns, or retired instructions */
+    struct alarm alarms[EVENTS];
+    char fired[512];
+    size_t fired_count;
+    struct alarm *other;     /* for handlers that act on another alarm */
+    uint64_t other_deadline; /* when `other` is to be scheduled by a handler; NEVER: it is cancelled */
+};
+
+static uint64_t read_source(void *opaque)
+{
+    return *(uint64_t *)opaque;
+}
+
+static void record(void *opaque)
+{
+    struct alarm *alarm = opaque;
+    struct rig *rig = alarm->rig;
+    assert_true(rig->fired_count + 1 < sizeof rig->fired);
+    rig->fired[rig->fired_count++] = alarm->letter;
+    rig->fired[rig->fired_count] = '\0';
+}
+
+/* Records, and reschedules or cancels the other alarm. */
+static void meddle(void *opaque)
+{
+    struct alarm *alarm = opaque;
+    record(alarm);
+    event_clock_schedule(alarm->rig->clock, &alarm->rig->other->event, alarm->rig->other_deadline);
+}
+
+static void start(struct rig *rig, bool counted, uint64_t ns_per_instruction)
+{
+    *rig = (struct rig){.source = counted ? 0 : 5000};
+    rig->clock = counted ? event_clock_create_counted(&rig->source, ns_per_instruction)
+                         : event_clock_create_realtime(read_source, &rig->source);
+    assert_non_null(rig->clock);
+    for (unsigned i = 0; i < EVENTS; i++) {
+        struct alarm *alarm = &rig->alarms[i];
+        *alarm = (struct alarm){.rig = rig, .letter = (char)('a' + i)};
+        clock_event_init(&alarm->event, "alarm", record, alarm);
+    }
+}
+
+static void schedule(struct rig *rig, unsigned alarm, uint64_t deadline)
+{
+    event_clock_schedule(rig->clock, &rig->alarms[alarm].event, deadline);
+}
+
+static void events_fire_by_deadline_when_due(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 1);
+    assert_int_equal(event_clock_next_deadline(rig.clock), EVENT_CLOCK_NEVER);
+    schedule(&rig, 0, 300);
+    schedule(&rig, 1, 100);
+    schedule(&rig, 2, 200);
+    assert_int_equal(event_clock_next_deadline(rig.clock), 100);
+    rig.source = 99;
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "");
+    rig.source = 200;
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "bc");
+    assert_false(clock_event_is_scheduled(&rig.alarms[1].event));
+    assert_true(clock_event_is_scheduled(&rig.alarms[0].event));
+    rig.source = 1000;
+    event_clock_run_due(rig.clock);
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "bca");
+    event_clock_destroy(rig.clock);
+}
+
+static void ties_fire_in_the_order_of_scheduling(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 1);
+    for (unsigned i = 0; i < 20; i++) {
+        schedule(&rig, (i * 7) % 20, 50);
+    }
+    schedule(&rig, 14, 50); /* scheduled anew: last now */
+    rig.source = 50;
+    event_clock_run_due(rig.clock);
+    char expected[32] = "";
+    for (unsigned i = 0; i < 20; i++) {
+        unsigned alarm = (i * 7) % 20;
+        if (alarm != 14) {
+            expected[strlen(expected)] = (char)('a' + alarm);
+        }
+    }
+    expected[strlen(expected)] = 'a' + 14;
+    assert_string_equal(rig.fired, expected);
+    event_clock_destroy(rig.clock);
+}
+
+static void cancelled_events_do_not_fire(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 1);
+    event_clock_cancel(rig.clock, &rig.alarms[0].event); /* never scheduled */
+    for (unsigned i = 0; i < 5; i++) {
+        schedule(&rig, i, 10 + i);
+    }
+    event_clock_cancel(rig.clock, &rig.alarms[0].event);
+    event_clock_cancel(rig.clock, &rig.alarms[3].event);
+    event_clock_cancel(rig.clock, &rig.alarms[3].event);
+    schedule(&rig, 4, EVENT_CLOCK_NEVER);
+    assert_false(clock_event_is_scheduled(&rig.alarms[4].event));
+    assert_int_equal(event_clock_next_deadline(rig.clock), 11);
+    rig.source = 100;
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "bc");
+    event_clock_destroy(rig.clock);
+}
+
+static void rescheduling_moves_an_event(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 1);
+    schedule(&rig, 0, 10);
+    schedule(&rig, 1, 20);
+    schedule(&rig, 0, 30);
+    rig.source = 20;
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "b");
+    schedule(&rig, 0, 5); /* in the past: due at once */
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "ba");
+    event_clock_destroy(rig.clock);
+}
+
+static void handlers_may_schedule_and_cancel(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 1);
+    rig.alarms[0].event.fire = meddle;
+    rig.other = &rig.alarms[1];
+    rig.other_deadline = EVENT_CLOCK_NEVER;
+    schedule(&rig, 0, 10);
+    schedule(&rig, 1, 20);
+    rig.source = 30;
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "a"); /* b was due too, but a took it away */
+    rig.other_deadline = 25;
+    schedule(&rig, 0, 10);
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "aab"); /* due already when it was scheduled: fires in the same run */
+    rig.other = &rig.alarms[0];
+    rig.other_deadline = 40;
+    schedule(&rig, 0, 10);
+    event_clock_run_due(rig.clock);
+    assert_int_equal(event_clock_next_deadline(rig.clock), 40); /* periodic: schedules itself */
+    event_clock_destroy(rig.clock);
+}
+
+/* The heap against a plain search for the smallest (deadline, order of scheduling). */
+static void random_schedules_agree_with_a_sorted_list(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 1);
+    uint64_t order[EVENTS] = {0};
+    uint64_t next_order = 0;
+    uint64_t random = 88172645463325252u;
+    for (unsigned step = 0; step < 20000; step++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        unsigned alarm = (unsigned)(random >> 8) % EVENTS;
+        if (random % 3 == 0) {
+            event_clock_cancel(rig.clock, &rig.alarms[alarm].event);
+        } else {
+            schedule(&rig, alarm, rig.source + (random >> 20) % 64);
+            order[alarm] = next_order++;
+        }
+        if (step % 8 != 0) {
+            continue;
+        }
+        rig.source += (random >> 40) % 32;
+        char expected[EVENTS + 1] = "";
+        for (unsigned count = 0; count < EVENTS; count++) {
+            struct alarm *first = NULL;
+            for (unsigned i = 0; i < EVENTS; i++) {
+                struct alarm *other = &rig.alarms[i];
+                bool due = other->event.deadline <= rig.source && strchr(expected, other->letter) == NULL;
+                if (due && (first == NULL || other->event.deadline < first->event.deadline ||
+                            (other->event.deadline == first->event.deadline &&
+                             order[i] < order[first - rig.alarms]))) {
+                    first = other;
+                }
+            }
+            if (first == NULL) {
+                break;
+            }
+            expected[count] = first->letter;
+        }
+        rig.fired_count = 0;
+        rig.fired[0] = '\0';
+        event_clock_run_due(rig.clock);
+        assert_string_equal(rig.fired, expected);
+    }
+    event_clock_destroy(rig.clock);
+}
+
+static void counted_time_is_instructions_times_their_length(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 8);
+    assert_true(event_clock_is_counted(rig.clock));
+    assert_int_equal(event_clock_now(rig.clock), 0);
+    rig.source = 1000;
+    assert_int_equal(event_clock_now(rig.clock), 8000);
+    event_clock_stop(rig.clock); /* only realtime can stand still: instructions do not run meanwhile */
+    rig.source = 1001;
+    assert_int_equal(event_clock_now(rig.clock), 8008);
+    event_clock_destroy(rig.clock);
+}
+
+static void budgets_end_at_the_first_instruction_past_the_deadline(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 8);
+    assert_int_equal(event_clock_budget(rig.clock, 1000), 1000); /* nothing scheduled */
+    schedule(&rig, 0, 80);
+    assert_int_equal(event_clock_budget(rig.clock, 1000), 10);
+    assert_int_equal(event_clock_budget(rig.clock, 3), 3);
+    schedule(&rig, 0, 81);
+    assert_int_equal(event_clock_budget(rig.clock, 1000), 11);
+    rig.source += event_clock_budget(rig.clock, 1000) - 1;
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "");
+    rig.source += event_clock_budget(rig.clock, 1000);
+    assert_int_equal(event_clock_budget(rig.clock, 1000), 1); /* past: still makes progress */
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "a");
+    event_clock_destroy(rig.clock);
+}
+
+static void a_halted_counted_clock_skips_to_the_deadline(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, true, 8);
+    assert_false(event_clock_skip_to_deadline(rig.clock));
+    rig.source = 10;
+    schedule(&rig, 0, 1000001);
+    assert_true(event_clock_skip_to_deadline(rig.clock));
+    assert_int_equal(event_clock_now(rig.clock), 1000001);
+    assert_true(event_clock_skip_to_deadline(rig.clock)); /* there already */
+    assert_int_equal(event_clock_now(rig.clock), 1000001);
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "a");
+    rig.source = 11;
+    assert_int_equal(event_clock_now(rig.clock), 1000009); /* what was skipped stays skipped */
+    event_clock_destroy(rig.clock);
+}
+
+static void realtime_starts_at_zero_and_follows_the_host(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, false, 0);
+    assert_false(event_clock_is_counted(rig.clock));
+    assert_int_equal(event_clock_now(rig.clock), 0);
+    rig.source += 123;
+    assert_int_equal(event_clock_now(rig.clock), 123);
+    event_clock_destroy(rig.clock);
+}
+
+static void stopped_realtime_stands_still(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, false, 0);
+    rig.source += 100;
+    event_clock_stop(rig.clock);
+    rig.source += 1000;
+    event_clock_stop(rig.clock);
+    assert_int_equal(event_clock_now(rig.clock), 100);
+    event_clock_start(rig.clock);
+    event_clock_start(rig.clock);
+    assert_int_equal(event_clock_now(rig.clock), 100);
+    rig.source += 10;
+    assert_int_equal(event_clock_now(rig.clock), 110);
+    event_clock_destroy(rig.clock);
+}
+
+static void time_never_runs_backwards(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, false, 0);
+    rig.source += 500;
+    assert_int_equal(event_clock_now(rig.clock), 500);
+    rig.source -= 200; /* a host clock that was set back */
+    assert_int_equal(event_clock_now(rig.clock), 500);
+    rig.source += 201;
+    assert_int_equal(event_clock_now(rig.clock), 501);
+    event_clock_destroy(rig.clock);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(events_fire_by_deadline_when_due),
+        cmocka_unit_test(ties_fire_in_the_order_of_scheduling),
+        cmocka_unit_test(cancelled_events_do_not_fire),
+        cmocka_unit_test(rescheduling_moves_an_event),
+        cmocka_unit_test(handlers_may_schedule_and_cancel),
+        cmocka_unit_test(random_schedules_agree_with_a_sorted_list),
+        cmocka_unit_test(counted_time_is_instructions_times_their_length),
+        cmocka_unit_test(budgets_end_at_the_first_instruction_past_the_deadline),
+        cmocka_unit_test(a_halted_counted_clock_skips_to_the_deadline),
+        cmocka_unit_test(realtime_starts_at_zero_and_follows_the_host),
+        cmocka_unit_test(stopped_realtime_stands_still),
+        cmocka_unit_test(time_never_runs_backwards),
+    };
+    return cmocka_run_group_tests_name("event_clock", tests, NULL, NULL);
+}
