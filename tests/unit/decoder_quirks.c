@@ -1,6 +1,6 @@
 /* The documented disagreements between the decoder and capstone, each with the reason (decoder_quirks.h).
  *
- * "Processors" are real ones: an Intel server processor was asked about every 0F opcode with every prefix. */
+ * "Processors" are real ones: every 0F opcode with every prefix was tried on one of Intel's. */
 #include "decoder_quirks.h"
 
 #include <string.h>

@@ -337,6 +337,22 @@ static void ninety_is_nop_pause_or_exchange(void **state)
     assert_operand(&insn, 1, OPERAND_REGISTER, REGISTER_GPR32, GPR_AX, 4);
 }
 
+static void hints_decode_whatever_modrm_says(void **state)
+{
+    (void)state;
+    static const uint8_t opcodes[] = {0x0d, 0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f};
+    for (unsigned i = 0; i < sizeof opcodes * 256; i++) {
+        uint8_t bytes[CASE_BYTES] = {0x0f, opcodes[i / 256], (uint8_t)i};
+        struct insn insn;
+        assert_int_equal(decoder_decode(&mode_32, bytes, sizeof bytes, &insn), DECODE_OK);
+        assert_true(insn.has_modrm);
+        assert_int_equal(insn.operand_count, 1);
+        assert_int_equal(insn.operand[0].kind, insn.modrm >= 0xc0 ? OPERAND_REGISTER : OPERAND_MEMORY);
+    }
+    assert_int_equal(decode_ok(&mode_32, "0f 18 10").id, INSN_PREFETCHT1);
+    assert_int_equal(decode_ok(&mode_32, "0f 0d 08").id, INSN_PREFETCHW);
+}
+
 static void conditions_are_numbered(void **state)
 {
     (void)state;
@@ -605,6 +621,7 @@ int main(void)
         cmocka_unit_test(implied_registers_are_operands),
         cmocka_unit_test(string_operands_tell_source_from_destination),
         cmocka_unit_test(ninety_is_nop_pause_or_exchange),
+        cmocka_unit_test(hints_decode_whatever_modrm_says),
         cmocka_unit_test(conditions_are_numbered),
         cmocka_unit_test(sixteen_bytes_are_too_long),
         cmocka_unit_test(the_80286_takes_ten_bytes),
