@@ -345,6 +345,7 @@ static void hints_decode_whatever_modrm_says(void **state)
         uint8_t bytes[CASE_BYTES] = {0x0f, opcodes[i / 256], (uint8_t)i};
         struct insn insn;
         assert_int_equal(decoder_decode(&mode_32, bytes, sizeof bytes, &insn), DECODE_OK);
+        assert_true(insn.id == INSN_NOP || (insn.id >= INSN_PREFETCH && insn.id <= INSN_PREFETCHT2));
         assert_true(insn.has_modrm);
         assert_int_equal(insn.operand_count, 1);
         assert_int_equal(insn.operand[0].kind, insn.modrm >= 0xc0 ? OPERAND_REGISTER : OPERAND_MEMORY);
