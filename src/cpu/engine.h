@@ -18,8 +18,8 @@ enum stop_reason {
 struct cpu_engine;
 
 struct cpu_engine_ops {
-    /* Runs until `budget` instructions were retired, exactly, or something else stops it. A repetition of a
-     * string instruction counts as one instruction. */
+    /* Runs until `budget` instructions were retired, exactly, or something else stops it. Each iteration
+     * of a repeated string instruction counts as one. */
     enum stop_reason (*run)(struct cpu_engine *engine, uint64_t budget);
     /* The bytes of guest-physical [phys, phys + length) (within one page) are about to change: drop code made
      * from them. */

@@ -181,6 +181,10 @@ static bool lock_is_valid(const struct cpu_model *model, const struct insn *insn
 
 static bool ends_block(const struct insn *insn)
 {
+    uint32_t properties = insn_info((enum insn_id)insn->id)->properties;
+    if ((properties & INSN_STRING) && (insn->prefixes & (PREFIX_REP | PREFIX_REPNE))) {
+        return true; /* it retires any number of iterations */
+    }
     switch (insn->id) {
     case INSN_IN:
     case INSN_OUT: return true;
@@ -188,7 +192,7 @@ static bool ends_block(const struct insn *insn)
         return insn->operand[0].kind == OPERAND_REGISTER &&
                insn->operand[0].register_class == REGISTER_SEGMENT &&
                (insn->operand[0].reg == SEGMENT_SS || insn->operand[0].reg == SEGMENT_CS);
-    default: return (insn_info((enum insn_id)insn->id)->properties & INSN_ENDS_BLOCK) != 0;
+    default: return (properties & INSN_ENDS_BLOCK) != 0;
     }
 }
 

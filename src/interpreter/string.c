@@ -1,9 +1,10 @@
 /* String instructions, alone and repeated (SDM 2: MOVS STOS LODS CMPS SCAS INS OUTS REP).
  *
  * Each iteration commits SI, DI and CX after its accesses, so a fault leaves a state from which the
- * instruction restarts. A repetition gives way after in->repeat_limit iterations: RIP then still points at
- * the instruction, and interrupts and time get their turn. Runs of MOVS and STOS within one page are done on
- * host memory directly. */
+ * instruction restarts. Each iteration counts as a retired instruction; a repetition gives way when the
+ * budget or in->repeat_limit is used up: RIP then still points at the instruction, and interrupts and time
+ * get their turn. It therefore ends its block. Runs of MOVS and STOS within one page are done on host memory
+ * directly. */
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
@@ -242,9 +243,14 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
                                    enum insn_id id, unsigned width)
 {
     unsigned count_width = address_width(uop);
-    uint32_t budget = in->repeat_limit;
+    uint64_t left = in->stop_at - in->block_retired - uop->position;
+    uint32_t budget = left < in->repeat_limit ? (uint32_t)left : in->repeat_limit;
     bool bulk = (id == INSN_MOVS || id == INSN_STOS) && !(cpu->eflags_other & EFLAGS_DF);
     uint32_t count = gpr_read(cpu, CPU_CX, count_width);
+    if (count == 0) {
+        uop_leave_to_next(cpu, uop, in);
+        return;
+    }
     while (count != 0 && budget != 0) {
         uint32_t done = bulk && count > 1 ? string_bulk(cpu, uop, in, id, width, minimum(count, budget)) : 0;
         if (done == 0) {
@@ -256,13 +262,15 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
         }
         count -= done;
         budget -= done;
+        in->block_retired += done;
         gpr_write(cpu, CPU_CX, count_width, count);
         if (repeat_condition_fails(cpu, uop, id)) {
             count = 0;
         }
     }
+    in->block_retired--; /* the last iteration is counted by leaving the uop */
     if (count == 0) {
-        uop_next(cpu, uop, in);
+        uop_leave_to_next(cpu, uop, in);
     } else {
         cpu->rip = in->block_rip + uop->offset;
         uop_leave(uop, in);

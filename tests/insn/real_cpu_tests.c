@@ -163,9 +163,32 @@ static void clear_memory(struct bench_machine *machine, const struct test *test)
     }
 }
 
-static void run_test(struct bench_machine *machine)
+/* Whether the test's bytes end in a string instruction with a repeat prefix: it retires each iteration apart.
+ */
+static bool is_repeated_string(const struct test *test)
 {
-    machine->engine->ops->run(machine->engine, machine->steps_one ? 1 : MAX_RUN);
+    size_t length = strlen(test->bytes);
+    const char *opcode = test->bytes + (length >= 2 ? length - 2 : 0);
+    bool is_string = opcode[0] == 'a' && strchr("4567abcdef", opcode[1]) != NULL;
+    for (const char *byte = test->bytes; is_string && byte < opcode; byte += 2) {
+        if (byte[0] == 'f' && (byte[1] == '2' || byte[1] == '3')) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void run_test(struct bench_machine *machine, const struct test *test)
+{
+    const struct cpu_state *cpu = &machine->cpu;
+    uint64_t start = cpu->rip;
+    if (!machine->steps_one) {
+        machine->engine->ops->run(machine->engine, MAX_RUN);
+        return;
+    }
+    do {
+        machine->engine->ops->run(machine->engine, 1);
+    } while (is_repeated_string(test) && cpu->rip == start);
 }
 
 static void save_state(const struct cpu_state *cpu, uint16_t *values)
@@ -346,7 +369,7 @@ static bool run_file(struct bench_machine *machine, const char *path, struct tal
     struct tally tally = {0, 0};
     while (ok && parse_test(file, line, test)) {
         load_state(machine, test);
-        run_test(machine);
+        run_test(machine, test);
         if (state_matches(machine, test, (uint16_t)form.flags_mask, NULL)) {
             tally.passed++;
         } else {
