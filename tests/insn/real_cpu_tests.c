@@ -16,10 +16,7 @@
 #include <zlib.h>
 
 #include "base/bits.h"
-#include "bus/memory_bus.h"
-#include "cpu/cpu.h"
-#include "interpreter/interpreter.h"
-#include "mmu/mmu.h"
+#include "cpu_bench.h"
 
 #define MAX_BYTES      4096
 #define MAX_LINE       65536
@@ -62,14 +59,9 @@ struct test {
     size_t memory_before_count, memory_after_count;
 };
 
-struct bench_machine {
-    struct cpu_state cpu;
-    struct memory_bus *bus;
-    struct mmu *mmu;
-    struct cpu_engine *engine;
-    uint8_t *ram;
-    struct log log;
-    struct counters counters;
+/* Where and how the tests run. */
+struct subject {
+    struct cpu_bench *bench;
     bool steps_one; /* 8086 tests */
     uint16_t flags_loadable;
 };
@@ -80,63 +72,22 @@ struct tally {
 
 /* ---- the machine under test */
 
-static uint32_t read_port(void *opaque, uint16_t port, unsigned width)
+static struct subject create_subject(const struct cpu_model *model)
 {
-    (void)opaque;
-    (void)port;
-    (void)width;
-    return 0xffffffffu;
+    bool steps_one = model->generation <= CPU_80186;
+    return (struct subject){.bench = cpu_bench_create(model, (uint64_t)1 << model->address_bits),
+                            .steps_one = steps_one,
+                            .flags_loadable = steps_one ? 0xffff : 0x0fff};
 }
 
-static void write_port(void *opaque, uint16_t port, unsigned width, uint32_t value)
-{
-    (void)opaque;
-    (void)port;
-    (void)width;
-    (void)value;
-}
-
-static void code_written(void *opaque, uint64_t phys, unsigned length)
-{
-    struct bench_machine *machine = opaque;
-    machine->engine->ops->invalidate(machine->engine, phys, length);
-}
-
-static void build_machine(struct bench_machine *machine, const struct cpu_model *model)
-{
-    uint64_t size = (uint64_t)1 << model->address_bits;
-    machine->ram = calloc(1, size);
-    machine->bus =
-        memory_bus_create(machine->ram, size, model->address_bits, &machine->log, &machine->counters);
-    memory_bus_map_ram(machine->bus, 0, size, 0);
-    machine->cpu.log = &machine->log;
-    machine->cpu.counters = &machine->counters;
-    machine->cpu.pins = (struct cpu_pins){.port_read = read_port, .port_write = write_port};
-    machine->mmu = mmu_create(&machine->cpu, machine->bus);
-    cpu_init(&machine->cpu, model);
-    machine->engine = interpreter_create(&machine->cpu, machine->mmu);
-    memory_bus_set_listener(machine->bus,
-                            &(struct memory_listener){.code_written = code_written, .opaque = machine});
-    machine->steps_one = model->generation <= CPU_80186;
-    machine->flags_loadable = machine->steps_one ? 0xffff : 0x0fff;
-}
-
-static void destroy_machine(struct bench_machine *machine)
-{
-    machine->engine->ops->destroy(machine->engine);
-    mmu_destroy(machine->mmu);
-    memory_bus_destroy(machine->bus);
-    free(machine->ram);
-}
-
-static void load_state(struct bench_machine *machine, const struct test *test)
+static void load_state(struct subject *subject, const struct test *test)
 {
     static const enum register_number gpr_source[8] = {R_AX, R_CX, R_DX, R_BX, R_SP, R_BP, R_SI, R_DI};
     static const struct {
         enum cpu_segment segment;
         enum register_number source;
     } segment_source[4] = {{CPU_ES, R_ES}, {CPU_CS, R_CS}, {CPU_SS, R_SS}, {CPU_DS, R_DS}};
-    struct cpu_state *cpu = &machine->cpu;
+    struct cpu_state *cpu = &subject->bench->cpu;
     cpu_reset(cpu);
     for (unsigned i = 0; i < 8; i++) {
         cpu->gpr[i].q = test->before[gpr_source[i]];
@@ -147,19 +98,20 @@ static void load_state(struct bench_machine *machine, const struct test *test)
         segment->base = (uint64_t)segment->selector << 4;
     }
     cpu->rip = test->before[R_IP];
-    cpu_set_eflags(cpu, (test->before[R_FLAGS] & machine->flags_loadable) | cpu->model->eflags_forced);
+    cpu_set_eflags(cpu, (test->before[R_FLAGS] & subject->flags_loadable) | cpu->model->eflags_forced);
     for (size_t i = 0; i < test->memory_before_count; i++) {
-        memory_bus_write(machine->bus, test->memory_before[i].address, 1, test->memory_before[i].value);
+        memory_bus_write(subject->bench->bus, test->memory_before[i].address, 1,
+                         test->memory_before[i].value);
     }
 }
 
-static void clear_memory(struct bench_machine *machine, const struct test *test)
+static void clear_memory(struct subject *subject, const struct test *test)
 {
     for (size_t i = 0; i < test->memory_before_count; i++) {
-        memory_bus_write(machine->bus, test->memory_before[i].address, 1, 0);
+        memory_bus_write(subject->bench->bus, test->memory_before[i].address, 1, 0);
     }
     for (size_t i = 0; i < test->memory_after_count; i++) {
-        memory_bus_write(machine->bus, test->memory_after[i].address, 1, 0);
+        memory_bus_write(subject->bench->bus, test->memory_after[i].address, 1, 0);
     }
 }
 
@@ -178,16 +130,16 @@ static bool is_repeated_string(const struct test *test)
     return false;
 }
 
-static void run_test(struct bench_machine *machine, const struct test *test)
+static void run_test(struct subject *subject, const struct test *test)
 {
-    const struct cpu_state *cpu = &machine->cpu;
+    const struct cpu_state *cpu = &subject->bench->cpu;
     uint64_t start = cpu->rip;
-    if (!machine->steps_one) {
-        machine->engine->ops->run(machine->engine, MAX_RUN);
+    if (!subject->steps_one) {
+        cpu_bench_run(subject->bench, MAX_RUN);
         return;
     }
     do {
-        machine->engine->ops->run(machine->engine, 1);
+        cpu_bench_run(subject->bench, 1);
     } while (is_repeated_string(test) && cpu->rip == start);
 }
 
@@ -223,16 +175,16 @@ static uint8_t expected_byte(const struct test *test, uint32_t address, uint8_t 
 }
 
 /* The FLAGS image that an exception (or INT) pushed stands above IP and CS on the new top of the stack. */
-static uint64_t pushed_flags_address(const struct bench_machine *machine, const struct test *test)
+static uint64_t pushed_flags_address(const struct subject *subject, const struct test *test)
 {
     uint64_t linear = (uint64_t)(test->after[R_SS] << 4) + (uint16_t)(test->after[R_SP] + 4);
-    return memory_bus_effective(machine->bus, linear);
+    return memory_bus_effective(subject->bench->bus, linear);
 }
 
-static uint8_t mask_at(const struct bench_machine *machine, const struct test *test, uint32_t address,
+static uint8_t mask_at(const struct subject *subject, const struct test *test, uint32_t address,
                        uint16_t flags_mask)
 {
-    uint64_t flags_at = pushed_flags_address(machine, test);
+    uint64_t flags_at = pushed_flags_address(subject, test);
     bool interrupted = test->after[R_SP] == (uint16_t)(test->before[R_SP] - 6);
     if (!interrupted || (address != flags_at && address != flags_at + 1)) {
         return 0xff;
@@ -240,11 +192,11 @@ static uint8_t mask_at(const struct bench_machine *machine, const struct test *t
     return (uint8_t)(address == flags_at ? flags_mask : flags_mask >> 8);
 }
 
-static bool memory_matches(struct bench_machine *machine, const struct test *test, uint32_t address,
+static bool memory_matches(struct subject *subject, const struct test *test, uint32_t address,
                            uint8_t expected, uint16_t flags_mask, FILE *report)
 {
-    uint8_t actual = (uint8_t)memory_bus_read(machine->bus, address, 1);
-    if (((actual ^ expected) & mask_at(machine, test, address, flags_mask)) == 0) {
+    uint8_t actual = (uint8_t)memory_bus_read(subject->bench->bus, address, 1);
+    if (((actual ^ expected) & mask_at(subject, test, address, flags_mask)) == 0) {
         return true;
     }
     if (report != NULL) {
@@ -253,12 +205,11 @@ static bool memory_matches(struct bench_machine *machine, const struct test *tes
     return false;
 }
 
-static bool state_matches(struct bench_machine *machine, const struct test *test, uint16_t flags_mask,
-                          FILE *report)
+static bool state_matches(struct subject *subject, const struct test *test, uint16_t flags_mask, FILE *report)
 {
     bool same = true;
     uint16_t actual[R_COUNT];
-    save_state(&machine->cpu, actual);
+    save_state(&subject->bench->cpu, actual);
     for (unsigned i = 0; i < R_COUNT; i++) {
         uint16_t mask = i == R_FLAGS ? flags_mask : 0xffff;
         if ((actual[i] ^ test->after[i]) & mask) {
@@ -272,11 +223,11 @@ static bool state_matches(struct bench_machine *machine, const struct test *test
     for (size_t i = 0; i < test->memory_before_count; i++) {
         uint32_t address = test->memory_before[i].address;
         uint8_t expected = expected_byte(test, address, test->memory_before[i].value);
-        same &= memory_matches(machine, test, address, expected, flags_mask, report);
+        same &= memory_matches(subject, test, address, expected, flags_mask, report);
     }
     for (size_t i = 0; i < test->memory_after_count; i++) {
         const struct byte_at *byte = &test->memory_after[i];
-        same &= memory_matches(machine, test, byte->address, byte->value, flags_mask, report);
+        same &= memory_matches(subject, test, byte->address, byte->value, flags_mask, report);
     }
     return same;
 }
@@ -358,7 +309,7 @@ static bool read_form(gzFile file, char *line, struct form *form)
     return true;
 }
 
-static bool run_file(struct bench_machine *machine, const char *path, struct tally *documented,
+static bool run_file(struct subject *subject, const char *path, struct tally *documented,
                      struct tally *others)
 {
     gzFile file = gzopen(path, "rb");
@@ -368,17 +319,17 @@ static bool run_file(struct bench_machine *machine, const char *path, struct tal
     bool ok = file != NULL && line != NULL && test != NULL && read_form(file, line, &form);
     struct tally tally = {0, 0};
     while (ok && parse_test(file, line, test)) {
-        load_state(machine, test);
-        run_test(machine, test);
-        if (state_matches(machine, test, (uint16_t)form.flags_mask, NULL)) {
+        load_state(subject, test);
+        run_test(subject, test);
+        if (state_matches(subject, test, (uint16_t)form.flags_mask, NULL)) {
             tally.passed++;
         } else {
             if (tally.failed++ < REPORTS_A_FORM) {
                 printf("%s (%s): test %s [%s]\n", form.name, form.status, test->name, test->bytes);
-                state_matches(machine, test, (uint16_t)form.flags_mask, stdout);
+                state_matches(subject, test, (uint16_t)form.flags_mask, stdout);
             }
         }
-        clear_memory(machine, test);
+        clear_memory(subject, test);
     }
     if (ok && tally.failed > 0) {
         printf("%s (%s): %lu of %lu failed\n", form.name, form.status, tally.failed,
@@ -420,8 +371,7 @@ int main(int argc, char **argv)
         printf("SKIPPED: no test files in %s\n", argv[2]);
         return 77;
     }
-    struct bench_machine *machine = calloc(1, sizeof *machine);
-    build_machine(machine, model);
+    struct subject subject = create_subject(model);
     struct tally documented = {0, 0};
     struct tally others = {0, 0};
     bool readable = true;
@@ -431,13 +381,12 @@ int main(int argc, char **argv)
         size_t form_length = strlen(entries[i]->d_name) - 7;
         if (argc == 3 ||
             (strlen(argv[3]) == form_length && memcmp(argv[3], entries[i]->d_name, form_length) == 0)) {
-            readable &= run_file(machine, path, &documented, &others);
+            readable &= run_file(&subject, path, &documented, &others);
         }
         free(entries[i]);
     }
     free(entries);
-    destroy_machine(machine);
-    free(machine);
+    cpu_bench_destroy(subject.bench);
     printf("%s: documented forms: %lu passed, %lu failed; undocumented, undefined and coprocessor forms: %lu "
            "passed, %lu failed\n",
            model->name, documented.passed, documented.failed, others.passed, others.failed);
