@@ -183,7 +183,7 @@ static enum machine_stop reset_as_requested(struct machine *machine)
 {
     enum machine_reset_request request = machine->reset_request;
     bool resumes = request == MACHINE_RESET_CPU && machine_pc_resumes_after_reset(machine);
-    log_printf(&machine->log, LOG_CPU, "reset: %s", machine->stop_reason);
+    log_printf(&machine->log, LOG_RESET, "%s", machine->stop_reason);
     if (machine->no_reboot && !resumes) {
         machine->powered_off = true;
         return MACHINE_POWER_OFF;

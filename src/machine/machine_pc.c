@@ -22,6 +22,7 @@
 
 #include <string.h>
 
+#include "cpu/x87.h"
 #include "devices/i440fx.h"
 #include "devices/i8042.h"
 #include "devices/i8237.h"
@@ -142,7 +143,7 @@ static void post_code(void *opaque, uint8_t code)
 /* ---- ports of the board itself */
 
 /* FERR# raises IRQ13, which stays up until the handler writes F0h (AT Technical Reference, "Math
- * coprocessor"). */
+ * coprocessor"); the write also asserts IGNNE#, so that the handler can use the coprocessor. */
 void machine_pc_set_ferr(struct machine *machine, bool level)
 {
     struct irq_line line = isa_irq(machine, IRQ_FERR);
@@ -152,7 +153,9 @@ void machine_pc_set_ferr(struct machine *machine, bool level)
 static void ferr_clear_write(void *opaque, uint64_t offset, unsigned width, uint64_t value)
 {
     (void)offset, (void)width, (void)value;
-    machine_pc_set_ferr(opaque, false);
+    struct machine *machine = opaque;
+    machine_pc_set_ferr(machine, false);
+    cpu_assert_ignne(&machine->cpu);
 }
 
 static void shutdown_write(void *opaque, uint64_t offset, unsigned width, uint64_t value)

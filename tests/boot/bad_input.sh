@@ -1,0 +1,118 @@
+#!/bin/sh
+# bad_input.sh DOPPEL IMAGE: everything that can be wrong with a command line, a file or a script gets an exit status (1: the
+# host or a wait failed, 2: misuse) and one line on standard error that says what is wrong.
+set -eu
+
+doppel=$1
+image=$2
+work=$(mktemp -d)
+trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
+cd "$work"
+failures=0
+
+# check NAME STATUS TEXT OPTION...: doppel with these options ends with STATUS and says TEXT (empty: whatever).
+check()
+{
+    name=$1
+    expected=$2
+    text=$3
+    shift 3
+    status=0
+    "$doppel" -display none "$@" >out 2>err </dev/null || status=$?
+    if [ "$status" -ne "$expected" ]; then
+        echo "FAILED: $name: exit status $status, expected $expected"
+        sed 's/^/    /' err
+        failures=$((failures + 1))
+    elif [ -z "$text" ]; then
+        :
+    elif [ "$expected" -ne 0 ] && ! grep -qF -- "$text" err; then
+        echo "FAILED: $name: \"$text\" is not in:"
+        sed 's/^/    /' err
+        failures=$((failures + 1))
+    elif [ "$expected" -eq 0 ] && ! grep -qF -- "$text" out; then
+        echo "FAILED: $name: \"$text\" was not printed"
+        failures=$((failures + 1))
+    elif [ "$expected" -ne 0 ] && ! grep -q '^doppel: ' err; then
+        echo "FAILED: $name: the message does not begin with doppel:"
+        failures=$((failures + 1))
+    fi
+}
+
+printf 'quit\n' >quit
+printf 'frobnicate\n' >unknown-command
+printf 'quit 5\n' >quit-5
+printf '\nwait-screen "never seen" 0.1\nquit\n' >failing-wait
+printf 'type "abc\n' >open-quote
+printf 'change a missing.img\nquit\n' >bad-change
+printf 'wait-serial "ready" 60\nscreendump /nonexistent/x.png\nquit\n' >bad-dump
+dd if=/dev/zero of=odd.img bs=1000 count=1 2>/dev/null
+dd if=/dev/zero of=strange.img bs=512 count=77 2>/dev/null
+: >empty.img
+mkdir directory
+dd if=/dev/zero of=small.rom bs=100 count=1 2>/dev/null
+dd if=/dev/zero of=large.rom bs=1024 count=2048 2>/dev/null
+dd if=/dev/zero of=zero.rom bs=1024 count=64 2>/dev/null
+
+check "missing image" 1 "missing.img" -fda missing.img
+check "odd-sized image" 1 "odd.img" -fda odd.img
+check "image of no known format" 1 "strange.img" -fda strange.img
+check "empty image" 1 "empty.img" -fda empty.img
+check "directory as image" 1 "directory" -fda directory
+check "positional missing image" 1 "missing.img" missing.img
+check "two images for one drive" 2 "two images" -fda a -fda b
+if [ "$(id -u)" -ne 0 ]; then
+    cp "$image" secret.img
+    chmod 0 secret.img
+    check "unreadable image" 1 "secret.img" -fda secret.img
+fi
+
+check "missing BIOS" 1 "missing.rom" -bios missing.rom
+check "small BIOS" 1 "multiple of 4096" -bios small.rom
+check "large BIOS" 1 "large.rom" -bios large.rom
+check "VGA BIOS that is none" 1 "55 AA" -vgabios zero.rom
+
+check "no memory" 2 "memory size" -m 0
+check "little memory" 2 "memory size" -m 640K
+check "too much memory" 2 "memory size" -m 8G
+check "memory in words" 2 "is not a memory size" -m lots
+check "negative memory" 2 "is not a memory size" -m -1
+check "unknown CPU" 2 "80486" -cpu z80
+check "SeaBIOS on an 8086" 2 "-bios" -cpu 8086
+check "SeaBIOS on an 80386" 2 "-bios" -cpu 80386
+check "unknown boot device" 2 "boot device" -boot order=z
+check "boot device named twice" 2 "twice" -boot aa
+check "unknown clock" 2 "is not a time" -rtc base=yesterday
+check "unknown icount" 2 "shift" --icount=shift=99
+check "unknown option" 2 "did you mean -snapshot" -snapshoot
+check "unknown option like nothing" 2 "unknown option" -xyzzyxyzzy
+check "missing value" 2 "needs a value" -m
+check "value where none is taken" 2 "takes no value" --snapshot=yes
+check "unknown display" 2 "display" -display laser
+check "unknown stream" 1 "frobnicator" -serial frobnicator:
+check "three serial ports" 2 "serial ports" -serial null -serial null -serial null
+check "two users of the terminal" 2 "can have the terminal" -monitor stdio -serial stdio
+check "unknown log category" 2 "nonsense" -d nonsense
+check "log that cannot be written" 1 "/nonexistent/log" -d int -D /nonexistent/log
+
+check "missing script" 1 "missing-script" -script missing-script
+check "directory as script" 1 "directory" -script directory
+check "unknown command in a script" 2 "unknown-command:1:" -script unknown-command
+check "open quote in a script" 2 "quotation mark" -script open-quote
+check "failing wait" 1 "failing-wait:2: wait-screen" -script failing-wait
+check "failing change" 1 "missing.img" -script bad-change
+check "failing screendump" 1 "/nonexistent/x.png" -fda "$image,readonly" -script bad-dump
+check "status of quit" 5 "" -script quit-5
+
+DOPPEL_ROMS=$work
+export DOPPEL_ROMS
+printf 'x' >bios-256k.bin
+check "bad ROM in DOPPEL_ROMS" 1 "$work/bios-256k.bin" -script quit
+unset DOPPEL_ROMS
+
+check "help" 0 "-snapshot" --help
+check "version" 0 "doppel " -version
+check "CPU models" 0 "pentium3" -cpu help
+check "log categories" 0 "guest_errors" -d help
+check "both spellings" 0 "" --script quit -m 16 -boot a
+
+[ "$failures" -eq 0 ]

@@ -1,0 +1,41 @@
+#!/bin/sh
+# run_boot.sh DOPPEL SCRIPT IMAGE [OPTION...]
+#
+# Boots a copy of IMAGE in a directory of its own and carries out SCRIPT (monitor commands, see `help` there), which looks at
+# what the guest does and ends with `quit`. Guest time is counted in instructions, so that the result does not depend on
+# how fast the host is. IMAGE "none" is a machine without a disk. An IMAGE that is not there is a skip (77).
+#
+# Lines of SCRIPT that begin with "#expect FILE" name files that must exist afterwards and not be empty.
+set -eu
+
+doppel=$1
+script=$2
+image=$3
+shift 3
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+
+if [ "$image" != none ]; then
+    if [ ! -r "$image" ]; then
+        echo "SKIPPED: the guest image $image is not there"
+        exit 77
+    fi
+    cp "$image" "$work/disk.img"
+    chmod u+w "$work/disk.img"
+    set -- -fda disk.img "$@"
+fi
+
+status=0
+(cd "$work" && exec "$doppel" --icount -display none -script "$script" "$@") || status=$?
+if [ "$status" -ne 0 ]; then
+    echo "FAILED: doppel ended with status $status"
+    exit 1
+fi
+sed -n 's/^#expect //p' "$script" | while read -r file; do
+    if [ ! -s "$work/$file" ]; then
+        echo "FAILED: $file was not written"
+        exit 1
+    fi
+done

@@ -1,0 +1,2 @@
+doppel_test(two_machines_test SOURCES two_machines_test.c MODULES machine cpu bus base
+    ARGS "${CMAKE_SOURCE_DIR}/roms/demo/demo.img")
