@@ -267,6 +267,10 @@ static void device_memory_is_reached_without_the_device(void **state)
     memory_bus_write(rig->bus, 0xe0000ffe, 4, 0x44332211);
     assert_memory_equal(rig->bytes + 0xffe, "\x11\x22\x33\x44", 4);
     assert_ptr_equal(memory_bus_page(rig->bus, 0xe0001234)->write, rig->bytes + PAGE_SIZE);
+    status = memory_bus_map_device_memory(rig->bus, "another", 0xe8000000, PAGE_SIZE, rig->bytes);
+    assert_true(status_is_ok(&status));
+    memory_bus_unmap_device_memory(rig->bus, 0xe8000000, PAGE_SIZE);
+    assert_int_equal(memory_bus_read(rig->bus, 0xe8000000, 1), 0xff);
     memory_bus_unmap_device_memory(rig->bus, 0xe0000000, 2 * PAGE_SIZE);
     assert_int_equal(memory_bus_read(rig->bus, 0xe0000000, 4), 0xffffffff);
 }
@@ -349,7 +353,11 @@ static void stores_to_marked_code_are_told_once(void **state)
     expect_told(rig, "c7c00+4 ");
     memory_bus_write(rig->bus, 0x7c00, 4, 0);
     expect_told(rig, "");
-    assert_true(rig->counters.value[COUNTER_CODE_WRITES] >= 2);
+    memory_bus_mark_code(rig->bus, 0x7c00, 4);
+    memory_bus_write(rig->bus, 0x7c00, 8, 0);
+    assert_true(rig->counters.value[COUNTER_CODE_WRITES] >= 3);
+    memory_bus_write_block(rig->bus, 0x7c00, rig->bytes, 64);
+    assert_int_equal(memory_bus_page(rig->bus, 0x7c00)->code_lines, 0);
 }
 
 static void a_write_over_part_of_code_is_told_whatever_its_size(void **state)
