@@ -119,7 +119,7 @@ uop_handler *select_loop(const struct insn *insn, const struct cpu_model *model)
 static inline void call_near(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              uint64_t target)
 {
-    uint64_t next = uop_next_rip(cpu, uop, in);
+    uint64_t next = uop_next_rip(uop, in);
     target &= uop->operand_size == 2 ? 0xffffu : 0xffffffffu;
     if (UNLIKELY(target > cpu->segment[CPU_CS].limit)) {
         uop_sync(cpu, in);
@@ -203,7 +203,7 @@ static void jump_far(struct cpu_state *cpu, const struct uop *uop, struct interp
                      struct far_pointer to)
 {
     uop_sync(cpu, in);
-    cpu_jump_far(cpu, to.selector, to.offset, uop->operand_size, uop_next_rip(cpu, uop, in));
+    cpu_jump_far(cpu, to.selector, to.offset, uop->operand_size, uop_next_rip(uop, in));
     uop_leave(uop, in);
 }
 
@@ -227,7 +227,7 @@ static void call_far(struct cpu_state *cpu, const struct uop *uop, struct interp
                      struct far_pointer to)
 {
     uop_sync(cpu, in);
-    cpu_call_far(cpu, to.selector, to.offset, uop->operand_size, uop_next_rip(cpu, uop, in));
+    cpu_call_far(cpu, to.selector, to.offset, uop->operand_size, uop_next_rip(uop, in));
     uop_leave(uop, in);
 }
 
@@ -264,7 +264,7 @@ uop_handler *select_far_return(const struct insn *insn, const struct cpu_model *
 static void iret(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
     uop_sync(cpu, in);
-    cpu_return_from_interrupt(cpu, uop->operand_size, uop_next_rip(cpu, uop, in));
+    cpu_return_from_interrupt(cpu, uop->operand_size, uop_next_rip(uop, in));
     uop_leave(uop, in);
 }
 
@@ -281,7 +281,7 @@ static void software_interrupt(struct cpu_state *cpu, const struct uop *uop, str
                                uint8_t vector, enum cpu_software_interrupt kind)
 {
     uop_sync(cpu, in);
-    cpu_software_interrupt(cpu, vector, kind, uop_next_rip(cpu, uop, in));
+    cpu_software_interrupt(cpu, vector, kind, uop_next_rip(uop, in));
     uop_leave(uop, in);
 }
 

@@ -68,6 +68,9 @@ static void stand_before_instruction(struct interpreter *in)
 static struct block *find_block_slow(struct interpreter *in, uint32_t linear, struct jump_cache_entry *entry)
 {
     stand_before_instruction(in);
+    if (in->cpu->rip > in->cpu->segment[CPU_CS].limit) {
+        return NULL;
+    }
     uint64_t phys = mmu_fetch_address(in->mmu, linear, in->cpu->cpl == 3);
     const struct memory_page *page = memory_bus_page(in->mmu->bus, phys);
     if (page->read == NULL) {
@@ -387,5 +390,6 @@ struct cpu_engine *interpreter_create(struct cpu_state *cpu, struct mmu *mmu)
     in->cpu = cpu;
     in->mmu = mmu;
     in->repeat_limit = REPEAT_LIMIT;
+    in->rip_mask = cpu->model->generation <= CPU_80286 ? 0xffff : 0xffffffff;
     return &in->engine;
 }

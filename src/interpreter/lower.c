@@ -29,8 +29,7 @@ _Static_assert((int)SELECTOR_ROWS == (int)INSN_COUNT, "every row of insn.def nee
 
 static void exit_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    uint64_t rip = in->block_rip + uop->offset;
-    cpu->rip = rip & (cpu->code_size == 2 ? 0xffffu : 0xffffffffu);
+    cpu->rip = (in->block_rip + uop->offset) & in->rip_mask;
 }
 
 static void undefined(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)

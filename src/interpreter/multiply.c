@@ -125,7 +125,7 @@ static _Noreturn void divide_error(struct cpu_state *cpu, const struct uop *uop,
     uop_sync(cpu, in);
     if (cpu->model->divide_error_after) {
         /* The 8086 returns from a divide error to the next instruction. */
-        cpu->rip = uop_next_rip(cpu, uop, in);
+        cpu->rip = uop_next_rip(uop, in);
         in->block_rip = cpu->rip - uop->offset;
     }
     cpu_raise(cpu, VECTOR_DE);

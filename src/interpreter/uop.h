@@ -87,6 +87,8 @@ struct interpreter {
     uint64_t block_rip;        /* RIP of its first instruction */
     uint64_t block_retired;    /* instructions retired before it */
     uint64_t stop_at;          /* value of cpu->retired at which run() returns */
+    uint64_t
+        rip_mask; /* width of the instruction pointer: since the 80386, 16-bit code does not wrap either */
     uint32_t repeat_limit; /* iterations a repeated string instruction may do before it leaves the block */
     struct uop *cut_uop;   /* replaced by an exit to run only the uops before it; NULL: none */
     struct uop cut_original;
@@ -106,11 +108,9 @@ static inline void uop_next(struct cpu_state *cpu, const struct uop *uop, struct
 }
 
 /* RIP of the instruction after `uop`. */
-static inline uint64_t uop_next_rip(const struct cpu_state *cpu, const struct uop *uop,
-                                    const struct interpreter *in)
+static inline uint64_t uop_next_rip(const struct uop *uop, const struct interpreter *in)
 {
-    uint64_t rip = in->block_rip + uop->offset + uop->length;
-    return rip & (cpu->code_size == 2 ? 0xffffu : 0xffffffffu);
+    return (in->block_rip + uop->offset + uop->length) & in->rip_mask;
 }
 
 /* Ends the block after `uop`, which set cpu->rip. Handlers return after this. */
@@ -122,7 +122,7 @@ static inline void uop_leave(const struct uop *uop, struct interpreter *in)
 /* Ends the block after `uop`; execution goes on at the next instruction. */
 static inline void uop_leave_to_next(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    cpu->rip = uop_next_rip(cpu, uop, in);
+    cpu->rip = uop_next_rip(uop, in);
     uop_leave(uop, in);
 }
 

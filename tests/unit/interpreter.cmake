@@ -1,0 +1,1 @@
+doppel_test(interpreter_code_test SOURCES interpreter_code_test.c LIBRARIES cpu_bench)
