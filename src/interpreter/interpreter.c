@@ -1,7 +1,7 @@
 /* The run loop: finds blocks, runs them, and attends to interrupts, traps and faults between them; see uop.h.
  *
- * Retired instructions are counted per block from in->current. A delivered exception counts as one as well,
- * so that a guest that does nothing but fault still consumes its budget and sees time pass. */
+ * Retired instructions are counted per block from in->current. A delivered fault counts as one as well, so
+ * that a guest that does nothing but fault still consumes its budget and sees time pass. */
 #include "interpreter/interpreter.h"
 
 #include <stdlib.h>
@@ -228,15 +228,11 @@ static void deliver_trap(struct cpu_state *cpu)
     cpu->pending_dr6 = 0;
     cpu->exception = (struct cpu_exception){.vector = VECTOR_DB};
     cpu_deliver_exception(cpu);
-    cpu->retired++;
 }
 
-/* Traps first, then NMI, then INTR (SDM 3A table 6-2). */
-static void deliver_pending(struct cpu_state *cpu)
+/* NMI, then INTR (SDM 3A table 6-2). */
+static void deliver_interrupts(struct cpu_state *cpu)
 {
-    if (cpu->pending & CPU_PENDING_TRAP) {
-        deliver_trap(cpu);
-    }
     if ((cpu->pending & CPU_PENDING_NMI) && !cpu->nmi_blocked) {
         cpu->pending &= ~(uint32_t)CPU_PENDING_NMI;
         cpu_deliver_nmi(cpu);
@@ -271,9 +267,12 @@ static enum attention attend(struct interpreter *in, enum stop_reason *reason)
     if (take_pending(cpu, CPU_PENDING_ENGINE)) {
         block_cache_free_dead(in);
     }
+    if (cpu->pending & CPU_PENDING_TRAP) {
+        deliver_trap(cpu); /* which the shadow of STI does not hold off; that of SS kept it from being set */
+    }
     bool shadow = (cpu->pending & CPU_PENDING_SHADOW) != 0;
     if (!shadow) {
-        deliver_pending(cpu);
+        deliver_interrupts(cpu);
     }
     if (cpu->shutdown || cpu->halted) {
         *reason = cpu->shutdown ? STOP_SHUTDOWN : STOP_HALTED;

@@ -1,1 +1,2 @@
 doppel_test(interpreter_code_test SOURCES interpreter_code_test.c LIBRARIES cpu_bench)
+doppel_test(interpreter_event_test SOURCES interpreter_event_test.c LIBRARIES cpu_bench)
