@@ -9,6 +9,7 @@
 
 #include "cpu/descriptor.h"
 #include "cpu/msr.h"
+#include "cpu/x87.h"
 
 static void reset_segments(struct cpu_state *cpu)
 {
@@ -61,6 +62,7 @@ static void reset_registers(struct cpu_state *cpu)
     cpu->pending &= ~(uint32_t)(CPU_PENDING_NMI | CPU_PENDING_RESET | CPU_PENDING_TRAP | CPU_PENDING_SHADOW);
     cpu->pending_dr6 = 0;
     cpu->halted = cpu->shutdown = cpu->nmi_blocked = false;
+    cpu_reset_floating_point(cpu);
     msr_reset(cpu);
     reset_segments(cpu);
     cpu_update_mode(cpu);

@@ -152,6 +152,31 @@ union gpr {
 #endif
 };
 
+/* An x87 register: double extended precision (SDM 1 §4.2.2), the integer bit explicit. MMX registers are the
+ * significands. The layout in memory is that of the 80-bit format on a little-endian host. */
+struct float80 {
+    uint64_t significand;
+    uint16_t sign_exponent; /* bit 15: sign; exponent biased by 16383 */
+};
+
+/* The floating-point unit; bits and rules in x87.h. */
+struct x87_state {
+    struct float80 reg[8]; /* physical R0..R7; ST(i) is R[(TOP + i) mod 8] */
+    uint16_t control;
+    uint16_t status; /* TOP included; ES and B follow from the flags and the masks */
+    uint8_t full;    /* bit n: R[n] is not empty */
+    bool ignne;      /* IGNNE#: errors do not stop the coprocessor (CR0.NE = 0) */
+    uint16_t opcode; /* 11 bits, of the last instruction that was not a control instruction */
+    uint16_t instruction_selector, data_selector;
+    uint32_t instruction_offset, data_offset;
+};
+
+/* An XMM register, bytes in guest order. */
+struct xmm_register {
+    uint8_t b[16];
+};
+#define CPU_XMM_SLOTS 16
+
 /* What an engine should know before it looks at the next instruction; see cpu_needs_attention(). */
 enum cpu_pending {
     CPU_PENDING_INTERRUPT =
@@ -218,6 +243,9 @@ struct cpu_state {
     struct segment ldtr, tr; /* attributes hold the system descriptor's */
     struct descriptor_table gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4;
+    struct x87_state x87;
+    uint32_t mxcsr;
+    struct xmm_register xmm[CPU_XMM_SLOTS];
     uint64_t dr[8];
     uint64_t efer;
     uint64_t pending_dr6; /* DR6 bits for CPU_PENDING_TRAP */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "bus/event_clock.h"
+#include "cpu/x87.h"
 #include "debugger/monitor_internal.h"
 
 #define TOPIC(symbol, name, help) static void info_##symbol(struct monitor *monitor, FILE *out);
@@ -32,6 +33,7 @@ static void info_status(struct monitor *monitor, FILE *out)
 static void info_registers(struct monitor *monitor, FILE *out)
 {
     cpu_describe(machine_cpu(monitor->machine), out);
+    cpu_describe_floating_point(machine_cpu(monitor->machine), out);
 }
 
 static void info_cpus(struct monitor *monitor, FILE *out)

@@ -2,7 +2,7 @@
  *
  * With CR0.EM or CR0.TS set they raise #NM, so that an operating system can emulate or switch the
  * coprocessor; otherwise the CPU forms the address, reads the memory operand for the coprocessor and goes on.
- * NOT IMPLEMENTED: the x87 itself. */
+ * The x87 itself is in x87*.c. */
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 

@@ -60,7 +60,7 @@ void interpreter_lower_invalid(bool is_too_long, unsigned offset, unsigned lengt
 
 /* ---- operands */
 
-/* Byte offset of a general register (or part of one) in cpu_state; 0 for anything else. */
+/* Byte offset of a general, MMX or XMM register (or part of one) in cpu_state; 0 for anything else. */
 static uint16_t register_offset(const struct operand *operand)
 {
     if (operand->kind != OPERAND_REGISTER) {
@@ -72,6 +72,10 @@ static uint16_t register_offset(const struct operand *operand)
     case REGISTER_GPR8_HIGH: return (uint16_t)(slot + offsetof(union gpr, h));
     case REGISTER_GPR16: return (uint16_t)(slot + offsetof(union gpr, w));
     case REGISTER_GPR32: return (uint16_t)(slot + offsetof(union gpr, d));
+    case REGISTER_MMX:
+        return (uint16_t)(offsetof(struct cpu_state, x87.reg) + operand->reg * sizeof(struct float80));
+    case REGISTER_XMM:
+        return (uint16_t)(offsetof(struct cpu_state, xmm) + operand->reg * sizeof(struct xmm_register));
     default: return 0;
     }
 }
@@ -126,6 +130,10 @@ static void lower_operands(const struct cpu_model *model, const struct insn *ins
     uop->number = special_number(insn);
     if (insn->operand[0].kind == OPERAND_FAR) {
         uop->displacement = insn->immediate2; /* the selector: a direct far transfer has no memory operand */
+    }
+    if (insn_info((enum insn_id)insn->id)->properties & INSN_X87) {
+        uop->number = insn->modrm & 7;                                     /* ST(i) */
+        uop->immediate = (insn->opcode & 7u) << 8 | (uint64_t)insn->modrm; /* FOP */
     }
     if (is_shift((enum insn_id)insn->id) && insn->operand[1].kind == OPERAND_IMMEDIATE) {
         uop->number = (uint8_t)(model->shift_count_unmasked ? insn->immediate & 0xff : insn->immediate & 31);

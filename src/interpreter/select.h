@@ -42,6 +42,9 @@ uop_selector select_jump, select_call, select_return, select_jcc, select_loop, s
 uop_selector select_string;
 /* escape.c */
 uop_selector select_escape;
+/* x87.c, x87_transfer.c, x87_control.c */
+uop_selector select_x87_arithmetic, select_x87_compare, select_x87_operation, select_x87_load, select_x87_store,
+    select_x87_move, select_x87_control, select_fxsave;
 /* lower.c */
 uop_selector select_undefined;
 /* system.c */

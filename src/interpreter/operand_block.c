@@ -1,0 +1,69 @@
+/* Memory operands of 10, 16 and more bytes: 80-bit numbers, XMM registers, x87 images.
+ *
+ * A store changes nothing when any of its bytes may not be written. */
+#include "interpreter/x87_internal.h"
+
+/* Reads or writes a block byte group by byte group once every byte is known to be accessible. */
+static unsigned chunk(unsigned left)
+{
+    return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+static uint64_t block_linear(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             unsigned size, bool write)
+{
+    uop_sync(cpu, in);
+    return cpu_segment_to_linear(cpu, (enum cpu_segment)uop->segment, effective_address(cpu, uop), size,
+                                 write);
+}
+
+/* Whether the block lies in one page and the segment's bounds allow it. */
+static inline bool block_is_simple(uint32_t offset, uint32_t linear, unsigned size, uint32_t first,
+                                   uint32_t last)
+{
+    return offset >= first && (uint64_t)offset + (size - 1) <= last &&
+           (linear & PAGE_MASK) + size <= PAGE_SIZE;
+}
+
+void operand_load_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in, uint8_t *bytes,
+                        unsigned size)
+{
+    const struct segment *s = &cpu->segment[uop->segment];
+    uint32_t offset = effective_address(cpu, uop);
+    uint32_t linear = (uint32_t)(s->base + offset);
+    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    if (block_is_simple(offset, linear, size, s->read_first, s->read_last) &&
+        entry->load_tag == (linear & ~PAGE_MASK)) {
+        memcpy(bytes, entry->host + (linear & PAGE_MASK), size);
+        return;
+    }
+    uint64_t address = block_linear(cpu, uop, in, size, false);
+    for (unsigned done = 0; done < size;) {
+        unsigned width = chunk(size - done);
+        uint64_t at = (address + done) & 0xffffffffu;
+        store_le(bytes + done, width, mmu_load(in->mmu, at, width, cpu->cpl == 3));
+        done += width;
+    }
+}
+
+void operand_store_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                         const uint8_t *bytes, unsigned size)
+{
+    const struct segment *s = &cpu->segment[uop->segment];
+    uint32_t offset = effective_address(cpu, uop);
+    uint32_t linear = (uint32_t)(s->base + offset);
+    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    if (block_is_simple(offset, linear, size, s->write_first, s->write_last) &&
+        entry->store_tag == (linear & ~PAGE_MASK)) {
+        memcpy(entry->host + (linear & PAGE_MASK), bytes, size);
+        return;
+    }
+    uint64_t address = block_linear(cpu, uop, in, size, true);
+    cpu->memory_ops->probe_write(cpu, address, size, cpu->cpl == 3);
+    for (unsigned done = 0; done < size;) {
+        unsigned width = chunk(size - done);
+        uint64_t at = (address + done) & 0xffffffffu;
+        mmu_store(in->mmu, at, width, load_le(bytes + done, width), cpu->cpl == 3);
+        done += width;
+    }
+}
