@@ -36,6 +36,14 @@ uint64_t operand_load_slow(struct cpu_state *cpu, struct interpreter *in, unsign
 void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
                         unsigned width, uint64_t value)
 {
+    const struct segment *s = &cpu->segment[segment];
+    uint32_t linear32 = (uint32_t)(s->base + offset);
+    const struct tlb_entry *entry = mmu_entry(in->mmu, linear32, cpu->cpl == 3);
+    if (offset >= s->write_first && (uint64_t)offset + (width - 1) <= s->write_last &&
+        mmu_store_misses_code(entry, linear32, width)) {
+        store_le(entry->host + (linear32 & PAGE_MASK), width, value);
+        return;
+    }
     uop_sync(cpu, in);
     if (cpu->model->offset_wraps && (uint64_t)offset + (width - 1) > 0xffff) {
         store_wrapped(cpu, in, segment, offset, width, value);

@@ -47,6 +47,7 @@ static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, b
         .load_tag = page->read != NULL ? tag : TLB_INVALID,
         .store_tag = store_direct && page->code_lines == 0 ? tag : TLB_INVALID,
         .direct_tag = store_direct ? tag : TLB_INVALID,
+        .page = page,
         .fetch_tag = result.executable ? tag : TLB_INVALID,
         .host = page->read,
         .phys = phys & ~PAGE_MASK,

@@ -18,10 +18,11 @@ struct tlb_entry {
     uint64_t load_tag; /* linear page address; TLB_INVALID: none */
     uint64_t store_tag;
     uint64_t fetch_tag;
-    uint64_t direct_tag; /* stores may go to `host` once memory_bus_note_write() was told: the page may hold
-                            code */
-    uint8_t *host;       /* host address of the page's first byte */
-    uint64_t phys;       /* effective guest-physical page address */
+    uint64_t
+        direct_tag; /* stores may go to `host` where `page` has no code marks, or once the bus was told */
+    const struct memory_page *page;
+    uint8_t *host; /* host address of the page's first byte */
+    uint64_t phys; /* effective guest-physical page address */
 };
 
 #define TLB_INVALID UINT64_MAX
@@ -68,6 +69,17 @@ void mmu_protect_page(struct mmu *mmu, uint64_t phys);
 static inline struct tlb_entry *mmu_entry(struct mmu *mmu, uint64_t linear, bool user)
 {
     return &mmu->tlb[user][(linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)];
+}
+
+/* Whether a store of `width` bytes within the page of `entry` may be made without telling anyone: its 64-byte
+ * lines hold no code. */
+static inline bool mmu_store_misses_code(const struct tlb_entry *entry, uint64_t linear, unsigned width)
+{
+    unsigned offset = (unsigned)(linear & PAGE_MASK);
+    uint64_t lines =
+        (uint64_t)1 << (offset >> CODE_LINE_SHIFT) | (uint64_t)1 << ((offset + width - 1) >> CODE_LINE_SHIFT);
+    return entry->direct_tag == (linear & ~PAGE_MASK) && offset + width <= PAGE_SIZE &&
+           !(entry->page->code_lines & lines);
 }
 
 /* A load of `width` bytes (1, 2, 4, 8; a constant where it is called). The tag compare fails for
