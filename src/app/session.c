@@ -138,6 +138,7 @@ static void show_monitor(struct session *session)
 /* Back from the monitor to the guest's screen. */
 static void leave_monitor(struct session *session)
 {
+    fputs("\n", stdout); /* past the prompt */
     monitor_close(session->console);
     session->console = NULL;
     session->console_by_key = false;
@@ -284,10 +285,13 @@ static void serve_monitor(struct session *session)
         session->quit = true;
     }
     if (session->console != NULL && monitor_session_is_over(session->console)) {
-        monitor_close(session->console);
-        session->console = NULL;
-        if (session->console_by_key) { /* nobody can type cont any more */
-            session->quit = true;
+        if (session->console_by_key) { /* nobody is there to type cont */
+            fprintf(stderr, "doppel: standard input has ended: the machine goes on without the monitor\n");
+            machine_resume(session->machine);
+            is_paused = false;
+        } else {
+            monitor_close(session->console);
+            session->console = NULL;
         }
     }
     if (session->console_by_key && !is_paused && !session->quit) {

@@ -52,9 +52,9 @@ struct status machine_config_check(const struct machine_config *config)
         return unknown_cpu(name);
     }
     if (model->generation < CPU_80486 && config->bios == NULL) {
-        return status_error(STATUS_INVALID_ARGUMENT,
-                            "SeaBIOS needs an 80486 or later (BSWAP): give a ROM made for the %s with -bios FILE",
-                            name);
+        return status_error(
+            STATUS_INVALID_ARGUMENT,
+            "SeaBIOS needs an 80486 or later (BSWAP): give a ROM made for the %s with -bios FILE", name);
     }
     return config->boot_order != NULL ? check_boot_order(config->boot_order) : status_ok();
 }

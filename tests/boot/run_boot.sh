@@ -1,7 +1,7 @@
 #!/bin/sh
 # run_boot.sh DOPPEL SCRIPT IMAGE [OPTION...]
 #
-# Boots a copy of IMAGE in a directory of its own and carries out SCRIPT (monitor commands, see `help` there), which looks at
+# Boots a copy of IMAGE (IMAGE,readonly: write-protected) in a directory of its own, where another copy is second.img, and carries out SCRIPT (monitor commands, see `help` there), which looks at
 # what the guest does and ends with `quit`. Guest time is counted in instructions, so that the result does not depend on
 # how fast the host is. IMAGE "none" is a machine without a disk. An IMAGE that is not there is a skip (77).
 #
@@ -17,20 +17,33 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
+suffix=
+case $image in
+*,readonly)
+    suffix=,readonly
+    image=${image%,readonly}
+    ;;
+esac
+
 if [ "$image" != none ]; then
     if [ ! -r "$image" ]; then
         echo "SKIPPED: the guest image $image is not there"
         exit 77
     fi
     cp "$image" "$work/disk.img"
-    chmod u+w "$work/disk.img"
-    set -- -fda disk.img "$@"
+    cp "$image" "$work/second.img"
+    chmod u+w "$work/disk.img" "$work/second.img"
+    set -- -fda "disk.img$suffix" "$@"
 fi
 
 status=0
 (cd "$work" && exec "$doppel" --icount -display none -script "$script" "$@") || status=$?
 if [ "$status" -ne 0 ]; then
     echo "FAILED: doppel ended with status $status"
+    exit 1
+fi
+if [ -n "$suffix" ] && ! cmp "$image" "$work/disk.img"; then
+    echo "FAILED: the write-protected image was changed"
     exit 1
 fi
 sed -n 's/^#expect //p' "$script" | while read -r file; do
