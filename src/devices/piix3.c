@@ -9,6 +9,7 @@
 #define PIRQ_ROUTE   0x60
 #define ROUTE_NONE   0x80
 #define ROUTE_MASK   0x8f
+#define SCI_IRQ      9
 #define ROUTABLE_IRQ 0xdef8u /* IRQ3-7, 9-12, 14, 15 */
 
 struct piix3 {
@@ -16,6 +17,7 @@ struct piix3 {
     struct piix3_config config;
     struct pci_function function;
     bool pirq[4];
+    bool sci;
     uint16_t irqs; /* ISA lines that are driven high */
 };
 
@@ -28,7 +30,7 @@ static void bridge_update(struct piix3 *bridge)
             irqs = (uint16_t)(irqs | (1u << (route & 15)));
         }
     }
-    irqs &= ROUTABLE_IRQ;
+    irqs = (uint16_t)((irqs & ROUTABLE_IRQ) | (bridge->sci ? 1u << SCI_IRQ : 0));
     uint16_t changed = irqs ^ bridge->irqs;
     bridge->irqs = irqs;
     for (unsigned irq = 0; irq < 16; irq++) {
@@ -56,6 +58,19 @@ struct irq_line piix3_pirq(struct piix3 *bridge, unsigned pirq)
 {
     assert(pirq < 4);
     return (struct irq_line){.set = bridge_set_pirq, .opaque = bridge, .number = pirq};
+}
+
+static void bridge_set_sci(void *opaque, unsigned number, bool level)
+{
+    (void)number;
+    struct piix3 *bridge = opaque;
+    bridge->sci = level;
+    bridge_update(bridge);
+}
+
+struct irq_line piix3_sci(struct piix3 *bridge)
+{
+    return (struct irq_line){.set = bridge_set_sci, .opaque = bridge};
 }
 
 static void bridge_reset(struct device *device)

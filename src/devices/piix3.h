@@ -29,4 +29,8 @@ struct device *piix3_device(struct piix3 *bridge);
 /* The input PIRQA#..PIRQD# (`pirq` 0..3), for pci_bus_connect_pirq(). */
 struct irq_line piix3_pirq(struct piix3 *bridge, unsigned pirq);
 
+/* The input for the ACPI system control interrupt, which shares IRQ9 with what is routed there (as inside the
+ * PIIX4). */
+struct irq_line piix3_sci(struct piix3 *bridge);
+
 #endif
