@@ -174,6 +174,19 @@ static bool level_exists(const struct cpu_model *model, const struct insn *insn)
     }
 }
 
+/* Before the 80386, 64h to 67h are no prefixes but opcodes that do not exist (the decoder itself knows what
+ * they are on the 8086). An override without effect, FS or GS where there is no memory operand, goes
+ * unnoticed. */
+static bool prefixes_exist(const struct cpu_model *model, const struct insn *insn)
+{
+    if (model->generation >= CPU_80386 || model->generation == CPU_8086) {
+        return true;
+    }
+    bool segment = (insn->prefixes & PREFIX_SEGMENT) &&
+                   (insn->memory.segment == SEGMENT_FS || insn->memory.segment == SEGMENT_GS);
+    return !segment && !(insn->prefixes & (PREFIX_OPERAND_SIZE | PREFIX_ADDRESS_SIZE));
+}
+
 /* LOCK is a #UD from the 80386 on unless the instruction reads and writes memory (SDM 2, LOCK); before that
  * it locks whatever follows. */
 static bool lock_is_valid(const struct cpu_model *model, const struct insn *insn)
@@ -207,7 +220,7 @@ bool interpreter_lower(const struct cpu_model *model, const struct insn *insn, u
                        struct uop *uop)
 {
     uop_handler *handler = NULL;
-    if (level_exists(model, insn) && lock_is_valid(model, insn)) {
+    if (level_exists(model, insn) && prefixes_exist(model, insn) && lock_is_valid(model, insn)) {
         handler = selectors[insn->id](insn, model);
     }
     *uop = (struct uop){

@@ -1,2 +1,3 @@
-doppel_test(interpreter_code_test SOURCES interpreter_code_test.c LIBRARIES cpu_bench)
-doppel_test(interpreter_event_test SOURCES interpreter_event_test.c LIBRARIES cpu_bench)
+foreach(subject code event fault model)
+    doppel_test(interpreter_${subject}_test SOURCES interpreter_${subject}_test.c LIBRARIES cpu_bench)
+endforeach()
