@@ -374,6 +374,14 @@ static void deliver_redirected(struct cpu_state *cpu, uint8_t vector, uint64_t n
     cpu_update_mode(cpu);
 }
 
+/* The DOS idle interrupt and the "release time slice" call that multitaskers answer, in the modes DOS
+ * programs run in. */
+static bool is_idle_call(const struct cpu_state *cpu, uint8_t vector)
+{
+    return cpu->mode != CPU_MODE_PROTECTED &&
+           (vector == 0x28 || (vector == 0x2f && cpu->gpr[CPU_AX].w == 0x1680));
+}
+
 void cpu_software_interrupt(struct cpu_state *cpu, uint8_t vector, enum cpu_software_interrupt kind,
                             uint64_t next_rip)
 {
@@ -383,6 +391,7 @@ void cpu_software_interrupt(struct cpu_state *cpu, uint8_t vector, enum cpu_soft
                           .eflags = cpu_eflags(cpu),
                           .ext = kind == SOFTWARE_INT1 ? SELECTOR_ERROR_EXT : 0,
                           .by_instruction = true};
+    cpu->idle_hints += is_idle_call(cpu, vector);
     if (cpu->mode == CPU_MODE_V86 && kind == SOFTWARE_INT_N) {
         if ((cpu->cr4 & CR4_VME) && int_is_redirected(cpu, vector)) {
             deliver_redirected(cpu, vector, next_rip);

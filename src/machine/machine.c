@@ -16,6 +16,11 @@
 
 #define CHUNK_INSTRUCTIONS 20000u
 
+/* A chunk with this many DOS idle calls is a program waiting for a key: the host naps, and wakes for input
+ * and events. */
+#define IDLE_HINTS_PER_CHUNK 16u
+#define IDLE_NAP_NS          (2 * NS_PER_MILLISECOND)
+
 static uint32_t pin_port_read(void *opaque, uint16_t port, unsigned width)
 {
     struct machine *machine = opaque;
@@ -233,6 +238,12 @@ static bool must_idle(struct machine *machine)
     return event_clock_next_deadline(machine->clock) > event_clock_now(machine->clock);
 }
 
+static bool guest_only_waits(const struct machine *machine, uint64_t hints_before)
+{
+    return !event_clock_is_counted(machine->clock) &&
+           machine->cpu.idle_hints - hints_before >= IDLE_HINTS_PER_CHUNK;
+}
+
 static enum machine_stop run_until(struct machine *machine, uint64_t end)
 {
     for (;;) {
@@ -246,8 +257,15 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
         if (event_clock_now(machine->clock) >= end) {
             return MACHINE_SLICE;
         }
+        uint64_t hints = machine->cpu.idle_hints;
+        machine->napping = false;
         switch (machine->engine->ops->run(machine->engine, next_budget(machine))) {
         case STOP_BUDGET:
+            if (guest_only_waits(machine, hints)) {
+                machine->napping = true;
+                return MACHINE_IDLE;
+            }
+            break;
         case STOP_REQUEST: break;
         case STOP_HALTED:
             if (must_idle(machine)) {
@@ -282,12 +300,14 @@ const char *machine_stop_reason(const struct machine *machine)
 
 uint64_t machine_idle_ns(struct machine *machine)
 {
+    uint64_t longest = machine->napping ? IDLE_NAP_NS : UINT64_MAX;
     uint64_t deadline = event_clock_next_deadline(machine->clock);
     if (deadline == EVENT_CLOCK_NEVER) {
-        return UINT64_MAX;
+        return longest;
     }
     uint64_t now = event_clock_now(machine->clock);
-    return deadline > now ? deadline - now : 0;
+    uint64_t wait = deadline > now ? deadline - now : 0;
+    return wait < longest ? wait : longest;
 }
 
 void machine_request_stop(struct machine *machine)

@@ -59,9 +59,10 @@ void machine_destroy(struct machine *machine);
 
 /* Why machine_run() came back. */
 enum machine_stop {
-    MACHINE_SLICE,     /* ran for about the time it was given */
-    MACHINE_IDLE,      /* the CPU is halted: sleep until machine_idle_ns() from now or until input arrives */
-    MACHINE_POWER_OFF, /* the guest switched itself off, or reset with no_reboot: machine_stop_reason() */
+    MACHINE_SLICE, /* ran for about the time it was given */
+    MACHINE_IDLE, /* the CPU is halted or DOS waits for a key: sleep until machine_idle_ns() from now or until
+                     input arrives */
+    MACHINE_POWER_OFF,   /* the guest switched itself off, or reset with no_reboot: machine_stop_reason() */
     MACHINE_GUEST_RESET, /* reset was requested (triple fault, keyboard controller, port 92h, CF9h) and has
                             been carried out */
     MACHINE_BREAK        /* machine_request_stop() or the instruction limit was reached */

@@ -81,6 +81,7 @@ struct machine {
     atomic_bool stop_requested;
     bool paused;
     bool powered_off;
+    bool napping; /* idle because DOS says so, not halted */
     bool no_reboot;
     bool snapshot;
     enum machine_reset_request reset_request;
