@@ -111,6 +111,9 @@ void monitor_close(struct monitor_session *session)
 
 void monitor_feed(struct monitor_session *session, const char *bytes, size_t length)
 {
+    if (length == 0) {
+        return;
+    }
     if (session->input_length + length > session->input_capacity) {
         size_t capacity = 2 * (session->input_length + length);
         char *input = realloc(session->input, capacity);

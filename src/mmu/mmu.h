@@ -76,8 +76,8 @@ static inline struct tlb_entry *mmu_entry(struct mmu *mmu, uint64_t linear, bool
 static inline bool mmu_store_misses_code(const struct tlb_entry *entry, uint64_t linear, unsigned width)
 {
     unsigned offset = (unsigned)(linear & PAGE_MASK);
-    uint64_t lines =
-        (uint64_t)1 << (offset >> CODE_LINE_SHIFT) | (uint64_t)1 << ((offset + width - 1) >> CODE_LINE_SHIFT);
+    unsigned last = (offset + width - 1) & (unsigned)PAGE_MASK;
+    uint64_t lines = (uint64_t)1 << (offset >> CODE_LINE_SHIFT) | (uint64_t)1 << (last >> CODE_LINE_SHIFT);
     return entry->direct_tag == (linear & ~PAGE_MASK) && offset + width <= PAGE_SIZE &&
            !(entry->page->code_lines & lines);
 }
