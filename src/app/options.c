@@ -184,6 +184,24 @@ static struct status option_snapshot(struct options *options, char *value)
     return status_ok();
 }
 
+static struct status option_kernel(struct options *options, char *value)
+{
+    options->machine.kernel.path = value;
+    return status_ok();
+}
+
+static struct status option_initrd(struct options *options, char *value)
+{
+    options->machine.kernel.initrd = value;
+    return status_ok();
+}
+
+static struct status option_append(struct options *options, char *value)
+{
+    options->machine.kernel.command_line = value;
+    return status_ok();
+}
+
 static struct status option_display(struct options *options, char *value)
 {
     options->display_given = true;

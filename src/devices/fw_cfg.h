@@ -15,16 +15,28 @@
 
 #include "devices/device.h"
 
-#define FW_CFG_RAM_SIZE      0x03 /* 8 bytes */
-#define FW_CFG_NOGRAPHIC     0x04 /* 2 bytes */
-#define FW_CFG_CPU_COUNT     0x05 /* 2 bytes */
-#define FW_CFG_NUMA          0x0d /* 8-byte numbers; the first is the count of nodes */
-#define FW_CFG_BOOT_MENU     0x0e /* 2 bytes */
-#define FW_CFG_MAX_CPUS      0x0f /* 2 bytes */
-#define FW_CFG_ACPI_TABLES   0x8000
-#define FW_CFG_SMBIOS        0x8001
-#define FW_CFG_IRQ0_OVERRIDE 0x8002
-#define FW_CFG_E820          0x8003
+#define FW_CFG_RAM_SIZE             0x03 /* 8 bytes */
+#define FW_CFG_NOGRAPHIC            0x04 /* 2 bytes */
+#define FW_CFG_CPU_COUNT            0x05 /* 2 bytes */
+#define FW_CFG_KERNEL_ADDRESS       0x07 /* 4 bytes, as all addresses and sizes up to 18h */
+#define FW_CFG_KERNEL_SIZE          0x08
+#define FW_CFG_INITRD_SIZE          0x0b
+#define FW_CFG_NUMA                 0x0d /* 8-byte numbers; the first is the count of nodes */
+#define FW_CFG_BOOT_MENU            0x0e /* 2 bytes */
+#define FW_CFG_MAX_CPUS             0x0f /* 2 bytes */
+#define FW_CFG_KERNEL_ENTRY         0x10
+#define FW_CFG_KERNEL_DATA          0x11
+#define FW_CFG_INITRD_DATA          0x12
+#define FW_CFG_COMMAND_LINE_ADDRESS 0x13
+#define FW_CFG_COMMAND_LINE_SIZE    0x14
+#define FW_CFG_COMMAND_LINE_DATA    0x15
+#define FW_CFG_SETUP_ADDRESS        0x16
+#define FW_CFG_SETUP_SIZE           0x17
+#define FW_CFG_SETUP_DATA           0x18
+#define FW_CFG_ACPI_TABLES          0x8000
+#define FW_CFG_SMBIOS               0x8001
+#define FW_CFG_IRQ0_OVERRIDE        0x8002
+#define FW_CFG_E820                 0x8003
 
 #define FW_CFG_NAME_MAX 55 /* longest file name, in bytes */
 

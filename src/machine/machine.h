@@ -16,6 +16,7 @@
 #include "bus/port_bus.h"
 #include "chardev/char_device.h"
 #include "cpu/cpu.h"
+#include "machine/kernel_loader.h"
 #include "mmu/mmu.h"
 #include "ui/display.h"
 #include "ui/input.h"
@@ -36,6 +37,7 @@ struct machine_config {
     const char *bios;     /* system ROM file, NULL: SeaBIOS from the usual places */
     const char *vga_bios; /* NULL: SeaVGABIOS from the usual places */
     struct machine_floppy_config floppy[MACHINE_FLOPPIES];
+    struct machine_kernel_config kernel;
     bool snapshot;               /* writes to images are dropped at the end */
     const char *boot_order;      /* QEMU letters: a floppy, c disk, d CD-ROM; NULL: "a" then others */
     bool counted;                /* --icount */

@@ -56,5 +56,9 @@ struct status machine_config_check(const struct machine_config *config)
             STATUS_INVALID_ARGUMENT,
             "SeaBIOS needs an 80486 or later (BSWAP): give a ROM made for the %s with -bios FILE", name);
     }
+    struct status status = kernel_loader_check(&config->kernel);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
     return config->boot_order != NULL ? check_boot_order(config->boot_order) : status_ok();
 }

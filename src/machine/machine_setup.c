@@ -107,5 +107,8 @@ struct status machine_describe_to_firmware(struct machine *machine, const struct
         return status;
     }
     machine_add_device(machine, fw_cfg_device(machine->chips.fw_cfg));
-    return add_firmware_items(machine);
+    status = add_firmware_items(machine);
+    return status_is_ok(&status)
+               ? kernel_loader_install(machine->chips.fw_cfg, &config->kernel, machine->ram.length)
+               : status;
 }
