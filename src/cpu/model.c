@@ -25,6 +25,9 @@
 #define FEATURES_PENTIUM3 (FEATURES_PENTIUM2 | BIT(FEATURE_SSE))
 #define FEATURES_PENTIUM4 (FEATURES_PENTIUM3 | BIT(FEATURE_CLFSH) | BIT(FEATURE_SSE2))
 
+#define FEATURES_MAX                                                                                         \
+    (FEATURES_PENTIUM4 | BIT(FEATURE_SSE3) | BIT(FEATURE_SSSE3) | BIT(FEATURE_MOVBE) | BIT(FEATURE_POPCNT))
+
 #define FLAGS_8086    (EFLAGS_ARITHMETIC | (uint32_t)EFLAGS_TF | (uint32_t)EFLAGS_IF | (uint32_t)EFLAGS_DF)
 #define FLAGS_80286   (FLAGS_8086 | (uint32_t)EFLAGS_IOPL | (uint32_t)EFLAGS_NT)
 #define FLAGS_80386   (FLAGS_80286 | (uint32_t)EFLAGS_RF)
@@ -180,6 +183,24 @@ static const struct cpu_model models[] = {
         .cpuid_signature = 0x0f29,
         .cpuid_vendor = "GenuineIntel",
         .cpuid_brand = "              Intel(R) Pentium(R) 4 CPU 2.80GHz",
+    },
+    {
+        .name = "max",
+        .description =
+            "every 32-bit feature there is here: SSE3, SSSE3, POPCNT, MOVBE; otherwise a Pentium 4",
+        .generation = CPU_NETBURST,
+        .address_bits = 36,
+        .max_insn_length = 15,
+        .has_cpuid = true,
+        .eflags_writable = FLAGS_PENTIUM,
+        .reset_edx = 0x0f4a,
+        .cr0_writable = CR0_BITS_80486,
+        .cr4_writable = CR4_BITS_PENTIUM3,
+        .features = FEATURES_MAX,
+        .cpuid_max_leaf = 2,
+        .cpuid_signature = 0x0f4a,
+        .cpuid_vendor = "GenuineIntel",
+        .cpuid_brand = "doppel 32-bit CPU",
     },
 };
 

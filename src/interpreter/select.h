@@ -43,8 +43,12 @@ uop_selector select_string;
 /* escape.c */
 uop_selector select_escape;
 /* x87.c, x87_transfer.c, x87_control.c */
-uop_selector select_x87_arithmetic, select_x87_compare, select_x87_operation, select_x87_load, select_x87_store,
-    select_x87_move, select_x87_control, select_fxsave;
+uop_selector select_x87_arithmetic, select_x87_compare, select_x87_operation, select_x87_load,
+    select_x87_store, select_x87_move, select_x87_control, select_fxsave;
+/* simd_integer.c, simd_move.c, simd_float.c */
+uop_selector select_vector, select_simd_move, select_simd_move_low, select_simd_move_part, select_simd_bits,
+    select_simd_state, select_simd_arithmetic, select_simd_horizontal, select_simd_compare,
+    select_simd_convert;
 /* lower.c */
 uop_selector select_undefined;
 /* system.c */
