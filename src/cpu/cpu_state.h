@@ -258,6 +258,8 @@ struct cpu_state {
     uint64_t idle_hints; /* times DOS said that it waits for the user (INT 28h, INT 2Fh AX=1680h) */
     uint64_t tsc_offset;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
+    bool has_local_apic; /* the machine wires one; otherwise it is disabled for good, and CPUID does not tell
+                            of it */
     uint64_t apic_base;
     uint64_t pat;
     uint64_t mtrr_cap, mtrr_def_type, mtrr_fixed[11], mtrr_physical[16];

@@ -68,7 +68,8 @@ void msr_reset(struct cpu_state *cpu)
 {
     const struct cpu_model *model = cpu->model;
     cpu->sysenter_cs = cpu->sysenter_esp = cpu->sysenter_eip = 0;
-    cpu->apic_base = cpu_model_has(model, FEATURE_APIC) ? 0xfee00000u | APIC_BASE_BSP | APIC_BASE_ENABLE : 0;
+    cpu->apic_base = cpu_model_has(model, FEATURE_APIC) ? 0xfee00000u | APIC_BASE_BSP : 0;
+    cpu->apic_base |= cpu_model_has(model, FEATURE_APIC) && cpu->has_local_apic ? APIC_BASE_ENABLE : 0;
     cpu->pat = PAT_RESET;
     cpu->mtrr_cap = cpu_model_has(model, FEATURE_MTRR) ? 0x500 | MTRR_PHYSICAL_COUNT : 0;
     cpu->mtrr_def_type = 0;

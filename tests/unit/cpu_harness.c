@@ -77,6 +77,7 @@ struct machine *machine_create(const char *model)
     m->cpu.memory = m;
     m->cpu.log = &m->log;
     m->cpu.counters = &m->counters;
+    m->cpu.has_local_apic = true;
     cpu_init(&m->cpu, found);
     return m;
 }

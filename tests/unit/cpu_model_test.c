@@ -176,6 +176,19 @@ static void cpuid_hides_a_disabled_apic(void **state)
     machine_free(m);
 }
 
+static void cpuid_hides_an_apic_that_the_machine_does_not_wire(void **state)
+{
+    struct machine *m = machine_create("pentium3");
+    (void)state;
+    m->cpu.has_local_apic = false;
+    cpu_reset(&m->cpu);
+    assert_int_equal(m->cpu.apic_base, 0xfee00100);
+    cpu_write_msr(&m->cpu, 0x1b, 0xfee00900);
+    expect_success(m, "leaf 1", act_identify, (struct arguments){.a = 1});
+    assert_int_equal(m->cpu.gpr[CPU_DX].q, 0x0383f9ff);
+    machine_free(m);
+}
+
 static void cpuid_does_not_exist_before_the_pentium(void **state)
 {
     struct machine *m = machine_create("80486");
@@ -216,6 +229,7 @@ int main(void)
         cmocka_unit_test(leaves_beyond_the_last_repeat_it),
         cmocka_unit_test(the_pentium_4_has_a_brand_string),
         cmocka_unit_test(cpuid_hides_a_disabled_apic),
+        cmocka_unit_test(cpuid_hides_an_apic_that_the_machine_does_not_wire),
         cmocka_unit_test(cpuid_does_not_exist_before_the_pentium),
         cmocka_unit_test(the_register_dump_shows_registers_and_modes),
     };
