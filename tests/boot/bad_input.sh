@@ -71,6 +71,13 @@ check "small BIOS" 1 "multiple of 4096" -bios small.rom
 check "large BIOS" 1 "large.rom" -bios large.rom
 check "VGA BIOS that is none" 1 "55 AA" -vgabios zero.rom
 
+check "missing kernel" 1 "missing-kernel" -kernel missing-kernel
+check "empty kernel" 1 "empty.img is empty" -kernel empty.img
+check "directory as kernel" 1 "not a file" -kernel directory
+check "floppy image as kernel" 1 "not a kernel" -kernel "$image"
+check "initrd without kernel" 2 "-initrd needs a kernel" -initrd odd.img
+check "command line without kernel" 2 "-append needs a kernel" -append quiet
+
 check "no memory" 2 "memory size" -m 0
 check "little memory" 2 "memory size" -m 640K
 check "too much memory" 2 "memory size" -m 8G
