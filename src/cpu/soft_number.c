@@ -81,10 +81,11 @@ static struct rounded round_tiny(const struct number *a, const struct float_form
     bool tiny = is_tiny(a, format, rounding.mode);
     if (tiny && !(rounding.masks & X87_UE)) {
         value.exponent += format->wrap;
+        unsigned flags = round_significand(&value, format->precision, rounding.mode) | X87_UE;
         if (value.exponent < format->minimum) {
-            return (struct rounded){.exponent = format->minimum, .flags = X87_UE | X87_PE};
+            return (struct rounded){.exponent = format->minimum, .flags = flags};
         }
-        return finish(&value, round_significand(&value, format->precision, rounding.mode) | X87_UE);
+        return finish(&value, flags);
     }
     if (tiny && rounding.flush) {
         return (struct rounded){.exponent = format->minimum, .flags = X87_UE | X87_PE};
@@ -116,7 +117,7 @@ struct rounded number_round(const struct number *a, const struct float_format *f
     value.exponent -= format->wrap;
     if (value.exponent > format->maximum) {
         struct rounded result = overflow(a, format, ROUND_NEAREST);
-        result.flags = X87_OE | X87_PE | X87_C1;
+        result.flags = flags | X87_OE;
         return result;
     }
     return finish(&value, flags | X87_OE);

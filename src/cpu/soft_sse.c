@@ -249,7 +249,7 @@ static unsigned operate(const struct shape *shape, uint32_t mxcsr, enum sse_oper
     case SSE_DIVIDE: flags = divide(shape, mxcsr, &a, &b, result); break;
     default: flags = square_root(shape, mxcsr, &a, result); break;
     }
-    return flags & X87_IE ? flags : flags | (is_denormal(&a) || is_denormal(&b) ? X87_DE : 0u);
+    return flags & (X87_IE | X87_ZE) ? flags : flags | (is_denormal(&a) || is_denormal(&b) ? X87_DE : 0u);
 }
 
 /* Flags of a whole vector: unmasked ones found before the operation hide those of its results. */

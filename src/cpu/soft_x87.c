@@ -464,7 +464,8 @@ static unsigned narrow(const struct x87_state *x87, struct float80 a, const stru
     struct number x = number_from_float80(a);
     struct rounded rounded = number_round(&x, format, control_rounding(x87));
     *bits = rounded_pack(&rounded, x.sign, fraction, bias);
-    return rounded.flags;
+    unsigned unmasked = rounded.flags & (X87_OE | X87_UE) & ~(unsigned)x87->control;
+    return unmasked != 0 ? unmasked : rounded.flags; /* nothing is stored then */
 }
 
 unsigned x87_soft_to_float32(const struct x87_state *x87, struct float80 a, uint32_t *bits)

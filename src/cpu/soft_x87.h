@@ -16,15 +16,14 @@ unsigned soft_x87_store(const struct x87_state *x87, const struct number *a, str
 /* The masked response to an invalid operation; returns X87_IE. */
 unsigned soft_x87_invalid(struct float80 *result);
 
-/* Joins the flags found in the operands (#D) with those of the operation: an invalid operation hides the
- * former, an unmasked #D keeps the latter from happening. */
+/* Joins the flags found in the operands (#D) with those of the operation: an invalid operation and a division
+ * by zero hide the former, an unmasked #D keeps the latter from happening. */
 static inline unsigned soft_x87_combine(const struct x87_state *x87, unsigned before, unsigned operation)
 {
-    if (operation & X87_IE) {
+    if (operation & (X87_IE | X87_ZE)) {
         return operation;
     }
-    unsigned early = before | (operation & X87_ZE);
-    return x87_is_blocked(early, x87->control) ? early : before | operation;
+    return x87_is_blocked(before, x87->control) ? before : before | operation;
 }
 
 #endif

@@ -5,7 +5,8 @@
  * rounding and precision with all exceptions masked, and reads the status word back, so that results are
  * those of an Intel processor to the last bit. When an exception is raised that the guest has not masked, the
  * operation is done again with the guest's masks in front of FNSAVE, which is not a waiting instruction and
- * therefore sees the unmasked response without the host's exception being delivered.
+ * therefore sees the unmasked response without the host's exception being delivered. Underflow means
+ * something else when it is unmasked, so that only the second way is right then.
  *
  * Between operations the host's control word is that of the ABI (037Fh) and its flags are clear, except for
  * #P: it is raised by nearly every operation, clearing it costs more than the operation, and it does no harm
@@ -147,9 +148,12 @@ static struct float80 host_stack_item(const struct host_image *image, unsigned i
 static unsigned host_run(const struct x87_state *x87, const struct host_operation *operation,
                          struct host_operands *operands, struct float80 *result)
 {
-    uint16_t control = host_enter(x87);
-    unsigned flags = host_leave(operation->masked(operands), control);
-    *result = operands->result;
+    unsigned flags = X87_UE;
+    if (x87->control & X87_UE) {
+        uint16_t control = host_enter(x87);
+        flags = host_leave(operation->masked(operands), control);
+        *result = operands->result;
+    }
     if (host_is_unmasked(x87, flags)) {
         struct host_image image;
         flags = host_run_saved(x87, operation, operands, &image);
@@ -163,13 +167,8 @@ static unsigned host_run_pair(const struct x87_state *x87, const struct host_ope
                               struct float80 a, struct float80 *result, struct float80 *pushed)
 {
     struct host_operands operands = {.a = a};
-    struct x87_state masked = *x87;
     struct host_image image;
-    masked.control |= X87_EXCEPTIONS;
-    unsigned flags = host_run_saved(&masked, operation, &operands, &image);
-    if (host_is_unmasked(x87, flags)) {
-        flags = host_run_saved(x87, operation, &operands, &image);
-    }
+    unsigned flags = host_run_saved(x87, operation, &operands, &image);
     bool was_pushed = (image.status >> X87_TOP_SHIFT & 7) == 6;
     *result = host_stack_item(&image, was_pushed ? 1 : 0);
     *pushed = host_stack_item(&image, 0);
@@ -208,7 +207,8 @@ unsigned x87_host_to_float32(const struct x87_state *x87, struct float80 a, uint
     __asm__ volatile("fldt %2\n\tfstps %1\n\tfnstsw %0" : "=a"(status), "=m"(result) : "m"(a) : X87_CLOBBERS);
     unsigned flags = host_leave(status, control);
     *bits = result;
-    return host_is_unmasked(x87, flags) ? x87_soft_to_float32(x87, a, bits) : flags;
+    bool unmasked = host_is_unmasked(x87, flags | X87_UE);
+    return unmasked ? x87_soft_to_float32(x87, a, bits) : flags;
 }
 
 unsigned x87_host_to_float64(const struct x87_state *x87, struct float80 a, uint64_t *bits)
@@ -219,7 +219,8 @@ unsigned x87_host_to_float64(const struct x87_state *x87, struct float80 a, uint
     __asm__ volatile("fldt %2\n\tfstpl %1\n\tfnstsw %0" : "=a"(status), "=m"(result) : "m"(a) : X87_CLOBBERS);
     unsigned flags = host_leave(status, control);
     *bits = result;
-    return host_is_unmasked(x87, flags) ? x87_soft_to_float64(x87, a, bits) : flags;
+    bool unmasked = host_is_unmasked(x87, flags | X87_UE);
+    return unmasked ? x87_soft_to_float64(x87, a, bits) : flags;
 }
 
 #endif

@@ -311,13 +311,13 @@ SHAPED_HANDLER(cvtpd2ps, xmm_to_xmm, 2, 8, 4, true, float64_to_float32)
 SHAPED_HANDLER(cvtss2sd, xmm_to_xmm, 1, 4, 8, false, float32_to_float64)
 SHAPED_HANDLER(cvtsd2ss, xmm_to_xmm, 1, 8, 4, false, float64_to_float32)
 
-/* MMX or memory to XMM. CVTPI2PD from memory does not touch the x87's state (SDM 2). */
+/* MMX or memory to XMM. From memory, the x87's state is not touched. */
 static inline void mmx_to_xmm(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                               unsigned to_size, bool clear, element_conversion *conversion)
 {
     uint8_t from[MMX_SIZE];
     struct xmm_register result;
-    bool transition = uop->source != 0 || to_size == 4;
+    bool transition = uop->source != 0;
     sse_enter(cpu, in);
     if (transition && !mmx_enter(cpu, uop, in)) {
         return;

@@ -71,13 +71,12 @@ static inline struct source fetch_source(struct cpu_state *cpu, const struct uop
 static inline unsigned with_source_flags(const struct cpu_state *cpu, const struct source *source,
                                          struct float80 other, unsigned flags)
 {
-    if (source->flags == 0 || (flags & X87_IE) || float_class_is_nan(float80_classify(other))) {
+    if (source->flags == 0 || (flags & (X87_IE | X87_ZE)) || float_class_is_nan(float80_classify(other))) {
         return flags;
     }
     flags |= source->flags;
-    return x87_is_blocked(X87_DE, cpu->x87.control)
-               ? flags & (X87_DE | X87_ZE | X87_CODES) & ~(unsigned)X87_C1
-               : flags;
+    return x87_is_blocked(X87_DE, cpu->x87.control) ? flags & (X87_DE | X87_CODES) & ~(unsigned)X87_C1
+                                                    : flags;
 }
 
 static enum source_form source_form(const struct insn *insn, bool integer)
@@ -266,11 +265,12 @@ static inline void compare(struct cpu_state *cpu, const struct uop *uop, struct 
     } else {
         struct float80 top = x87_get(x87, 0);
         codes = x87_compare(top, source.value, quiet);
+        codes |= to_eflags ? x87->status & X87_C1 : 0; /* FCOMI leaves C1 alone */
         done = x87_signal(cpu, with_source_flags(cpu, &source, top, codes), X87_BEFORE);
     }
-    if (to_eflags && done) {
+    if (to_eflags) {
         set_compare_flags(cpu, codes);
-    } else if (!to_eflags) {
+    } else {
         x87_set_codes(x87, unordered, codes);
     }
     for (unsigned i = 0; done && i < pops; i++) {
@@ -375,7 +375,34 @@ static inline void unary(struct cpu_state *cpu, const struct uop *uop, struct in
 
 /* The result goes to ST(0), or to ST(1) followed by a pop. */
 static inline void binary(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                          x87_binary *operation, bool pop, unsigned codes)
+                          x87_binary *operation, bool pop)
+{
+    struct x87_state *x87 = &cpu->x87;
+    if (!x87_enter(cpu, uop, in)) {
+        return;
+    }
+    x87_note(cpu, uop, in);
+    struct float80 result = float80_indefinite();
+    bool done;
+    if (UNLIKELY(!x87_is_full(x87, 0) || !x87_is_full(x87, 1))) {
+        done = x87_underflow(cpu);
+    } else {
+        unsigned flags = operation(x87, x87_get(x87, 0), x87_get(x87, 1), &result);
+        done = x87_signal(cpu, flags, X87_BEFORE);
+    }
+    if (done) {
+        x87_put(x87, pop ? 1 : 0, result);
+        if (pop) {
+            x87_pop(x87);
+        }
+    }
+    uop_next(cpu, uop, in);
+}
+
+/* FPREM, FPREM1: the quotient's low bits are in C0, C3 and C1, which stay as they were when there is no
+ * quotient. */
+static inline void partial_remainder(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                     x87_binary *operation)
 {
     struct x87_state *x87 = &cpu->x87;
     if (!x87_enter(cpu, uop, in)) {
@@ -384,19 +411,19 @@ static inline void binary(struct cpu_state *cpu, const struct uop *uop, struct i
     x87_note(cpu, uop, in);
     struct float80 result = float80_indefinite();
     unsigned flags = 0;
+    unsigned codes = X87_C2;
     bool done;
     if (UNLIKELY(!x87_is_full(x87, 0) || !x87_is_full(x87, 1))) {
         done = x87_underflow(cpu);
     } else {
         flags = operation(x87, x87_get(x87, 0), x87_get(x87, 1), &result);
         done = x87_signal(cpu, flags, X87_BEFORE);
-        x87_set_codes(x87, codes, flags);
+        bool quotient = done && !(flags & X87_IE) && !float_class_is_nan(float80_classify(result));
+        codes = quotient ? X87_CODES : X87_C2;
     }
+    x87_set_codes(x87, codes, flags);
     if (done) {
-        x87_put(x87, pop ? 1 : 0, result);
-        if (pop) {
-            x87_pop(x87);
-        }
+        x87_put(x87, 0, result);
     }
     uop_next(cpu, uop, in);
 }
@@ -466,12 +493,12 @@ OPERATION_HANDLER(frndint, unary, x87_round_to_integer, 0)
 OPERATION_HANDLER(f2xm1, unary, x87_exponential, 0)
 OPERATION_HANDLER(fsin, unary, x87_sine, X87_C2)
 OPERATION_HANDLER(fcos, unary, x87_cosine, X87_C2)
-OPERATION_HANDLER(fscale, binary, x87_scale, false, 0)
-OPERATION_HANDLER(fprem, binary, x87_remainder_truncated, false, X87_CODES)
-OPERATION_HANDLER(fprem1, binary, x87_remainder_nearest, false, X87_CODES)
-OPERATION_HANDLER(fyl2x, binary, x87_logarithm, true, 0)
-OPERATION_HANDLER(fyl2xp1, binary, x87_logarithm_plus_one, true, 0)
-OPERATION_HANDLER(fpatan, binary, x87_arc_tangent, true, 0)
+OPERATION_HANDLER(fscale, binary, x87_scale, false)
+OPERATION_HANDLER(fprem, partial_remainder, x87_remainder_truncated)
+OPERATION_HANDLER(fprem1, partial_remainder, x87_remainder_nearest)
+OPERATION_HANDLER(fyl2x, binary, x87_logarithm, true)
+OPERATION_HANDLER(fyl2xp1, binary, x87_logarithm_plus_one, true)
+OPERATION_HANDLER(fpatan, binary, x87_arc_tangent, true)
 OPERATION_HANDLER(fxtract, pair, extract, 0)
 OPERATION_HANDLER(fptan, pair, x87_tangent, X87_C2)
 OPERATION_HANDLER(fsincos, pair, x87_sine_cosine, X87_C2)

@@ -204,6 +204,7 @@ static inline void free_register(struct cpu_state *cpu, const struct uop *uop, s
     if (x87_enter(cpu, uop, in)) {
         x87_note(cpu, uop, in);
         x87->full &= (uint8_t) ~(1u << x87_register(x87, uop->number));
+        x87_set_codes(x87, X87_C1, 0);
         if (pop) {
             x87_pop(x87);
         }

@@ -122,7 +122,7 @@ static inline void x87_push(struct cpu_state *cpu, struct float80 value, unsigne
             return;
         }
         value = float80_indefinite();
-    } else if (!x87_signal(cpu, flags, X87_BEFORE)) {
+    } else if (!x87_signal(cpu, flags, X87_IE)) { /* an unmasked #D does not hold a load up */
         return;
     }
     x87_move_top(x87, 7);

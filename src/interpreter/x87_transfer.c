@@ -92,7 +92,7 @@ static void load_register(struct cpu_state *cpu, const struct uop *uop, struct i
         return;
     }
     x87_note(cpu, uop, in);
-    if (UNLIKELY(!x87_is_full(x87, uop->number) && !x87_is_full(x87, 7))) {
+    if (UNLIKELY(!x87_is_full(x87, uop->number))) {
         if (x87_underflow(cpu)) {
             x87_move_top(x87, 7);
             x87_put(x87, 0, float80_indefinite());
@@ -299,6 +299,23 @@ static inline void store_to_register(struct cpu_state *cpu, const struct uop *uo
     uop_next(cpu, uop, in);
 }
 
+/* D9 D8+i, an undocumented FSTP that does not look whether ST(0) is empty. */
+static void store_register_unchecked_pop(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+{
+    struct x87_state *x87 = &cpu->x87;
+    if (x87_enter(cpu, uop, in)) {
+        x87_note(cpu, uop, in);
+        if (x87_is_full(x87, 0)) {
+            x87_put(x87, uop->number, x87_get(x87, 0));
+        } else {
+            x87->full &= (uint8_t) ~(1u << x87_register(x87, uop->number));
+        }
+        x87_set_codes(x87, X87_C1, 0);
+        x87_pop(x87);
+        uop_next(cpu, uop, in);
+    }
+}
+
 STORE_HANDLER(store_register, store_to_register, false)
 STORE_HANDLER(store_register_pop, store_to_register, true)
 
@@ -313,7 +330,7 @@ uop_handler *select_x87_store(const struct insn *insn, const struct cpu_model *m
     case INSN_FST: return !memory ? store_register : size == 4 ? store_float32 : store_float64;
     case INSN_FSTP:
         if (!memory) {
-            return store_register_pop;
+            return insn->opcode == 0xd9 ? store_register_unchecked_pop : store_register_pop;
         }
         return size == 4 ? store_float32_pop : size == 8 ? store_float64_pop : store_float80_pop;
     case INSN_FIST: return size == 2 ? store_int16 : store_int32;
@@ -364,11 +381,8 @@ static inline void conditional_move(struct cpu_state *cpu, const struct uop *uop
         if (x87_underflow(cpu)) {
             x87_put(x87, 0, float80_indefinite());
         }
-    } else {
-        x87_set_codes(x87, X87_C1, 0);
-        if (flags_condition(&cpu->flags, condition)) {
-            x87_put(x87, 0, x87_get(x87, uop->number));
-        }
+    } else if (flags_condition(&cpu->flags, condition)) {
+        x87_put(x87, 0, x87_get(x87, uop->number));
     }
     uop_next(cpu, uop, in);
 }
