@@ -253,6 +253,7 @@ static uint64_t sleep_limit(struct session *session, uint64_t idle_ns)
 static void note_power_off(struct session *session)
 {
     const char *reason = machine_stop_reason(session->machine);
+    session->exit_status = machine_exit_status(session->machine);
     if (session->options->machine.no_reboot) {
         fprintf(stderr, "doppel: the machine is off: %s\n", reason);
     }

@@ -293,6 +293,11 @@ enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
     return stop;
 }
 
+int machine_exit_status(const struct machine *machine)
+{
+    return machine->exit_status;
+}
+
 const char *machine_stop_reason(const struct machine *machine)
 {
     return machine->stop_reason;

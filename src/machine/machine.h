@@ -21,8 +21,9 @@
 #include "ui/display.h"
 #include "ui/input.h"
 
-#define MACHINE_FLOPPIES 2
-#define MACHINE_SERIALS  2
+#define MACHINE_FLOPPIES   2
+#define MACHINE_SERIALS    2
+#define MACHINE_IDE_DRIVES 4 /* hda to hdd */
 
 #define MACHINE_SERIAL_HISTORY 65536u /* bytes */
 
@@ -31,12 +32,30 @@ struct machine_floppy_config {
     bool read_only;
 };
 
+/* An IDE drive. A disk without a path is none. */
+struct machine_ide_config {
+    const char *path; /* NULL: no drive, or an empty CD-ROM drive */
+    bool cdrom;
+    bool read_only;
+    /* A disk's geometry; 0 cylinders: computed from its size. */
+    uint16_t cylinders;
+    uint8_t heads, sectors;
+};
+
+/* A port by which a test program ends the machine (isa-debug-exit). */
+struct machine_debug_exit_config {
+    uint16_t base;
+    uint16_t length; /* 0: no such port */
+};
+
 struct machine_config {
     uint64_t ram_size;    /* bytes, 1 MiB to 3 GiB, multiple of 4 KiB (8086: 1 MiB at most is visible) */
     const char *cpu;      /* model name, NULL: default */
     const char *bios;     /* system ROM file, NULL: SeaBIOS from the usual places */
     const char *vga_bios; /* NULL: SeaVGABIOS from the usual places */
     struct machine_floppy_config floppy[MACHINE_FLOPPIES];
+    struct machine_ide_config ide[MACHINE_IDE_DRIVES];
+    struct machine_debug_exit_config debug_exit;
     struct machine_kernel_config kernel;
     bool snapshot;               /* writes to images are dropped at the end */
     const char *boot_order;      /* QEMU letters: a floppy, c disk, d CD-ROM; NULL: "a" then others */
@@ -75,6 +94,10 @@ enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns);
 
 /* Why the last MACHINE_POWER_OFF or MACHINE_GUEST_RESET happened, for a message: "triple fault". */
 const char *machine_stop_reason(const struct machine *machine);
+
+/* What the exit status of the program should be after MACHINE_POWER_OFF: 0, or value * 2 + 1 when the guest
+ * wrote `value` to its debug exit port. */
+int machine_exit_status(const struct machine *machine);
 
 /* Nanoseconds of virtual time until the next device event; UINT64_MAX when nothing is due. */
 uint64_t machine_idle_ns(struct machine *machine);
@@ -119,6 +142,17 @@ size_t machine_serial_output(struct machine *machine, unsigned port, uint64_t *f
 bool machine_describe_device(struct machine *machine, const char *name, FILE *out);
 /* Name of the n-th device, NULL past the end. */
 const char *machine_device_name(const struct machine *machine, size_t index);
+
+/* CD-ROM drives (0 to 3 for hda to hdd): put a disc in, or take it out. STATUS_CONFLICT while the guest has
+ * locked the drive, unless forced. */
+bool machine_has_cdrom(const struct machine *machine, unsigned drive);
+struct status machine_change_cdrom(struct machine *machine, unsigned drive, const char *path,
+                                   bool force) STATUS_MUST_CHECK;
+struct status machine_eject_cdrom(struct machine *machine, unsigned drive, bool force) STATUS_MUST_CHECK;
+void machine_describe_ide(struct machine *machine, FILE *out); /* `info block` */
+
+/* The power button: a guest with ACPI switched on shuts itself down; others do not notice. */
+void machine_press_power_button(struct machine *machine);
 
 /* Floppy drives: put in (replacing what is there) or take out. */
 struct status machine_change_floppy(struct machine *machine, unsigned drive, const char *path,

@@ -50,6 +50,9 @@ struct machine_chips {
     struct i440fx *host_bridge;
     struct fw_cfg *fw_cfg;
     struct device *floppy;
+    struct ide *ide;
+    struct piix4_pm *pm;
+    struct isa_debug_exit *debug_exit;
 };
 
 struct machine {
@@ -86,6 +89,7 @@ struct machine {
     bool snapshot;
     enum machine_reset_request reset_request;
     const char *stop_reason;
+    int exit_status;
 };
 
 /* ---- machine.c */
@@ -119,6 +123,11 @@ struct device_host machine_device_host(struct machine *machine);
 /* machine_floppy.c */
 struct status machine_floppy_create(struct machine *machine,
                                     const struct machine_config *config) STATUS_MUST_CHECK;
+
+/* machine_ide.c */
+struct status machine_ide_create(struct machine *machine,
+                                 const struct machine_config *config) STATUS_MUST_CHECK;
+void machine_ide_describe_to_firmware(struct machine *machine);
 
 /* machine_serial.c: the serial ports and the debug console, connected to their streams. */
 struct status machine_serial_create(struct machine *machine,

@@ -2,11 +2,11 @@
  * goes where.
  *
  *   IRQ 0 timer         4 serial 0      8 clock          12 mouse
- *       1 keyboard      5 -             9 VGA, PCI       13 x87 errors
- *       2 (cascade)     6 floppy       10 PCI            14 -
- *       3 serial 1      7 -            11 PCI            15 -
+ *       1 keyboard      5 -             9 ACPI, PCI      13 x87 errors
+ *       2 (cascade)     6 floppy       10 PCI            14 IDE
+ *       3 serial 1      7 -            11 PCI            15 IDE
  *   DMA 2 floppy
- *   PCI 00:00.0 440FX   00:01.0 PIIX3   00:02.0 VGA
+ *   PCI 00:00.0 440FX   00:01.0 PIIX3   00:01.1 IDE   00:01.3 power management   00:02.0 VGA
  *
  * Memory: RAM from 0, hidden by the VGA's window at A0000h-BFFFFh; C0000h-FFFFFh is RAM or ROM as the 440FX's
  * PAM registers say; the system ROM also ends at the top of the address space, where CPUs from the 80286 on
@@ -16,7 +16,7 @@
  * by the keyboard controller, port 92h or a triple fault reaches the CPU alone (AT Technical Reference;
  * 82371SB §2.5); only CF9h resets all.
  *
- * NOT IMPLEMENTED: NMI sources, SMM (SMRAM stays closed), the parallel port, IDE, ACPI. Software power-off is
+ * NOT IMPLEMENTED: NMI sources, SMM (SMRAM stays closed), the parallel port. Software power-off is ACPI's, or
  * the shutdown port that Bochs has at 8900h: it takes the letters of "Shutdown". */
 #include "machine/machine_internal.h"
 
@@ -28,9 +28,11 @@
 #include "devices/i8237.h"
 #include "devices/i8254.h"
 #include "devices/i8259.h"
+#include "devices/isa_debug_exit.h"
 #include "devices/mc146818.h"
 #include "devices/pc_speaker.h"
 #include "devices/piix3.h"
+#include "devices/piix4_pm.h"
 #include "devices/port92.h"
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
@@ -42,6 +44,9 @@
 #define IRQ_FERR     13
 
 #define PCI_PIRQS 4
+
+#define PM_SLOT     1
+#define PM_FUNCTION 3
 
 #define PORT_FERR_CLEAR 0xF0
 #define PORT_SHUTDOWN   0x8900
@@ -334,6 +339,54 @@ static struct status create_chipset(struct machine *machine)
     return status_ok();
 }
 
+/* ---- switching off */
+
+static void power_off_by_acpi(void *opaque)
+{
+    machine_request_power_off(opaque, "the guest switched it off");
+}
+
+void machine_press_power_button(struct machine *machine)
+{
+    piix4_pm_press_power_button(machine->chips.pm);
+}
+
+static void exit_by_port(void *opaque, uint32_t value)
+{
+    struct machine *machine = opaque;
+    machine->exit_status = (int)((value << 1 | 1) & 0xFF);
+    machine_request_power_off(machine, "the guest wrote to the debug exit port");
+}
+
+static struct status create_power_chips(struct machine *machine, const struct machine_config *config)
+{
+    struct machine_chips *chips = &machine->chips;
+    struct device_host host = machine_device_host(machine);
+    const struct piix4_pm_config pm = {.slot = PM_SLOT,
+                                       .function = PM_FUNCTION,
+                                       .sci = piix3_sci(chips->isa_bridge),
+                                       .power_off = power_off_by_acpi,
+                                       .opaque = machine,
+                                       .has_serial = {true, true}};
+    struct status status = piix4_pm_create(&host, chips->pci, &pm, &chips->pm);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    machine_add_device(machine, piix4_pm_device(chips->pm));
+    if (config->debug_exit.length == 0) {
+        return status_ok();
+    }
+    const struct isa_debug_exit_config debug_exit = {.base = config->debug_exit.base,
+                                                     .length = config->debug_exit.length,
+                                                     .exit = exit_by_port,
+                                                     .opaque = machine};
+    status = isa_debug_exit_create(&host, &debug_exit, &chips->debug_exit);
+    if (status_is_ok(&status)) {
+        machine_add_device(machine, isa_debug_exit_device(chips->debug_exit));
+    }
+    return status;
+}
+
 /* ---- memory */
 
 static uint64_t address_space(const struct machine *machine)
@@ -388,6 +441,12 @@ struct status machine_pc_create(struct machine *machine, const struct machine_co
     }
     if (status_is_ok(&status)) {
         status = machine_floppy_create(machine, config);
+    }
+    if (status_is_ok(&status)) {
+        status = machine_ide_create(machine, config);
+    }
+    if (status_is_ok(&status)) {
+        status = create_power_chips(machine, config);
     }
     if (status_is_ok(&status)) {
         status = claim_board_ports(machine);

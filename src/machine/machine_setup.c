@@ -91,7 +91,13 @@ static struct status add_firmware_items(struct machine *machine)
     if (status_is_ok(&status)) {
         status = fw_cfg_add_number(fw_cfg, FW_CFG_MAX_CPUS, 1, 2);
     }
-    return status_is_ok(&status) ? fw_cfg_add_file(fw_cfg, "etc/e820", map, sizeof map) : status;
+    if (status_is_ok(&status)) {
+        status = fw_cfg_add_file(fw_cfg, "etc/e820", map, sizeof map);
+    }
+    /* Byte n: sleep state n, bit 7: there is such a one. S0 and S5. */
+    static const uint8_t states[6] = {0x80, 0, 0, 0, 0, 0x80};
+    return status_is_ok(&status) ? fw_cfg_add_file(fw_cfg, "etc/system-states", states, sizeof states)
+                                 : status;
 }
 
 struct status machine_describe_to_firmware(struct machine *machine, const struct machine_config *config)
@@ -101,6 +107,7 @@ struct status machine_describe_to_firmware(struct machine *machine, const struct
     set_memory_sizes(rtc, machine->ram.length);
     set_equipment(machine);
     set_boot_order(rtc, config->boot_order);
+    machine_ide_describe_to_firmware(machine);
     mc146818_update_checksum(rtc);
     struct status status = fw_cfg_create(&host, &machine->chips.fw_cfg);
     if (!status_is_ok(&status)) {

@@ -1,0 +1,178 @@
+/* The IDE controller with its disks and CD-ROM drives, and the images in them.
+ *
+ * Drives are numbered as -hda to -hdd name them: two on the first channel, two on the second. */
+#include "devices/i8259.h"
+#include "devices/ide.h"
+#include "devices/mc146818.h"
+#include "machine/machine_internal.h"
+
+#define IDE_IRQ  14 /* and 15 for the second channel */
+#define PCI_SLOT 1
+#define PCI_IDE  1
+
+/* CMOS memory (AT Technical Reference; 39h as SeaBIOS and Bochs use it). */
+#define CMOS_DISK_TYPES       0x12
+#define CMOS_DISK_EXTENDED    0x19 /* types of drives C and D when 12h says 15 */
+#define CMOS_DISK_PARAMETERS  0x1B /* 9 bytes for each of C and D */
+#define CMOS_DISK_TRANSLATION 0x39 /* two bits for each drive */
+
+#define DISK_TYPE_USER  47
+#define TRANSLATION_LBA 1
+
+static unsigned channel_of(unsigned drive)
+{
+    return drive / IDE_CHANNEL_DRIVES;
+}
+
+static unsigned unit_of(unsigned drive)
+{
+    return drive % IDE_CHANNEL_DRIVES;
+}
+
+static struct status open_image(const struct machine *machine, const char *path, bool read_only,
+                                struct block_device **image)
+{
+    const struct block_open_options options = {.read_only = read_only, .snapshot = machine->snapshot};
+    return block_device_open(path, &options, image);
+}
+
+static struct status attach_disk(struct machine *machine, unsigned drive,
+                                 const struct machine_ide_config *config)
+{
+    struct block_device *image;
+    struct status status = open_image(machine, config->path, config->read_only, &image);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    const struct ide_geometry geometry = {
+        .cylinders = config->cylinders, .heads = config->heads, .sectors = config->sectors};
+    status = ide_attach_disk(machine->chips.ide, channel_of(drive), unit_of(drive), image,
+                             config->cylinders != 0 ? &geometry : NULL, config->read_only);
+    if (!status_is_ok(&status)) {
+        block_device_close(image);
+    }
+    return status;
+}
+
+static struct status insert_disc(struct machine *machine, unsigned drive, const char *path, bool force)
+{
+    struct block_device *image;
+    struct status status = open_image(machine, path, true, &image);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    status = ide_insert_disc(machine->chips.ide, channel_of(drive), unit_of(drive), image, force);
+    if (!status_is_ok(&status)) {
+        block_device_close(image);
+    }
+    return status;
+}
+
+static struct status attach_drive(struct machine *machine, unsigned drive,
+                                  const struct machine_ide_config *config)
+{
+    if (!config->cdrom) {
+        return config->path != NULL ? attach_disk(machine, drive, config) : status_ok();
+    }
+    struct status status = ide_attach_cdrom(machine->chips.ide, channel_of(drive), unit_of(drive));
+    if (status_is_ok(&status) && config->path != NULL) {
+        status = insert_disc(machine, drive, config->path, true);
+    }
+    return status;
+}
+
+struct status machine_ide_create(struct machine *machine, const struct machine_config *config)
+{
+    struct device_host host = machine_device_host(machine);
+    struct ide_config ide = {.slot = PCI_SLOT, .function = PCI_IDE};
+    for (unsigned channel = 0; channel < IDE_CHANNELS; channel++) {
+        ide.irq[channel] = i8259_pair_input(machine->chips.pic, IDE_IRQ + channel);
+    }
+    struct status status = ide_create(&host, machine->chips.pci, &ide, &machine->chips.ide);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    machine_add_device(machine, ide_device(machine->chips.ide));
+    for (unsigned drive = 0; drive < MACHINE_IDE_DRIVES && status_is_ok(&status); drive++) {
+        status = attach_drive(machine, drive, &config->ide[drive]);
+    }
+    return status;
+}
+
+static void set_cmos_geometry(struct mc146818 *rtc, unsigned drive, const struct ide_geometry *geometry)
+{
+    uint8_t parameters[9] = {0};
+    store_le16(parameters, geometry->cylinders);
+    parameters[2] = geometry->heads;
+    store_le16(parameters + 3, 0xFFFF);              /* no write precompensation */
+    parameters[5] = geometry->heads > 8 ? 0x08 : 0;  /* control byte */
+    store_le16(parameters + 6, geometry->cylinders); /* landing zone */
+    parameters[8] = geometry->sectors;
+    mc146818_set_cmos(rtc, (uint8_t)(CMOS_DISK_EXTENDED + drive), DISK_TYPE_USER);
+    for (unsigned i = 0; i < sizeof parameters; i++) {
+        mc146818_set_cmos(rtc, (uint8_t)(CMOS_DISK_PARAMETERS + sizeof parameters * drive + i),
+                          parameters[i]);
+    }
+}
+
+void machine_ide_describe_to_firmware(struct machine *machine)
+{
+    struct mc146818 *rtc = machine->chips.rtc;
+    uint8_t types = 0;
+    uint8_t translation = 0;
+    for (unsigned drive = 0; drive < MACHINE_IDE_DRIVES; drive++) {
+        struct ide_geometry geometry =
+            ide_disk_geometry(machine->chips.ide, channel_of(drive), unit_of(drive));
+        if (geometry.cylinders == 0) {
+            continue;
+        }
+        if (geometry.cylinders > 1024 || geometry.heads > 16) {
+            translation = (uint8_t)(translation | TRANSLATION_LBA << (2 * drive));
+        }
+        if (drive < 2) {
+            types = (uint8_t)(types | (drive == 0 ? 0xF0 : 0x0F));
+            set_cmos_geometry(rtc, drive, &geometry);
+        }
+    }
+    mc146818_set_cmos(rtc, CMOS_DISK_TYPES, types);
+    mc146818_set_cmos(rtc, CMOS_DISK_TRANSLATION, translation);
+}
+
+bool machine_has_cdrom(const struct machine *machine, unsigned drive)
+{
+    return drive < MACHINE_IDE_DRIVES &&
+           ide_drive_kind(machine->chips.ide, channel_of(drive), unit_of(drive)) == IDE_CDROM;
+}
+
+struct status machine_change_cdrom(struct machine *machine, unsigned drive, const char *path, bool force)
+{
+    if (!machine_has_cdrom(machine, drive)) {
+        return status_error(STATUS_NOT_FOUND, "hd%c is no CD-ROM drive (start the machine with -cdrom FILE)",
+                            'a' + (int)drive);
+    }
+    return insert_disc(machine, drive, path, force);
+}
+
+struct status machine_eject_cdrom(struct machine *machine, unsigned drive, bool force)
+{
+    if (!machine_has_cdrom(machine, drive)) {
+        return status_error(STATUS_NOT_FOUND, "hd%c is no CD-ROM drive", 'a' + (int)drive);
+    }
+    return ide_eject_disc(machine->chips.ide, channel_of(drive), unit_of(drive), force);
+}
+
+void machine_describe_ide(struct machine *machine, FILE *out)
+{
+    for (unsigned drive = 0; drive < MACHINE_IDE_DRIVES; drive++) {
+        const struct ide *ide = machine->chips.ide;
+        enum ide_kind kind = ide_drive_kind(ide, channel_of(drive), unit_of(drive));
+        if (kind == IDE_NONE) {
+            continue;
+        }
+        const struct block_device *image = ide_image(ide, channel_of(drive), unit_of(drive));
+        fprintf(out, "hd%c (%s): %s%s%s\n", 'a' + (int)drive, kind == IDE_DISK ? "disk" : "CD-ROM",
+                image != NULL ? block_device_path(image) : "empty",
+                image != NULL && block_device_is_read_only(image) ? ", read-only" : "",
+                image != NULL && kind == IDE_DISK && machine->snapshot ? ", snapshot" : "");
+    }
+}
