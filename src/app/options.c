@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/options_drive.h"
 #include "base/bits.h"
 #include "host/host_clock.h"
 
@@ -175,6 +176,41 @@ static struct status option_fda(struct options *options, char *value)
 static struct status option_fdb(struct options *options, char *value)
 {
     return set_floppy(options, 1, value);
+}
+
+static struct status option_hda(struct options *options, char *value)
+{
+    return options_set_disk(&options->machine, 0, value);
+}
+
+static struct status option_hdb(struct options *options, char *value)
+{
+    return options_set_disk(&options->machine, 1, value);
+}
+
+static struct status option_hdc(struct options *options, char *value)
+{
+    return options_set_disk(&options->machine, 2, value);
+}
+
+static struct status option_hdd(struct options *options, char *value)
+{
+    return options_set_disk(&options->machine, 3, value);
+}
+
+static struct status option_cdrom(struct options *options, char *value)
+{
+    return options_set_cdrom(&options->machine, value);
+}
+
+static struct status option_drive(struct options *options, char *value)
+{
+    return options_add_drive(&options->machine, value);
+}
+
+static struct status option_device(struct options *options, char *value)
+{
+    return options_add_device(&options->machine, value);
 }
 
 static struct status option_snapshot(struct options *options, char *value)
