@@ -66,6 +66,13 @@ struct status command_system_reset(struct monitor_session *session, int argc, ch
     return status_ok();
 }
 
+struct status command_system_powerdown(struct monitor_session *session, int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    machine_press_power_button(session->monitor->machine);
+    return status_ok();
+}
+
 struct status command_quit(struct monitor_session *session, int argc, char **argv)
 {
     uint64_t status = 0;
@@ -88,46 +95,63 @@ struct status command_quit(struct monitor_session *session, int argc, char **arg
 
 /* ---- drives */
 
+/* Floppy drives first, then hda to hdd. */
 static struct status parse_drive(const char *word, unsigned *drive)
 {
-    static const char *const names[MACHINE_FLOPPIES][4] = {{"a", "A", "fda", "floppy0"},
-                                                           {"b", "B", "fdb", "floppy1"}};
-    for (unsigned i = 0; i < MACHINE_FLOPPIES; i++) {
-        for (size_t n = 0; n < ARRAY_COUNT(names[i]); n++) {
+    static const char *const names[MACHINE_FLOPPIES + MACHINE_IDE_DRIVES][4] = {{"a", "A", "fda", "floppy0"},
+                                                                                {"b", "B", "fdb", "floppy1"},
+                                                                                {"hda"},
+                                                                                {"hdb"},
+                                                                                {"hdc", "cdrom"},
+                                                                                {"hdd"}};
+    for (unsigned i = 0; i < ARRAY_COUNT(names); i++) {
+        for (size_t n = 0; n < ARRAY_COUNT(names[i]) && names[i][n] != NULL; n++) {
             if (strcmp(word, names[i][n]) == 0) {
                 *drive = i;
                 return status_ok();
             }
         }
     }
-    return status_error(STATUS_INVALID_ARGUMENT, "unknown drive \"%s\" (a, b)", word);
+    return status_error(STATUS_INVALID_ARGUMENT, "unknown drive \"%s\" (a, b, hda to hdd, cdrom)", word);
 }
 
 struct status command_eject(struct monitor_session *session, int argc, char **argv)
 {
     unsigned drive = 0;
-    if (argc != 2) {
+    bool force = argc == 3 && strcmp(argv[2], "force") == 0;
+    if (argc != 2 && !force) {
         return usage(argv[0]);
     }
     struct status status = parse_drive(argv[1], &drive);
-    if (status_is_ok(&status)) {
-        machine_eject_floppy(session->monitor->machine, drive);
+    if (!status_is_ok(&status)) {
+        return status;
     }
+    if (drive >= MACHINE_FLOPPIES) {
+        return machine_eject_cdrom(session->monitor->machine, drive - MACHINE_FLOPPIES, force);
+    }
+    machine_eject_floppy(session->monitor->machine, drive);
     return status;
 }
 
 struct status command_change(struct monitor_session *session, int argc, char **argv)
 {
     unsigned drive = 0;
-    if (argc < 3 || argc > 4 || (argc == 4 && strcmp(argv[3], "readonly") != 0)) {
+    bool read_only = argc == 4 && strcmp(argv[3], "readonly") == 0;
+    bool force = argc == 4 && strcmp(argv[3], "force") == 0;
+    if (argc < 3 || argc > 4 || (argc == 4 && !read_only && !force)) {
         return usage(argv[0]);
     }
     struct status status = parse_drive(argv[1], &drive);
-    if (status_is_ok(&status)) {
-        status = machine_change_floppy(session->monitor->machine, drive, argv[2], argc == 4);
-        if (status.code == STATUS_INVALID_ARGUMENT) {
-            status.code = STATUS_UNSUPPORTED; /* the image is at fault, not the command */
-        }
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    struct machine *machine = session->monitor->machine;
+    if (drive >= MACHINE_FLOPPIES) {
+        return machine_change_cdrom(machine, drive - MACHINE_FLOPPIES, argv[2], force);
+    }
+    status = machine_change_floppy(machine, drive, argv[2], read_only);
+    if (status.code == STATUS_INVALID_ARGUMENT) {
+        status.code = STATUS_UNSUPPORTED; /* the image is at fault, not the command */
     }
     return status;
 }

@@ -74,6 +74,7 @@ static void info_io(struct monitor *monitor, FILE *out)
 static void info_block(struct monitor *monitor, FILE *out)
 {
     machine_describe_floppies(monitor->machine, out);
+    machine_describe_ide(monitor->machine, out);
 }
 
 static void info_display(struct monitor *monitor, FILE *out)

@@ -195,3 +195,30 @@ void machine_describe_floppies(struct machine *machine, FILE *out)
     (void)machine;
     fputs("floppy a: empty\n", out);
 }
+
+struct status machine_change_cdrom(struct machine *machine, unsigned drive, const char *path, bool force)
+{
+    snprintf(machine->changed, sizeof machine->changed, "cd%u %.32s %s", drive, path,
+             force ? "force" : "gently");
+    return status_ok();
+}
+
+struct status machine_eject_cdrom(struct machine *machine, unsigned drive, bool force)
+{
+    if (!force) {
+        return status_error(STATUS_CONFLICT, "locked");
+    }
+    snprintf(machine->changed, sizeof machine->changed, "cd%u eject", drive);
+    return status_ok();
+}
+
+void machine_describe_ide(struct machine *machine, FILE *out)
+{
+    (void)machine;
+    fputs("hda (disk): c.img\n", out);
+}
+
+void machine_press_power_button(struct machine *machine)
+{
+    machine->power_presses++;
+}

@@ -27,6 +27,7 @@ struct machine {
     bool paused;
     bool input_ready;
     unsigned resets;
+    unsigned power_presses;
     uint64_t instruction_limit;
     const char *screen; /* shown from row 0 on, '\n' between rows */
     const char *serial[MACHINE_SERIALS];
@@ -34,7 +35,8 @@ struct machine {
     size_t key_count;
     struct fake_mouse mice[FAKE_EVENTS];
     size_t mouse_count;
-    char changed[64]; /* "0 FILE rw", what machine_change_floppy() was last told; "0 eject" */
+    char changed[64]; /* "0 FILE rw", what machine_change_floppy() was last told; "0 eject"; the
+                         same with "cd" before it for CD-ROM drives */
     struct display_source display;
     struct input_sink input;
     struct cpu_state cpu;

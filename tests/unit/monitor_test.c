@@ -283,6 +283,26 @@ static void floppies_are_changed_and_ejected(void **state)
     assert_contains(answer(bench, "change a bad.img"), "change: no such image");
 }
 
+static void discs_are_changed_and_ejected(void **state)
+{
+    struct bench *bench = *state;
+    answer(bench, "change cdrom os.iso");
+    assert_string_equal(bench->machine->changed, "cd2 os.iso gently");
+    answer(bench, "change hdd os.iso force");
+    assert_string_equal(bench->machine->changed, "cd3 os.iso force");
+    assert_contains(answer(bench, "eject hdc"), "eject: locked");
+    answer(bench, "eject hdc force");
+    assert_string_equal(bench->machine->changed, "cd2 eject");
+    assert_contains(answer(bench, "info block"), "hda (disk): c.img");
+}
+
+static void power_button_is_pressed(void **state)
+{
+    struct bench *bench = *state;
+    answer(bench, "system_powerdown");
+    assert_int_equal(bench->machine->power_presses, 1);
+}
+
 static void info_knows_topics_and_devices(void **state)
 {
     struct bench *bench = *state;
@@ -615,6 +635,8 @@ int main(void)
         MONITOR_TEST(wrong_arguments_of_commands_are_refused),
         MONITOR_TEST(life_cycle_commands_reach_the_machine),
         MONITOR_TEST(floppies_are_changed_and_ejected),
+        MONITOR_TEST(discs_are_changed_and_ejected),
+        MONITOR_TEST(power_button_is_pressed),
         MONITOR_TEST(info_knows_topics_and_devices),
         MONITOR_TEST(memory_is_examined_in_all_formats),
         MONITOR_TEST(expressions_know_registers_segments_and_sums),
