@@ -26,7 +26,7 @@ static void models_are_found_by_name_and_listed_oldest_first(void **state)
         assert_non_null(model->description);
         last = model->generation;
     }
-    assert_int_equal(count, 10);
+    assert_int_equal(count, 11);
     assert_null(cpu_model_find("6502"));
     assert_string_equal(cpu_model_default_name, "pentium3");
 }
