@@ -1,0 +1,1 @@
+doppel_fuzzer(kernel_image_fuzz SOURCES kernel_image_fuzz.c MODULES base machine)
