@@ -282,6 +282,14 @@ unsigned x87_soft_round_to_integer(const struct x87_state *x87, struct float80 a
     return soft_x87_combine(x87, flags, (inexact ? X87_PE : 0u) | (up ? X87_C1 : 0u));
 }
 
+/* A pseudo-denormal as the normal number that it is. */
+static struct float80 normalized(struct float80 a)
+{
+    bool pseudo = (a.sign_exponent & FLOAT80_EXPONENT) == 0 && (a.significand & FLOAT80_INTEGER);
+    a.sign_exponent = (uint16_t)(a.sign_exponent | (pseudo ? 1u : 0u));
+    return a;
+}
+
 /* Far outside any exponent, so that scaling by it overflows or underflows whatever it meets. */
 #define SCALE_LIMIT 0x10000
 
@@ -312,9 +320,22 @@ static unsigned scale(const struct x87_state *x87, struct float80 a, struct floa
     if (class_a == FLOAT_ZERO || class_a == FLOAT_INFINITY) {
         return 0;
     }
+    if (class_b == FLOAT_ZERO) {
+        *result = normalized(a);
+        return 0;
+    }
     struct number x = number_from_float80(a);
-    x.exponent += class_b == FLOAT_ZERO ? 0 : scale_exponent(b);
-    return soft_x87_store(x87, &x, result);
+    x.exponent += scale_exponent(b);
+    unsigned flags = soft_x87_store(x87, &x, result);
+    unsigned unmasked = flags & ~(unsigned)x87->control;
+    if ((unmasked & X87_OE) && float80_classify(*result) == FLOAT_INFINITY) {
+        return X87_OE | X87_PE |
+               X87_C1; /* too much for the wrapped exponent: the masked response after all */
+    }
+    if ((unmasked & X87_UE) && float80_classify(*result) == FLOAT_ZERO) {
+        return X87_UE | X87_PE;
+    }
+    return flags;
 }
 
 unsigned x87_soft_scale(const struct x87_state *x87, struct float80 a, struct float80 b,
@@ -368,13 +389,11 @@ static unsigned remainder_of(const struct x87_state *x87, struct float80 a, stru
         return soft_x87_invalid(result);
     }
     *result = a;
-    if (class_a == FLOAT_ZERO) {
+    if (class_a == FLOAT_ZERO || class_b == FLOAT_INFINITY) {
+        *result = normalized(a);
         return 0;
     }
     struct number x = number_from_float80(a);
-    if (class_b == FLOAT_INFINITY) {
-        return soft_x87_store(x87, &x, result);
-    }
     struct number y = number_from_float80(b);
     int32_t distance = x.exponent - y.exponent;
     uint64_t quotient = 0;

@@ -68,6 +68,27 @@ static void on_sigfpe(int signal_number, siginfo_t *info, void *context)
  * ------------------------------------------------------------------------------------------------------------------
  */
 
+/* Instructions whose results are only close to the host's when the interpreter does not use the host's x87
+ * and SSE. */
+static bool is_approximate(const struct insn *insn)
+{
+    switch (insn->id) {
+    case INSN_F2XM1:
+    case INSN_FYL2X:
+    case INSN_FYL2XP1:
+    case INSN_FPATAN:
+    case INSN_FPTAN:
+    case INSN_FSIN:
+    case INSN_FCOS:
+    case INSN_FSINCOS:
+    case INSN_RCPPS:
+    case INSN_RCPSS:
+    case INSN_RSQRTPS:
+    case INSN_RSQRTSS: return !DOPPEL_HOST_X87;
+    default: return false;
+    }
+}
+
 static bool is_left_out(const struct insn *insn)
 {
     switch (insn->id) {
@@ -105,7 +126,7 @@ static bool is_wanted(const struct insn *insn)
 {
     uint32_t properties = insn_info((enum insn_id)insn->id)->properties;
     return (properties & (INSN_X87 | INSN_MMX | INSN_SSE)) && insn->level <= INSN_LEVEL_SSSE3 &&
-           !is_left_out(insn) && operands_fit(insn);
+           !is_left_out(insn) && !is_approximate(insn) && operands_fit(insn);
 }
 
 static unsigned random_encoding(struct fpu_random *random, uint8_t *bytes)
