@@ -1,9 +1,11 @@
 #!/bin/sh
 # run_boot.sh DOPPEL SCRIPT IMAGE [OPTION...]
 #
-# Boots a copy of IMAGE (IMAGE,readonly: write-protected) in a directory of its own, where another copy is second.img, and carries out SCRIPT (monitor commands, see `help` there), which looks at
-# what the guest does and ends with `quit`. Guest time is counted in instructions, so that the result does not depend on
-# how fast the host is. IMAGE "none" is a machine without a disk. An IMAGE that is not there is a skip (77).
+# Boots a copy of IMAGE (IMAGE,readonly: write-protected) in a directory of its own, where another copy is second.img,
+# and carries out SCRIPT (monitor commands, see `help` there), which looks at what the guest does and ends with `quit`.
+# Guest time is counted in instructions, so that the result does not depend on how fast the host is; an instruction is
+# worth 64 ns, so that guests which poll while they wait do not take long. IMAGE "none" is a machine without a disk. An
+# IMAGE that is not there is a skip (77).
 #
 # Lines of SCRIPT that begin with "#expect FILE" name files that must exist afterwards and not be empty.
 set -eu
@@ -37,7 +39,7 @@ if [ "$image" != none ]; then
 fi
 
 status=0
-(cd "$work" && exec "$doppel" --icount -display none -script "$script" "$@") || status=$?
+(cd "$work" && exec "$doppel" --icount shift=6 -display none -script "$script" "$@") || status=$?
 if [ "$status" -ne 0 ]; then
     echo "FAILED: doppel ended with status $status"
     exit 1
