@@ -60,7 +60,8 @@ static inline void binary_to_register(struct cpu_state *cpu, const struct uop *u
 static inline void binary_to_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                     enum insn_id id, uint64_t b, unsigned width)
 {
-    uint64_t a = memory_load(cpu, uop, in, width);
+    uint64_t a =
+        stores_result(id) ? memory_load_for_update(cpu, uop, in, width) : memory_load(cpu, uop, in, width);
     struct lazy_flags flags;
     uint64_t r = binary_result(id, a, b, width, flags_cf(&cpu->flags), &flags);
     if (stores_result(id)) {
@@ -172,7 +173,7 @@ static inline void unary_register(struct cpu_state *cpu, const struct uop *uop, 
 static inline void unary_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                 enum insn_id id, unsigned width)
 {
-    uint64_t a = memory_load(cpu, uop, in, width);
+    uint64_t a = memory_load_for_update(cpu, uop, in, width);
     struct lazy_flags flags = cpu->flags;
     uint64_t r = unary_result(id, a, width, &flags);
     memory_store(cpu, uop, in, width, r);

@@ -38,7 +38,8 @@ static void bit_test_memory(struct cpu_state *cpu, const struct uop *uop, struct
     uint32_t offset =
         (uint32_t)(effective_address(cpu, uop) + (uint64_t)(units * (int64_t)width)) & uop->address_mask;
     uint64_t bit = (uint64_t)1 << ((uint64_t)index & (bits - 1));
-    uint64_t value = segment_load(cpu, in, uop->segment, offset, width);
+    uint64_t value = uop->insn == INSN_BT ? segment_load(cpu, in, uop->segment, offset, width)
+                                          : segment_load_for_update(cpu, in, uop->segment, offset, width);
     if (uop->insn != INSN_BT) {
         segment_store(cpu, in, uop->segment, offset, width, changed_bit((enum insn_id)uop->insn, value, bit));
     }
@@ -144,7 +145,7 @@ uop_handler *select_popcnt(const struct insn *insn, const struct cpu_model *mode
 static inline void exchange_add(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                 bool memory, unsigned width)
 {
-    uint64_t a = operand_read(cpu, uop, in, memory, uop->destination, width);
+    uint64_t a = operand_read_for_update(cpu, uop, in, memory, uop->destination, width);
     uint64_t b = register_read(cpu, uop->source, width);
     uint64_t r = a + b;
     if (memory) {
@@ -162,7 +163,7 @@ static inline void exchange_add(struct cpu_state *cpu, const struct uop *uop, st
 static inline void compare_exchange(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                     bool memory, unsigned width)
 {
-    uint64_t old = operand_read(cpu, uop, in, memory, uop->destination, width);
+    uint64_t old = operand_read_for_update(cpu, uop, in, memory, uop->destination, width);
     uint64_t accumulator = width == 1 ? cpu->gpr[CPU_AX].l : gpr_read(cpu, CPU_AX, width);
     bool equal = old == accumulator;
     uint64_t new_value = equal ? register_read(cpu, uop->source, width) : old;
@@ -178,7 +179,7 @@ static inline void compare_exchange(struct cpu_state *cpu, const struct uop *uop
 
 static void compare_exchange_8b(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    uint64_t old = memory_load(cpu, uop, in, 8);
+    uint64_t old = memory_load_for_update(cpu, uop, in, 8);
     uint64_t expected = (uint64_t)cpu->gpr[CPU_DX].d << 32 | cpu->gpr[CPU_AX].d;
     uint64_t replacement = (uint64_t)cpu->gpr[CPU_CX].d << 32 | cpu->gpr[CPU_BX].d;
     bool equal = old == expected;

@@ -320,18 +320,25 @@ uop_handler *select_interrupt(const struct insn *insn, const struct cpu_model *m
     }
 }
 
+static void bound_exceeded(struct cpu_state *cpu, struct interpreter *in)
+{
+    uop_sync(cpu, in);
+    cpu_raise(cpu, VECTOR_BR);
+}
+
+/* The upper bound is not read when the index is below the lower one. */
 static void bound(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
     unsigned width = uop->operand_size;
     unsigned bits = width * 8;
     uint32_t at = effective_address(cpu, uop);
-    int64_t lower = (int64_t)bits_sign_extend(segment_load(cpu, in, uop->segment, at, width), bits);
-    uint32_t upper_at = (at + width) & uop->address_mask;
-    int64_t upper = (int64_t)bits_sign_extend(segment_load(cpu, in, uop->segment, upper_at, width), bits);
     int64_t index = (int64_t)bits_sign_extend(register_read(cpu, uop->destination, width), bits);
-    if (index < lower || index > upper) {
-        uop_sync(cpu, in);
-        cpu_raise(cpu, VECTOR_BR);
+    if (index < (int64_t)bits_sign_extend(segment_load(cpu, in, uop->segment, at, width), bits)) {
+        bound_exceeded(cpu, in);
+    }
+    at = (at + width) & uop->address_mask;
+    if (index > (int64_t)bits_sign_extend(segment_load(cpu, in, uop->segment, at, width), bits)) {
+        bound_exceeded(cpu, in);
     }
     uop_next(cpu, uop, in);
 }

@@ -125,14 +125,14 @@ uop_handler *select_lea(const struct insn *insn, const struct cpu_model *model)
     }                                                                                                        \
     static void xchg_mr_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
     {                                                                                                        \
-        uint64_t a = memory_load(cpu, uop, in, width);                                                       \
+        uint64_t a = memory_load_for_update(cpu, uop, in, width);                                            \
         memory_store(cpu, uop, in, width, register_read(cpu, uop->source, width));                           \
         register_write(cpu, uop->source, width, a);                                                          \
         uop_next(cpu, uop, in);                                                                              \
     }                                                                                                        \
     static void xchg_rm_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
     {                                                                                                        \
-        uint64_t a = memory_load(cpu, uop, in, width);                                                       \
+        uint64_t a = memory_load_for_update(cpu, uop, in, width);                                            \
         memory_store(cpu, uop, in, width, register_read(cpu, uop->destination, width));                      \
         register_write(cpu, uop->destination, width, a);                                                     \
         uop_next(cpu, uop, in);                                                                              \

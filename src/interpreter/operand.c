@@ -33,6 +33,18 @@ uint64_t operand_load_slow(struct cpu_state *cpu, struct interpreter *in, unsign
     return mmu_load_slow(in->mmu, linear, width, cpu->cpl == 3);
 }
 
+uint64_t operand_load_for_update_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
+                                      uint32_t offset, unsigned width)
+{
+    uop_sync(cpu, in);
+    if (cpu->model->offset_wraps && (uint64_t)offset + (width - 1) > 0xffff) {
+        return load_wrapped(cpu, in, segment, offset, width);
+    }
+    uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)segment, offset, width, true);
+    cpu->memory_ops->probe_write(cpu, linear, width, cpu->cpl == 3);
+    return mmu_load_slow(in->mmu, linear, width, cpu->cpl == 3);
+}
+
 void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
                         unsigned width, uint64_t value)
 {

@@ -57,6 +57,8 @@ static inline void gpr_write(struct cpu_state *cpu, unsigned number, unsigned wi
 
 uint64_t operand_load_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
                            unsigned width);
+uint64_t operand_load_for_update_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
+                                      uint32_t offset, unsigned width);
 void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
                         unsigned width, uint64_t value);
 
@@ -80,6 +82,21 @@ static inline uint64_t segment_load(struct cpu_state *cpu, struct interpreter *i
     return load_le(entry->host + (linear & PAGE_MASK), width);
 }
 
+/* The load of an instruction that stores there next: what the store would raise is raised here, so that a
+ * page fault says "write" as processors do. */
+static inline uint64_t segment_load_for_update(struct cpu_state *cpu, struct interpreter *in,
+                                               unsigned segment, uint32_t offset, unsigned width)
+{
+    const struct segment *s = &cpu->segment[segment];
+    uint32_t linear = (uint32_t)(s->base + offset);
+    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    if (UNLIKELY(offset < s->write_first || (uint64_t)offset + (width - 1) > s->write_last ||
+                 entry->store_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
+        return operand_load_for_update_slow(cpu, in, segment, offset, width);
+    }
+    return load_le(entry->host + (linear & PAGE_MASK), width);
+}
+
 static inline void segment_store(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
                                  uint32_t offset, unsigned width, uint64_t value)
 {
@@ -99,6 +116,12 @@ static inline uint64_t memory_load(struct cpu_state *cpu, const struct uop *uop,
                                    unsigned width)
 {
     return segment_load(cpu, in, uop->segment, effective_address(cpu, uop), width);
+}
+
+static inline uint64_t memory_load_for_update(struct cpu_state *cpu, const struct uop *uop,
+                                              struct interpreter *in, unsigned width)
+{
+    return segment_load_for_update(cpu, in, uop->segment, effective_address(cpu, uop), width);
 }
 
 static inline void memory_store(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
@@ -129,6 +152,13 @@ static inline uint64_t operand_read(struct cpu_state *cpu, const struct uop *uop
                                     bool memory, unsigned register_offset, unsigned width)
 {
     return memory ? memory_load(cpu, uop, in, width) : register_read(cpu, register_offset, width);
+}
+
+static inline uint64_t operand_read_for_update(struct cpu_state *cpu, const struct uop *uop,
+                                               struct interpreter *in, bool memory, unsigned register_offset,
+                                               unsigned width)
+{
+    return memory ? memory_load_for_update(cpu, uop, in, width) : register_read(cpu, register_offset, width);
 }
 
 static inline void operand_write(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,

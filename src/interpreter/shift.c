@@ -119,7 +119,7 @@ static inline void shift_register(struct cpu_state *cpu, const struct uop *uop, 
 static inline void shift_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                 enum insn_id id, unsigned count, unsigned width)
 {
-    uint64_t a = memory_load(cpu, uop, in, width);
+    uint64_t a = memory_load_for_update(cpu, uop, in, width);
     if (count != 0) {
         struct lazy_flags flags = cpu->flags;
         uint64_t r = shift_result(id, a, count, width, &flags);
@@ -220,7 +220,7 @@ static void double_shift(struct cpu_state *cpu, const struct uop *uop, struct in
 {
     unsigned width = uop->operand_size;
     unsigned count = (by_cl ? cpu->gpr[CPU_CX].l : (unsigned)uop->immediate) & 31;
-    uint64_t a = operand_read(cpu, uop, in, memory, uop->destination, width);
+    uint64_t a = operand_read_for_update(cpu, uop, in, memory, uop->destination, width);
     if (count != 0) {
         uint64_t b = register_read(cpu, uop->source, width);
         struct lazy_flags flags = cpu->flags;

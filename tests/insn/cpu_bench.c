@@ -145,6 +145,7 @@ static void write_tables(struct cpu_bench *bench)
     cpu_bench_write(bench, BENCH_GDT + BENCH_TASK + 4, 4, 0x8b00);
     cpu_bench_write(bench, BENCH_TSS + 4, 4, BENCH_STACK0);
     cpu_bench_write(bench, BENCH_TSS + 8, 4, BENCH_DATA0);
+    cpu_bench_write(bench, BENCH_TSS + 0x66, 2, task.limit + 1); /* no I/O permission bitmap */
     bench->cpu.tr = (struct segment){
         .selector = BENCH_TASK, .attributes = SEGMENT_PRESENT | 11, .limit = task.limit, .base = BENCH_TSS};
     bench->cpu.gdtr = (struct descriptor_table){.base = BENCH_GDT, .limit = 0xff};
