@@ -83,6 +83,18 @@ check "little memory" 2 "memory size" -m 640K
 check "too much memory" 2 "memory size" -m 8G
 check "memory in words" 2 "is not a memory size" -m lots
 check "negative memory" 2 "is not a memory size" -m -1
+check "missing disk" 1 "missing.img" -hda missing.img
+check "disk in one place twice" 2 "described twice" -hdc "$image" -cdrom "$image"
+check "unknown drive word" 2 "cylinder" -drive file=x,cylinder=3
+check "unknown disk format" 2 "known are raw" -drive file=x,format=qcow2
+check "drive without a file" 2 "needs file" -drive media=disk
+check "place that does not exist" 2 "0 to 3" -drive file=x,index=4
+check "unknown device" 2 "isa-debug-exit" -device sound
+check "debug exit at an impossible port" 2 "iobase" -device isa-debug-exit,iobase=0x10000
+printf '%1024s' x >odd.iso
+check "disc that is no disc" 1 "multiple of 2048" -cdrom odd.iso
+check "disk, disc and debug exit" 0 "" -drive "file=$image,readonly=on" -drive "file=$image,media=cdrom" \
+    -device isa-debug-exit,iobase=0x501,iosize=2 -script quit
 check "unknown CPU" 2 "80486" -cpu z80
 check "SeaBIOS on an 8086" 2 "-bios" -cpu 8086
 check "SeaBIOS on an 80386" 2 "-bios" -cpu 80386
