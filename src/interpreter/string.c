@@ -92,21 +92,21 @@ static inline void lods_once(struct cpu_state *cpu, const struct uop *uop, struc
 }
 
 static inline void cmps_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                             unsigned width)
+                             unsigned width, struct lazy_flags *flags)
 {
     uint64_t b = segment_load(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width);
     uint64_t a = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
-    flags_set_sub(&cpu->flags, a, b, a - b, width * 8);
+    flags_set_sub(flags, a, b, a - b, width * 8);
     commit_index(cpu, uop, CPU_SI, width);
     commit_index(cpu, uop, CPU_DI, width);
 }
 
 static inline void scas_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                             unsigned width)
+                             unsigned width, struct lazy_flags *flags)
 {
     uint64_t a = cpu->gpr[CPU_AX].d & bits_mask(width * 8);
     uint64_t b = segment_load(cpu, in, CPU_ES, take_index(cpu, uop, CPU_DI, width), width);
-    flags_set_sub(&cpu->flags, a, b, a - b, width * 8);
+    flags_set_sub(flags, a, b, a - b, width * 8);
     commit_index(cpu, uop, CPU_DI, width);
 }
 
@@ -136,15 +136,16 @@ static inline void outs_once(struct cpu_state *cpu, const struct uop *uop, struc
     commit_index(cpu, uop, CPU_SI, width);
 }
 
+/* CMPS and SCAS leave their flags in *flags. */
 static inline void string_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                               enum insn_id id, unsigned width)
+                               enum insn_id id, unsigned width, struct lazy_flags *flags)
 {
     switch (id) {
     case INSN_MOVS: movs_once(cpu, uop, in, width); break;
     case INSN_STOS: stos_once(cpu, uop, in, width); break;
     case INSN_LODS: lods_once(cpu, uop, in, width); break;
-    case INSN_CMPS: cmps_once(cpu, uop, in, width); break;
-    case INSN_SCAS: scas_once(cpu, uop, in, width); break;
+    case INSN_CMPS: cmps_once(cpu, uop, in, width, flags); break;
+    case INSN_SCAS: scas_once(cpu, uop, in, width, flags); break;
     case INSN_INS: ins_once(cpu, uop, in, width); break;
     default: outs_once(cpu, uop, in, width); break;
     }
@@ -226,19 +227,22 @@ static uint32_t string_bulk(struct cpu_state *cpu, const struct uop *uop, struct
 static inline void string_single(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                  enum insn_id id, unsigned width)
 {
-    string_once(cpu, uop, in, id, width);
+    string_once(cpu, uop, in, id, width, &cpu->flags);
     uop_next(cpu, uop, in);
 }
 
 /* Whether REPE/REPNE stops after an iteration; other instructions go by the count alone. */
-static inline bool repeat_condition_fails(const struct cpu_state *cpu, const struct uop *uop, enum insn_id id)
+static inline bool repeat_condition_fails(const struct lazy_flags *flags, const struct uop *uop,
+                                          enum insn_id id)
 {
     if (id != INSN_CMPS && id != INSN_SCAS) {
         return false;
     }
-    return flags_zf(&cpu->flags) != ((uop->prefixes & PREFIX_REP) != 0);
+    return flags_zf(flags) != ((uop->prefixes & PREFIX_REP) != 0);
 }
 
+/* The flags change when the instruction is done: a fault finds those from before it (SDM 2, REP), and so does
+ * whoever looks while it gives way. */
 static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                    enum insn_id id, unsigned width)
 {
@@ -247,7 +251,12 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
     uint32_t budget = left < in->repeat_limit ? (uint32_t)left : in->repeat_limit;
     bool bulk = (id == INSN_MOVS || id == INSN_STOS) && !(cpu->eflags_other & EFLAGS_DF);
     uint32_t count = gpr_read(cpu, CPU_CX, count_width);
+    struct lazy_flags flags = cpu->flags;
     if (count == 0) {
+        if (id == INSN_INS || id == INSN_OUTS) {
+            uop_sync(cpu, in);
+            cpu_check_io(cpu, cpu->gpr[CPU_DX].w, width); /* checked even when nothing is to be done */
+        }
         uop_leave_to_next(cpu, uop, in);
         return;
     }
@@ -257,19 +266,20 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
             if (id != INSN_CMPS) {
                 count_before_load(cpu, count);
             }
-            string_once(cpu, uop, in, id, width);
+            string_once(cpu, uop, in, id, width, &flags);
             done = 1;
         }
         count -= done;
         budget -= done;
         in->block_retired += done;
         gpr_write(cpu, CPU_CX, count_width, count);
-        if (repeat_condition_fails(cpu, uop, id)) {
+        if (repeat_condition_fails(&flags, uop, id)) {
             count = 0;
         }
     }
     in->block_retired--; /* the last iteration is counted by leaving the uop */
     if (count == 0) {
+        cpu->flags = flags;
         uop_leave_to_next(cpu, uop, in);
     } else {
         cpu->rip = in->block_rip + uop->offset;
