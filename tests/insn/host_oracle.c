@@ -1,0 +1,363 @@
+/* Runs the same random user-mode snippets on the host's CPU and in the interpreter and compares everything.
+ *
+ * usage: host-oracle HELPER [COUNT [SEED]]
+ *
+ * HELPER is the 32-bit process (host_oracle_helper.c). Registers, the flags that are defined, the windows of
+ * memory, exceptions with their error codes, CR2 and EIP must be the same. COUNT snippets (default 1,000,000)
+ * of sequence SEED are run. Exit status: 0 no difference, 1 differences, 77 this host cannot run 32-bit x86
+ * code.
+ *
+ * NOT IMPLEMENTED: x87, MMX and SSE state. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef DOPPEL_HAVE_CAPSTONE
+#include <capstone/capstone.h>
+#endif
+
+#include "base/bits.h"
+#include "host_oracle_guest.h"
+#include "host_oracle_snippet.h"
+
+#define DEFAULT_COUNT  1000000u
+#define DEFAULT_SEED   1u
+#define MOST_REPORTS   20u
+#define HANG_MS        60000 /* a batch takes milliseconds: the helper is in an endless loop */
+#define EXIT_SKIPPED   77
+#define EXIT_NOT_RUN   127
+#define FEWEST_OF_EACH 20u /* in a run of DEFAULT_COUNT each instruction must have been met so often */
+
+struct helper {
+    pid_t pid;
+    int commands, answers;
+    uint8_t *memory;
+    struct oracle_header *header;
+    struct oracle_slot *slots;
+};
+
+struct oracle {
+    struct helper helper;
+    struct oracle_guest guest;
+    struct snippet snippets[ORACLE_SLOTS];
+    uint64_t seed;
+    uint64_t compared, faulted, different;
+    uint64_t met[INSN_COUNT];
+};
+
+/* ---- the helper process */
+
+/* In the child: the helper's descriptors at their numbers, then the helper. */
+static void become_helper(const char *path, int memory, int commands, int answers)
+{
+    int from[3] = {memory, commands, answers};
+    int high[3];
+    for (int i = 0; i < 3; i++) {
+        high[i] = fcntl(from[i], F_DUPFD, 10);
+    }
+    for (int i = 0; i < 3; i++) {
+        dup2(high[i], ORACLE_FD_MEMORY + i);
+        close(high[i]);
+    }
+    execl(path, path, (char *)NULL);
+    _exit(EXIT_NOT_RUN);
+}
+
+static bool wait_for_answer(const struct helper *helper)
+{
+    struct pollfd answer = {.fd = helper->answers, .events = POLLIN};
+    uint8_t token;
+    int ready = poll(&answer, 1, HANG_MS);
+    return ready == 1 && read(helper->answers, &token, 1) == 1;
+}
+
+/* False when the host cannot do it. */
+static bool start_helper(struct helper *helper, const char *path)
+{
+    int commands[2];
+    int answers[2];
+    int memory = memfd_create("oracle", MFD_CLOEXEC);
+    if (memory < 0 || ftruncate(memory, ORACLE_FILE_BYTES) != 0 || pipe2(commands, O_CLOEXEC) != 0 ||
+        pipe2(answers, O_CLOEXEC) != 0) {
+        return false;
+    }
+    helper->memory = mmap(NULL, ORACLE_FILE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
+    if (helper->memory == MAP_FAILED) {
+        return false;
+    }
+    helper->header = (struct oracle_header *)(void *)helper->memory;
+    helper->slots = (struct oracle_slot *)(void *)(helper->memory + ORACLE_SLOT_OFFSET);
+    helper->pid = fork();
+    if (helper->pid == 0) {
+        become_helper(path, memory, commands[0], answers[1]);
+    }
+    close(memory);
+    close(commands[0]);
+    close(answers[1]);
+    helper->commands = commands[1];
+    helper->answers = answers[0];
+    return helper->pid > 0 && wait_for_answer(helper);
+}
+
+static void stop_helper(struct helper *helper)
+{
+    close(helper->commands);
+    close(helper->answers);
+    kill(helper->pid, SIGKILL);
+    waitpid(helper->pid, NULL, 0);
+}
+
+/* What a helper that did not start means for the test. */
+static int explain_failure(const struct helper *helper, const char *path)
+{
+    int state = 0;
+    if (helper->pid > 0 && waitpid(helper->pid, &state, 0) == helper->pid && WIFEXITED(state) &&
+        WEXITSTATUS(state) == EXIT_NOT_RUN) {
+        printf("SKIPPED: this host does not run 32-bit x86 processes (%s)\n", path);
+        return EXIT_SKIPPED;
+    }
+    printf("the helper could not be set up (%s, wait status %#x)\n", path, (unsigned)state);
+    return EXIT_FAILURE;
+}
+
+/* ---- reports */
+
+static uint32_t slot_address(uint32_t index)
+{
+    return ORACLE_CODE + index * ORACLE_CODE_BYTES;
+}
+
+static void print_bytes(const uint8_t *bytes, unsigned length)
+{
+    for (unsigned i = 0; i < length; i++) {
+        printf(" %02x", bytes[i]);
+    }
+    printf("\n");
+}
+
+static void print_code(const struct snippet *snippet, uint32_t address)
+{
+    printf("  bytes:");
+    print_bytes(snippet->bytes, snippet->length);
+#ifdef DOPPEL_HAVE_CAPSTONE
+    csh handle;
+    cs_insn *insns;
+    if (cs_open(CS_ARCH_X86, CS_MODE_32, &handle) == CS_ERR_OK) {
+        size_t count = cs_disasm(handle, snippet->bytes, snippet->length, address, 0, &insns);
+        for (size_t i = 0; i < count; i++) {
+            printf("    %08" PRIx64 "  %s %s\n", insns[i].address, insns[i].mnemonic, insns[i].op_str);
+        }
+        if (count > 0) {
+            cs_free(insns, count);
+        }
+        cs_close(&handle);
+        return;
+    }
+#endif
+    for (unsigned i = 0; i < snippet->count; i++) {
+        printf("    %08" PRIx32 "  %s\n", address + snippet->start[i],
+               insn_info((enum insn_id)snippet->id[i])->mnemonic);
+    }
+}
+
+static void print_registers(const char *title, const struct oracle_registers *r)
+{
+    static const struct {
+        uint32_t bit;
+        char letter;
+    } flags[] = {{EFLAGS_OF, 'O'}, {EFLAGS_DF, 'D'}, {EFLAGS_SF, 'S'}, {EFLAGS_ZF, 'Z'},
+                 {EFLAGS_AF, 'A'}, {EFLAGS_PF, 'P'}, {EFLAGS_CF, 'C'}};
+    printf("  %-11s EAX %08" PRIx32 " ECX %08" PRIx32 " EDX %08" PRIx32 " EBX %08" PRIx32 " ESP %08" PRIx32
+           " EBP %08" PRIx32 " ESI %08" PRIx32 " EDI %08" PRIx32 "\n              EIP %08" PRIx32
+           " EFLAGS %08" PRIx32 " [",
+           title, r->gpr[0], r->gpr[1], r->gpr[2], r->gpr[3], r->gpr[4], r->gpr[5], r->gpr[6], r->gpr[7],
+           r->eip, r->eflags);
+    for (unsigned i = 0; i < ARRAY_COUNT(flags); i++) {
+        putchar(r->eflags & flags[i].bit ? flags[i].letter : '-');
+    }
+    printf("]");
+    if (r->vector != ORACLE_NO_VECTOR) {
+        printf(" vector %" PRIu32 " error code %" PRIx32 " CR2 %08" PRIx32, r->vector, r->error_code, r->cr2);
+    }
+    printf("\n");
+}
+
+static uint32_t window_address(unsigned offset)
+{
+    return ORACLE_DATA + (offset < ORACLE_WINDOW1_BYTES ? ORACLE_WINDOW1 + offset
+                                                        : ORACLE_WINDOW2 + offset - ORACLE_WINDOW1_BYTES);
+}
+
+static void print_windows(const struct oracle_slot *slot, const uint8_t *ours)
+{
+    unsigned shown = 0;
+    for (unsigned i = 0; i < ORACLE_WINDOW_BYTES && shown < 16; i++) {
+        if (slot->window_after[i] != ours[i]) {
+            printf("  [%08" PRIx32 "] was %02x: host %02x, interpreter %02x\n", window_address(i),
+                   slot->window_before[i], slot->window_after[i], ours[i]);
+            shown++;
+        }
+    }
+}
+
+static void report(const struct oracle *oracle, uint64_t number, uint32_t index,
+                   const struct oracle_registers *after, const uint8_t *window, uint32_t flags)
+{
+    const struct oracle_slot *slot = &oracle->helper.slots[index];
+    printf("snippet %" PRIu64 " of seed %" PRIu64 " (flags compared: %08" PRIx32 ")\n", number, oracle->seed,
+           flags);
+    print_code(&oracle->snippets[index], slot_address(index));
+    print_registers("before", &slot->before);
+    print_registers("host", &slot->after);
+    print_registers("interpreter", after);
+    print_windows(slot, window);
+}
+
+/* ---- comparison */
+
+static bool has_error_code(uint32_t vector)
+{
+    return vector == VECTOR_DF || (vector >= VECTOR_TS && vector <= VECTOR_PF) || vector == VECTOR_AC;
+}
+
+static bool same_outcome(const struct oracle_slot *slot, const struct oracle_registers *ours,
+                         const uint8_t *window, uint32_t flags)
+{
+    const struct oracle_registers *host = &slot->after;
+    return memcmp(host->gpr, ours->gpr, sizeof host->gpr) == 0 && host->eip == ours->eip &&
+           ((host->eflags ^ ours->eflags) & flags) == 0 && host->vector == ours->vector &&
+           (!has_error_code(host->vector) || host->error_code == ours->error_code) &&
+           (host->vector != VECTOR_PF || host->cr2 == ours->cr2) &&
+           memcmp(slot->window_after, window, ORACLE_WINDOW_BYTES) == 0;
+}
+
+static void compare_slot(struct oracle *oracle, uint64_t number, uint32_t index)
+{
+    const struct oracle_slot *slot = &oracle->helper.slots[index];
+    const struct snippet *snippet = &oracle->snippets[index];
+    struct oracle_registers after;
+    uint8_t window[ORACLE_WINDOW_BYTES];
+    oracle_guest_run(&oracle->guest, slot, &after, window);
+    uint32_t flags = snippet_defined_flags(snippet, slot_address(index), slot->after.eip, slot->after.vector);
+    oracle->compared++;
+    oracle->faulted += slot->after.vector != ORACLE_NO_VECTOR;
+    for (unsigned i = 0; i < snippet->count; i++) {
+        oracle->met[snippet->id[i]]++;
+    }
+    if (!same_outcome(slot, &after, window, flags) && oracle->different++ < MOST_REPORTS) {
+        report(oracle, number, index, &after, window, flags);
+    }
+}
+
+/* Outside the windows, too, the data pages must be the same; they are made so for the next batch. */
+static void compare_data_pages(struct oracle *oracle)
+{
+    uint8_t *host = oracle->helper.memory + ORACLE_DATA_OFFSET;
+    uint8_t *ours = oracle_guest_data(&oracle->guest);
+    for (uint32_t i = 0; i < ORACLE_DATA_PAGES * ORACLE_PAGE; i++) {
+        if (host[i] != ours[i]) {
+            printf("a batch left %02x at %08" PRIx32 " on the host, %02x in the interpreter\n", host[i],
+                   ORACLE_DATA + i, ours[i]);
+            oracle->different++;
+            break;
+        }
+    }
+    memcpy(ours, host, (size_t)ORACLE_DATA_PAGES * ORACLE_PAGE);
+}
+
+static bool run_batch(struct oracle *oracle, uint64_t first, uint32_t count)
+{
+    struct helper *helper = &oracle->helper;
+    uint8_t *code = helper->memory + ORACLE_CODE_OFFSET;
+    uint8_t token = 1;
+    for (uint32_t i = 0; i < count; i++) {
+        struct snippet *snippet = &oracle->snippets[i];
+        snippet_generate(oracle->seed, first + i, slot_address(i), helper->header->end_address, snippet,
+                         &helper->slots[i]);
+        memcpy(code + i * ORACLE_CODE_BYTES, snippet->bytes, ORACLE_CODE_BYTES);
+    }
+    helper->header->count = count;
+    if (write(helper->commands, &token, 1) != 1 || !wait_for_answer(helper)) {
+        uint32_t index = helper->header->current;
+        printf("the helper did not come back from snippet %" PRIu64 " of seed %" PRIu64 "\n", first + index,
+               oracle->seed);
+        print_code(&oracle->snippets[index], slot_address(index));
+        print_registers("before", &helper->slots[index].before);
+        return false;
+    }
+    oracle_guest_load_code(&oracle->guest, code);
+    for (uint32_t i = 0; i < count; i++) {
+        compare_slot(oracle, first + i, i);
+    }
+    compare_data_pages(oracle);
+    return true;
+}
+
+/* An oracle that never asks about an instruction proves nothing for it. */
+static bool report_coverage(const struct oracle *oracle)
+{
+    bool enough = true;
+    unsigned kinds = 0;
+    for (unsigned id = 0; id < INSN_COUNT; id++) {
+        kinds += oracle->met[id] > 0;
+        if (oracle->compared >= DEFAULT_COUNT && oracle->met[id] > 0 && oracle->met[id] < FEWEST_OF_EACH) {
+            printf("%s was met %" PRIu64 " times only\n", insn_info((enum insn_id)id)->mnemonic,
+                   oracle->met[id]);
+            enough = false;
+        }
+    }
+    printf("%" PRIu64 " snippets of seed %" PRIu64 ", %u kinds of instructions, %" PRIu64
+           " ended in an exception: %" PRIu64 " differences\n",
+           oracle->compared, oracle->seed, kinds, oracle->faulted, oracle->different);
+    return enough;
+}
+
+static void fill_data_pages(struct oracle *oracle)
+{
+    uint8_t *host = oracle->helper.memory + ORACLE_DATA_OFFSET;
+    for (uint32_t i = 0; i < ORACLE_DATA_PAGES * ORACLE_PAGE; i++) {
+        host[i] = (uint8_t)(i * 7 + (i >> 8));
+    }
+    memcpy(oracle_guest_data(&oracle->guest), host, (size_t)ORACLE_DATA_PAGES * ORACLE_PAGE);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        fprintf(stderr, "usage: %s HELPER [COUNT [SEED]]\n", argv[0]);
+        return 2;
+    }
+    struct oracle *oracle = calloc(1, sizeof *oracle);
+    if (oracle == NULL) {
+        return 1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 0) : DEFAULT_COUNT;
+    oracle->seed = argc > 3 ? strtoull(argv[3], NULL, 0) : DEFAULT_SEED;
+    if (!start_helper(&oracle->helper, argv[1])) {
+        int status = explain_failure(&oracle->helper, argv[1]);
+        free(oracle);
+        return status;
+    }
+    oracle->guest = oracle_guest_create(oracle->helper.header);
+    fill_data_pages(oracle);
+    bool ran = true;
+    for (uint64_t first = 0; ran && first < count; first += ORACLE_SLOTS) {
+        uint64_t left = count - first;
+        ran = run_batch(oracle, first, left < ORACLE_SLOTS ? (uint32_t)left : ORACLE_SLOTS);
+    }
+    bool covered = report_coverage(oracle);
+    bool same = ran && covered && oracle->different == 0;
+    stop_helper(&oracle->helper);
+    oracle_guest_destroy(&oracle->guest);
+    free(oracle);
+    return same ? 0 : 1;
+}
