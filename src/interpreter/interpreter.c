@@ -326,6 +326,7 @@ static void settle_fault(struct interpreter *in)
 {
     restore_cut(in);
     in->repeat_limit = REPEAT_LIMIT;
+    in->block = NULL;
     in->cpu->rip = in->block_rip + in->current->offset;
     in->cpu->retired = in->block_retired + in->current->position;
 }

@@ -158,14 +158,16 @@ static uint32_t minimum(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* How many elements, upwards from `offset`, lie in one directly accessible page and within the segment; at
- * most `most`. *host is their address. */
-static uint32_t direct_run(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
-                           unsigned width, bool store, uint32_t most, uint8_t **host)
+/* How many elements, upwards from where register `number` points, lie in one directly accessible page, within
+ * the segment, and before the index wraps; at most `most`. *host is their address. */
+static uint32_t direct_run(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                           unsigned segment, unsigned number, unsigned width, bool store, uint32_t most,
+                           uint8_t **host)
 {
+    uint32_t offset = cpu->gpr[number].d & uop->address_mask;
     const struct segment *s = &cpu->segment[segment];
     uint32_t first = store ? s->write_first : s->read_first;
-    uint32_t last = store ? s->write_last : s->read_last;
+    uint32_t last = minimum(store ? s->write_last : s->read_last, uop->address_mask);
     uint32_t linear = (uint32_t)(s->base + offset);
     const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
     uint64_t tag = store ? entry->store_tag : entry->load_tag;
@@ -199,11 +201,9 @@ static uint32_t string_bulk(struct cpu_state *cpu, const struct uop *uop, struct
 {
     uint8_t *to = NULL;
     uint8_t *from = NULL;
-    uint32_t count =
-        direct_run(cpu, in, CPU_ES, cpu->gpr[CPU_DI].d & uop->address_mask, width, true, most, &to);
+    uint32_t count = direct_run(cpu, uop, in, CPU_ES, CPU_DI, width, true, most, &to);
     if (count > 0 && id == INSN_MOVS) {
-        count = direct_run(cpu, in, uop->segment, cpu->gpr[CPU_SI].d & uop->address_mask, width, false, count,
-                           &from);
+        count = direct_run(cpu, uop, in, uop->segment, CPU_SI, width, false, count, &from);
     }
     if (count == 0) {
         return 0;

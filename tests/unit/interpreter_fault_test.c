@@ -372,6 +372,56 @@ static void strings_stop_at_an_absent_page_and_go_on(void **state)
     }
 }
 
+static void interrupted_compare_leaves_the_flags_from_before_it(void **state)
+{
+    static const uint8_t compares[][4] = {{0xf2, 0xae, 0xf4},
+                                          {0xf2, 0xa6, 0xf4}}; /* repne scasb, repne cmpsb */
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(compares); i++) {
+        for (uint64_t budget = 1; budget < 6; budget++) {
+            struct cpu_bench *bench = create_user();
+            cpu_bench_load(bench, BENCH_CODE, compares[i], sizeof compares[i]);
+            bench->cpu.gpr[CPU_CX].q = 20;
+            bench->cpu.gpr[CPU_SI].q = READ_ONLY;
+            bench->cpu.gpr[CPU_DI].q = ABSENT - 4;
+            const uint32_t before = cpu_eflags(&bench->cpu);
+            while (cpu_bench_run(bench, budget) == STOP_BUDGET) {
+            }
+            assert_int_equal(cpu_bench_frame(bench).vector, VECTOR_PF);
+            assert_int_equal(cpu_bench_frame(bench).eflags & ~(uint32_t)EFLAGS_RF, before);
+            assert_int_equal(bench->cpu.gpr[CPU_CX].d, 16);
+            cpu_bench_destroy(bench);
+        }
+    }
+}
+
+static void string_io_of_no_iterations_needs_permission(void **state)
+{
+    static const uint8_t strings[][3] = {{0xf3, 0x6c}, {0xf3, 0x6f}}; /* rep insb, rep outsd */
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(strings); i++) {
+        struct cpu_bench *bench = create_user();
+        cpu_bench_load(bench, BENCH_CODE, strings[i], sizeof strings[i]);
+        bench->cpu.gpr[CPU_CX].q = 0;
+        assert_int_equal(cpu_bench_run(bench, 100), STOP_HALTED);
+        assert_int_equal(cpu_bench_frame(bench).vector, VECTOR_GP);
+        assert_int_equal(cpu_bench_frame(bench).rip, BENCH_CODE);
+        cpu_bench_destroy(bench);
+    }
+}
+
+static void bound_below_does_not_read_the_upper_bound(void **state)
+{
+    (void)state;
+    struct cpu_bench *bench = create_user();
+    cpu_bench_load(bench, BENCH_CODE, BENCH_BYTES(0x62, 0x42, 0xfc)); /* bound eax, [edx - 4] */
+    cpu_bench_write(bench, ABSENT - 4, 4, 5);
+    bench->cpu.gpr[CPU_AX].q = 4;
+    assert_int_equal(cpu_bench_run(bench, 100), STOP_HALTED);
+    assert_int_equal(cpu_bench_frame(bench).vector, VECTOR_BR);
+    cpu_bench_destroy(bench);
+}
+
 static void ins_reads_no_port_when_its_destination_faults(void **state)
 {
     (void)state;
@@ -401,6 +451,9 @@ int main(void)
         cmocka_unit_test(fault_inside_a_block_names_its_instruction),
         cmocka_unit_test(divide_error_names_the_division),
         cmocka_unit_test(strings_stop_at_an_absent_page_and_go_on),
+        cmocka_unit_test(interrupted_compare_leaves_the_flags_from_before_it),
+        cmocka_unit_test(string_io_of_no_iterations_needs_permission),
+        cmocka_unit_test(bound_below_does_not_read_the_upper_bound),
         cmocka_unit_test(ins_reads_no_port_when_its_destination_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -248,6 +248,24 @@ static void sixteen_bit_addresses_wrap_at_64k(void **state)
     cpu_bench_destroy(bench);
 }
 
+static void sixteen_bit_index_wraps_inside_a_longer_segment(void **state)
+{
+    (void)state;
+    struct cpu_bench *bench = cpu_bench_create(cpu_model_find("pentium3"), RAM_SIZE);
+    cpu_bench_enter_flat(bench, 2, 0);
+    bench->cpu.segment[CPU_ES].base = 0x20008; /* so that offset FFFFh is not at a page's end */
+    bench->cpu.gpr[CPU_DI].q = 0xfff0;
+    bench->cpu.gpr[CPU_CX].q = 0x20;
+    bench->cpu.gpr[CPU_AX].q = 0xee;
+    cpu_bench_load(bench, BENCH_CODE,
+                   BENCH_BYTES(0xf3, 0xaa, 0x83, 0xef, 0x20, 0xb9, 0x20, 0, 0xf3, 0xaa, 0xf4));
+    assert_int_equal(cpu_bench_run(bench, 1000), STOP_HALTED);
+    assert_int_equal(bench->cpu.gpr[CPU_DI].d, 0x10);
+    assert_int_equal(cpu_bench_read(bench, 0x20008 + 0xf, 2), 0xee);
+    assert_int_equal(cpu_bench_read(bench, 0x30007, 2), 0xee);
+    cpu_bench_destroy(bench);
+}
+
 static void real_mode_operand_across_64k_faults_and_wraps_on_the_8086(void **state)
 {
     static const uint8_t load[] = {0x8b, 0x87, 0xff, 0x5f}; /* mov ax, [bx + 5FFFh]: offset FFFFh */
@@ -270,6 +288,7 @@ int main(void)
         cmocka_unit_test(sixteen_bit_stack_wraps),
         cmocka_unit_test(address_size_picks_the_registers_of_loops_and_strings),
         cmocka_unit_test(sixteen_bit_addresses_wrap_at_64k),
+        cmocka_unit_test(sixteen_bit_index_wraps_inside_a_longer_segment),
         cmocka_unit_test(real_mode_operand_across_64k_faults_and_wraps_on_the_8086),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
