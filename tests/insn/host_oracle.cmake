@@ -5,7 +5,7 @@ set(DOPPEL_ORACLE_COUNT 1000000 CACHE STRING "Snippets the host-CPU oracle compa
 set(DOPPEL_ORACLE_SEED 1 CACHE STRING "Which snippets the host-CPU oracle compares")
 
 set(helper_flags -m32 -ffreestanding -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -mno-mmx -mno-sse)
-set(helper_link_flags -m32 -nostdlib -static -no-pie -Wl,-Ttext-segment=0x60000000 -Wl,--build-id=none)
+set(helper_link_flags -m32 -nostdlib -static -Wl,-Ttext-segment=0x60000000 -Wl,--build-id=none)
 string(JOIN " " CMAKE_REQUIRED_FLAGS ${helper_flags})
 set(CMAKE_REQUIRED_LINK_OPTIONS ${helper_link_flags})
 set(CMAKE_TRY_COMPILE_CONFIGURATION Release)
