@@ -11,7 +11,6 @@ struct io_region {
     const char *name;  /* static string, for `info` and error messages */
     uint64_t base;     /* port number or physical address */
     uint64_t length;   /* in bytes, > 0 */
-    uint8_t min_width; /* narrowest access the handlers take, in bytes (1, 2, 4); 0 means 1 */
     uint8_t max_width; /* widest, in bytes (1, 2, 4, 8); 0 means 1 */
     /* `offset` is relative to base, `width` in bytes; the result's upper bits are ignored. A NULL read gives
      * all ones. */

@@ -31,10 +31,6 @@ static struct status split_address(const char *text, struct tcp_address *address
         host++;
         length -= 2;
     }
-    if (length == 0) {
-        host = "localhost";
-        length = strlen(host);
-    }
     if (length >= sizeof address->host) {
         return status_error(STATUS_INVALID_ARGUMENT, "tcp:%.100s...: the host name is too long", text);
     }
@@ -44,10 +40,12 @@ static struct status split_address(const char *text, struct tcp_address *address
     return status_ok();
 }
 
-static struct status resolve(const struct tcp_address *address, bool server, struct addrinfo **found)
+/* No host is this one (the loopback address), which takes no name service. */
+static struct status resolve(const struct tcp_address *address, struct addrinfo **found)
 {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = server ? AI_PASSIVE : 0};
-    int result = getaddrinfo(address->host, address->port, &hints, found);
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    const char *host = address->host[0] != '\0' ? address->host : NULL;
+    int result = getaddrinfo(host, address->port, &hints, found);
     if (result != 0) {
         return status_error(STATUS_NOT_FOUND, "tcp: cannot resolve '%.100s' port '%s': %s", address->host,
                             address->port, result == EAI_SYSTEM ? strerror(errno) : gai_strerror(result));
@@ -121,7 +119,7 @@ struct status char_tcp_open(const char *text, bool server, struct char_device **
         return status;
     }
     struct addrinfo *found;
-    status = resolve(&address, server, &found);
+    status = resolve(&address, &found);
     if (!status_is_ok(&status)) {
         return status;
     }

@@ -86,7 +86,7 @@ static void fail(struct ide_drive *drive, uint8_t key, unsigned code)
 {
     set_sense(&drive->cdrom, key, code);
     set_reason(drive, REASON_COMMAND | REASON_TO_HOST);
-    ide_drive_fail(drive, (uint8_t)(key << 4 | ERROR_ABRT), 0);
+    ide_drive_fail(drive, (uint8_t)((unsigned)key << 4 | ERROR_ABRT), 0);
 }
 
 static void fail_request(struct ide_drive *drive, unsigned code)

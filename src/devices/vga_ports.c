@@ -351,7 +351,6 @@ struct status vga_ports_claim(struct vga *vga)
         .name = "vga-dispi",
         .base = PORT_DISPI_INDEX,
         .length = 4,
-        .min_width = 1,
         .max_width = 2,
         .read = dispi_port_read,
         .write = dispi_port_write,
