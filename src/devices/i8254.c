@@ -471,14 +471,6 @@ struct signal_probe i8254_toggle(struct i8254 *pit, unsigned channel)
     return (struct signal_probe){.level = pit_toggle_level, .opaque = pit, .number = channel};
 }
 
-double i8254_frequency(struct i8254 *pit, unsigned channel)
-{
-    assert(channel < ARRAY_COUNT(pit->counters));
-    struct pit_counter view = pit->counters[channel];
-    counter_settle(&view, pit_now(pit));
-    return view.counting && view.gate && counter_is_periodic(&view) ? (double)I8254_HZ / view.count : 0;
-}
-
 static void pit_reset(struct device *device)
 {
     struct i8254 *pit = CONTAINER_OF(device, struct i8254, device);

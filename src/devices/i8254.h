@@ -46,7 +46,4 @@ struct signal_probe i8254_output(struct i8254 *pit, unsigned channel);
  * counter 1. */
 struct signal_probe i8254_toggle(struct i8254 *pit, unsigned channel);
 
-/* The frequency in hertz of the square or rate wave at OUT, 0 when there is none (for sound). */
-double i8254_frequency(struct i8254 *pit, unsigned channel);
-
 #endif

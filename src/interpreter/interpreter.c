@@ -101,9 +101,24 @@ static struct block *find_block(struct interpreter *in)
 
 /* ---- running it */
 
+/* -d exec and -d cpu: where each block begins, and the registers there. */
+static void trace_block(const struct interpreter *in, const struct block *block)
+{
+    const struct cpu_state *cpu = in->cpu;
+    log_printf(cpu->log, LOG_EXEC, "%04x:%08llx linear %08x physical %08llx, %u instructions",
+               cpu->segment[CPU_CS].selector, (unsigned long long)cpu->rip, linear_rip(cpu),
+               (unsigned long long)block->phys, block->count);
+    if (log_is_enabled(cpu->log, LOG_CPU)) {
+        cpu_describe(cpu, cpu->log->sink != NULL ? cpu->log->sink : stderr);
+    }
+}
+
 static inline void execute(struct interpreter *in, struct block *block)
 {
     struct cpu_state *cpu = in->cpu;
+    if (UNLIKELY(in->tracing)) {
+        trace_block(in, block);
+    }
     in->block = block;
     in->block_rip = cpu->rip;
     in->block_retired = cpu->retired;
@@ -153,6 +168,9 @@ static unsigned fetch_odd(struct interpreter *in, const struct decode_mode *mode
             break;
         }
         uint64_t phys = mmu_fetch_address(in->mmu, (uint32_t)(cs->base + offset), cpu->cpl == 3);
+        if (count == 0) {
+            in->scratch->phys = phys;
+        }
         bytes[count++] = (uint8_t)memory_bus_read(in->mmu->bus, phys, 1);
         *result = decoder_decode(mode, bytes, count, insn);
     }
@@ -336,6 +354,7 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     struct interpreter *in = interpreter_of(engine);
     struct cpu_state *cpu = in->cpu;
     in->stop_at = cpu->retired + budget;
+    in->tracing = log_is_enabled(cpu->log, LOG_EXEC) || log_is_enabled(cpu->log, LOG_CPU);
     cpu->pending |= CPU_PENDING_ENGINE; /* the CPU may be halted */
     if (setjmp(in->unwind) != 0) {
         settle_fault(in);

@@ -256,7 +256,7 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
         if (machine->powered_off) {
             return MACHINE_POWER_OFF;
         }
-        if (atomic_exchange(&machine->stop_requested, false) || limit_is_reached(machine)) {
+        if (limit_is_reached(machine)) {
             return MACHINE_BREAK;
         }
         if (event_clock_now(machine->clock) >= end) {
@@ -318,11 +318,6 @@ uint64_t machine_idle_ns(struct machine *machine)
     uint64_t now = event_clock_now(machine->clock);
     uint64_t wait = deadline > now ? deadline - now : 0;
     return wait < longest ? wait : longest;
-}
-
-void machine_request_stop(struct machine *machine)
-{
-    atomic_store(&machine->stop_requested, true);
 }
 
 void machine_set_instruction_limit(struct machine *machine, uint64_t count)

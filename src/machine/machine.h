@@ -86,7 +86,7 @@ enum machine_stop {
     MACHINE_POWER_OFF,   /* the guest switched itself off, or reset with no_reboot: machine_stop_reason() */
     MACHINE_GUEST_RESET, /* reset was requested (triple fault, keyboard controller, port 92h, CF9h) and has
                             been carried out */
-    MACHINE_BREAK        /* machine_request_stop() or the instruction limit was reached */
+    MACHINE_BREAK        /* the instruction limit was reached */
 };
 
 /* Runs up to `host_ns` nanoseconds of host time (realtime) or that much virtual time (counted). */
@@ -101,9 +101,6 @@ int machine_exit_status(const struct machine *machine);
 
 /* Nanoseconds of virtual time until the next device event; UINT64_MAX when nothing is due. */
 uint64_t machine_idle_ns(struct machine *machine);
-
-/* Makes machine_run() return MACHINE_BREAK soon. Any thread, signal handlers too. */
-void machine_request_stop(struct machine *machine);
 
 /* Makes machine_run() return MACHINE_BREAK exactly after the CPU has retired `count` instructions since
  * power-on; 0: no limit. */

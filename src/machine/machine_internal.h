@@ -2,8 +2,6 @@
 #ifndef DOPPEL_MACHINE_MACHINE_INTERNAL_H
 #define DOPPEL_MACHINE_MACHINE_INTERNAL_H
 
-#include <stdatomic.h>
-
 #include "base/bits.h"
 #include "bus/event_clock.h"
 #include "cpu/engine.h"
@@ -81,7 +79,6 @@ struct machine {
 
     struct clock_event slice_event; /* counted mode: the end of a machine_run() */
     uint64_t instruction_limit;
-    atomic_bool stop_requested;
     bool paused;
     bool powered_off;
     bool napping; /* idle because DOS says so, not halted */

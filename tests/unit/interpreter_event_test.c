@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -514,9 +515,52 @@ static void endless_faults_use_up_the_budget(void **state)
     cpu_bench_destroy(bench);
 }
 
+/* ---- tracing */
+
+/* Runs two blocks (a jump, then NOP and HLT) with `categories` on and returns what was logged in `text`. */
+static void trace(const char *categories, char *text, size_t size)
+{
+    struct cpu_bench *bench = create_flat();
+    FILE *sink = tmpfile();
+    assert_non_null(sink);
+    bench->log.sink = sink;
+    struct status status = log_enable_list(&bench->log, categories);
+    assert_true(status_is_ok(&status));
+    cpu_bench_load(bench, 0x1000, BENCH_BYTES(0xeb, 0x06)); /* jmp 1008h */
+    cpu_bench_load(bench, 0x1008, BENCH_BYTES(0x90, 0xf4)); /* nop; hlt */
+    bench->cpu.rip = 0x1000;
+    run_to_halt(bench);
+    rewind(sink);
+    text[fread(text, 1, size - 1, sink)] = '\0';
+    fclose(sink);
+    cpu_bench_destroy(bench);
+}
+
+static void exec_tracing_names_every_block(void **state)
+{
+    char text[1000];
+    (void)state;
+    trace("exec", text, sizeof text);
+    assert_non_null(strstr(text, ":00001000 linear 00001000 physical 00001000, 1 instructions\n"));
+    assert_non_null(strstr(text, ":00001008 linear 00001008 physical 00001008, 2 instructions\n"));
+    assert_null(strstr(text, "EAX="));
+}
+
+static void cpu_tracing_prints_the_registers_at_every_block(void **state)
+{
+    char text[8000];
+    (void)state;
+    trace("cpu", text, sizeof text);
+    assert_non_null(strstr(text, "EIP=00001000"));
+    assert_non_null(strstr(text, "EIP=00001008"));
+    assert_null(strstr(text, "exec:"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(exec_tracing_names_every_block),
+        cmocka_unit_test(cpu_tracing_prints_the_registers_at_every_block),
         cmocka_unit_test(every_instruction_traps_and_popf_ends_it),
         cmocka_unit_test(popf_that_sets_tf_steps_from_the_next_instruction),
         cmocka_unit_test(iret_that_sets_tf_steps_from_its_target),
