@@ -4,14 +4,68 @@
  * what may be accessed through them is derived anew. Reserved bits of CR0 and DRn are ignored, those of CR4
  * raise #GP(0).
  *
- * NOT IMPLEMENTED: the check of the four PAE page-directory pointers when CR3 or CR0 is loaded; the page walk
- * sees reserved bits. */
-#include "cpu/debug_registers.h"
+ * PAE paging works with copies of the four page-directory-pointer entries, read when CR3 or a bit that
+ * matters to them is loaded (SDM 3A §4.4.1). */
+#include "cpu/control.h"
 #include "cpu/descriptor.h"
 
 #define CR4_PAGING ((uint64_t)CR4_PSE | CR4_PAE | CR4_PGE)
 #define CR0_PAGING ((uint64_t)CR0_PE | CR0_PG | CR0_WP)
+#define CR0_PDPTES ((uint64_t)CR0_PG | CR0_CD | CR0_NW)
 #define MSW_BITS   0xfu
+
+#define PDPTE_PRESENT  1u
+#define PDPTE_RESERVED 0x1e6u
+
+void cpu_update_alignment_checks(struct cpu_state *cpu)
+{
+    bool checks = (cpu->cr0 & CR0_AM) && (cpu->eflags_other & EFLAGS_AC);
+    if (checks != cpu->alignment_checks) {
+        cpu->alignment_checks = checks;
+        cpu->memory_ops->flush_tlb(cpu, true);
+    }
+}
+
+void control_read_pointers(struct cpu_state *cpu, uint64_t cr0, uint64_t cr3, uint64_t cr4,
+                           struct pae_pointers *pointers)
+{
+    const uint64_t reserved = PDPTE_RESERVED | ~bits_mask(cpu->model->address_bits);
+    *pointers = (struct pae_pointers){.in_use = (cr0 & CR0_PG) && (cr4 & CR4_PAE)};
+    if (!pointers->in_use) {
+        return;
+    }
+    for (unsigned i = 0; i < ARRAY_COUNT(pointers->entry); i++) {
+        uint64_t entry = cpu->memory_ops->read_physical(cpu, (cr3 & 0xffffffe0u) + 8 * i);
+        if ((entry & PDPTE_PRESENT) && (entry & reserved)) {
+            cpu_raise_error(cpu, VECTOR_GP, 0);
+        }
+        pointers->entry[i] = entry;
+    }
+}
+
+static void use_pointers(struct cpu_state *cpu, const struct pae_pointers *pointers)
+{
+    if (pointers->in_use) {
+        memcpy(cpu->pdpte, pointers->entry, sizeof cpu->pdpte);
+    }
+}
+
+void control_load_cr3(struct cpu_state *cpu, uint64_t cr3, const struct pae_pointers *pointers)
+{
+    cpu->cr3 = cr3;
+    use_pointers(cpu, pointers);
+    cpu->memory_ops->flush_tlb(cpu, false);
+}
+
+/* CR0 and CR4 are about to become these: a bad pointer leaves everything as it was. */
+static void reload_pointers(struct cpu_state *cpu, uint64_t cr0, uint64_t cr4)
+{
+    struct pae_pointers pointers;
+    if (((cpu->cr0 ^ cr0) & CR0_PDPTES) || ((cpu->cr4 ^ cr4) & CR4_PAGING)) {
+        control_read_pointers(cpu, cr0, cpu->cr3, cr4, &pointers);
+        use_pointers(cpu, &pointers);
+    }
+}
 
 static void set_cr0(struct cpu_state *cpu, uint64_t value)
 {
@@ -26,6 +80,7 @@ static void set_cr0(struct cpu_state *cpu, uint64_t value)
     if (changed & CR0_PAGING) {
         cpu->memory_ops->flush_tlb(cpu, true);
     }
+    cpu_update_alignment_checks(cpu);
 }
 
 static void write_cr0(struct cpu_state *cpu, uint64_t value)
@@ -37,7 +92,9 @@ static void write_cr0(struct cpu_state *cpu, uint64_t value)
         cpu_raise_error(cpu, VECTOR_GP, 0);
     }
     uint64_t writable = cpu->model->cr0_writable;
-    set_cr0(cpu, (cpu->cr0 & ~writable) | (value & writable));
+    value = (cpu->cr0 & ~writable) | (value & writable);
+    reload_pointers(cpu, value, cpu->cr4);
+    set_cr0(cpu, value);
 }
 
 static void write_cr4(struct cpu_state *cpu, uint64_t value)
@@ -46,6 +103,7 @@ static void write_cr4(struct cpu_state *cpu, uint64_t value)
         cpu_raise_error(cpu, VECTOR_GP, 0);
     }
     uint64_t changed = cpu->cr4 ^ value;
+    reload_pointers(cpu, cpu->cr0, value);
     cpu->cr4 = value;
     if (changed & CR4_PAGING) {
         cpu->memory_ops->flush_tlb(cpu, true);
@@ -65,6 +123,7 @@ static bool control_exists(const struct cpu_state *cpu, unsigned number)
 
 void cpu_write_control(struct cpu_state *cpu, unsigned number, uint64_t value)
 {
+    struct pae_pointers pointers;
     if (!control_exists(cpu, number)) {
         cpu_raise(cpu, VECTOR_UD);
     }
@@ -73,8 +132,8 @@ void cpu_write_control(struct cpu_state *cpu, unsigned number, uint64_t value)
     case 0: write_cr0(cpu, value); break;
     case 2: cpu->cr2 = value; break;
     case 3:
-        cpu->cr3 = value;
-        cpu->memory_ops->flush_tlb(cpu, false);
+        control_read_pointers(cpu, cpu->cr0, value, cpu->cr4, &pointers);
+        control_load_cr3(cpu, value, &pointers);
         break;
     default: write_cr4(cpu, value); break;
     }
@@ -97,34 +156,4 @@ void cpu_load_machine_status_word(struct cpu_state *cpu, uint16_t value)
 {
     uint64_t bits = (value & MSW_BITS) | (cpu->cr0 & CR0_PE);
     set_cr0(cpu, (cpu->cr0 & ~(uint64_t)MSW_BITS) | bits);
-}
-
-/* DR4 and DR5 are DR6 and DR7 unless CR4.DE is set; general detect guards all of them. */
-static unsigned debug_select(struct cpu_state *cpu, unsigned number)
-{
-    if (number > 7 || ((number == 4 || number == 5) && (cpu->cr4 & CR4_DE))) {
-        cpu_raise(cpu, VECTOR_UD);
-    }
-    if (cpu->dr[7] & DR7_GD) {
-        cpu->dr[6] |= DR6_BD;
-        cpu_raise(cpu, VECTOR_DB);
-    }
-    return number == 4 || number == 5 ? number + 2 : number;
-}
-
-void cpu_write_debug(struct cpu_state *cpu, unsigned number, uint64_t value)
-{
-    number = debug_select(cpu, number);
-    value &= UINT32_MAX;
-    if (number == 6) {
-        value = (value & (DR6_BREAKPOINTS | DR6_BD | DR6_BS | DR6_BT)) | DR6_ONES;
-    } else if (number == 7) {
-        value = (value & ~(uint64_t)DR7_ZEROS) | DR7_ONES;
-    }
-    cpu->dr[number] = value;
-}
-
-uint64_t cpu_read_debug(struct cpu_state *cpu, unsigned number)
-{
-    return cpu->dr[debug_select(cpu, number)];
 }

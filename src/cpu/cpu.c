@@ -47,25 +47,33 @@ static void reset_registers(struct cpu_state *cpu)
     }
     cpu->gpr[CPU_DX].q = model->reset_edx;
     cpu_set_eflags(cpu, model->eflags_forced);
-    cpu->cr0 = cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
-    if (model->generation >= CPU_80486) {
-        cpu->cr0 = (uint64_t)CR0_CD | CR0_NW | CR0_ET;
-    } else if (cpu_model_has(model, FEATURE_FPU)) {
-        cpu->cr0 = CR0_ET;
+    cpu->alignment_checks = false;
+    cpu->cr0 &= (uint64_t)CR0_CD | CR0_NW;
+    if (model->generation >= CPU_80486 || cpu_model_has(model, FEATURE_FPU)) {
+        cpu->cr0 |= CR0_ET;
     }
-    cpu->efer = 0;
+    cpu->cr2 = cpu->cr3 = cpu->cr4 = 0;
     for (unsigned i = 0; i < ARRAY_COUNT(cpu->dr); i++) {
         cpu->dr[i] = 0;
     }
     cpu->dr[6] = 0xffff0ff0;
     cpu->dr[7] = 0x400;
-    cpu->pending &= ~(uint32_t)(CPU_PENDING_NMI | CPU_PENDING_RESET | CPU_PENDING_TRAP | CPU_PENDING_SHADOW);
+    cpu->pending &= ~(uint32_t)(CPU_PENDING_NMI | CPU_PENDING_RESET | CPU_PENDING_TRAP | CPU_PENDING_SHADOW |
+                                CPU_PENDING_STACK_SHADOW | CPU_PENDING_DEBUG);
     cpu->pending_dr6 = 0;
     cpu->halted = cpu->shutdown = cpu->nmi_blocked = false;
-    cpu_reset_floating_point(cpu);
-    msr_reset(cpu);
     reset_segments(cpu);
     cpu_update_mode(cpu);
+}
+
+/* What INIT leaves alone. */
+static void power_up(struct cpu_state *cpu)
+{
+    cpu->cr0 = cpu->model->generation >= CPU_80486 ? (uint64_t)CR0_CD | CR0_NW : 0;
+    cpu->efer = 0;
+    cpu_reset_floating_point(cpu);
+    msr_reset(cpu);
+    reset_registers(cpu);
 }
 
 void cpu_init(struct cpu_state *cpu, const struct cpu_model *model)
@@ -76,15 +84,21 @@ void cpu_init(struct cpu_state *cpu, const struct cpu_model *model)
     cpu->tsc_offset = 0;
     cpu->unwind = NULL;
     cpu->exception = (struct cpu_exception){0};
-    reset_registers(cpu);
+    power_up(cpu);
 }
 
 void cpu_reset(struct cpu_state *cpu)
 {
-    reset_registers(cpu);
+    power_up(cpu);
     if (cpu->memory_ops != NULL) {
         cpu->memory_ops->flush_tlb(cpu, true);
     }
+}
+
+void cpu_initialize(struct cpu_state *cpu)
+{
+    reset_registers(cpu);
+    cpu->memory_ops->flush_tlb(cpu, true);
 }
 
 void cpu_update_mode(struct cpu_state *cpu)

@@ -18,9 +18,13 @@
  * beforehand or afterwards; `log` and `counters` must be valid before the CPU runs. */
 void cpu_init(struct cpu_state *cpu, const struct cpu_model *model);
 
-/* RESET or INIT: SDM 3A table 9-1 (8086: CS=FFFF, IP=0; later: base FFFF0000, IP=FFF0). Counters of time go
+/* RESET: SDM 3A table 9-1 (8086: CS=FFFF, IP=0; later: base FFFF0000, IP=FFF0). Counters of time go
  * on. */
 void cpu_reset(struct cpu_state *cpu);
+
+/* INIT: what a reset leaves, except that floating point, MSRs, the time stamp and CR0.CD and NW stay (SDM 3A
+ * table 9-1). */
+void cpu_initialize(struct cpu_state *cpu);
 
 /* Recomputes mode, cpl, code_size, stack_size, stack_mask from CR0, EFLAGS.VM, CS and SS. */
 void cpu_update_mode(struct cpu_state *cpu);
@@ -98,6 +102,16 @@ uint64_t cpu_segment_read(struct cpu_state *cpu, enum cpu_segment segment, uint6
 void cpu_segment_write(struct cpu_state *cpu, enum cpu_segment segment, uint64_t offset, unsigned width,
                        uint64_t value);
 
+/* #AC unless alignment checks are off here or `linear` is a multiple of `alignment`, a power of two (SDM 3A
+ * §6.15, interrupt 17). `ext`: the error code. */
+static inline void cpu_check_alignment(struct cpu_state *cpu, uint64_t linear, unsigned alignment,
+                                       uint32_t ext)
+{
+    if (__builtin_expect(cpu->alignment_checks, 0) && cpu->cpl == 3 && (linear & (alignment - 1)) != 0) {
+        cpu_raise_error(cpu, VECTOR_AC, ext);
+    }
+}
+
 /* The derived bounds of a segment after base, limit or attributes changed. */
 void segment_update_bounds(struct segment *segment, bool protected_mode);
 
@@ -167,6 +181,8 @@ void cpu_write_control(struct cpu_state *cpu, unsigned number, uint64_t value);
 uint64_t cpu_read_control(struct cpu_state *cpu, unsigned number);
 void cpu_write_debug(struct cpu_state *cpu, unsigned number, uint64_t value);
 uint64_t cpu_read_debug(struct cpu_state *cpu, unsigned number);
+/* After CR0.AM or EFLAGS.AC may have changed. */
+void cpu_update_alignment_checks(struct cpu_state *cpu);
 void cpu_load_machine_status_word(struct cpu_state *cpu, uint16_t value); /* LMSW: cannot clear PE */
 uint64_t cpu_read_msr(struct cpu_state *cpu, uint32_t number);
 void cpu_write_msr(struct cpu_state *cpu, uint32_t number, uint64_t value);

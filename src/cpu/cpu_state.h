@@ -72,6 +72,8 @@ enum cr4_bit {
     CR4_OSXMMEXCPT = 1u << 10
 };
 
+enum efer_bit { EFER_NXE = 1u << 11 };
+
 /* General register numbers are those of the encoding: AX CX DX BX SP BP SI DI R8…R15. */
 enum cpu_register {
     CPU_AX,
@@ -187,13 +189,18 @@ enum cpu_pending {
     CPU_PENDING_TRAP =
         1u << 4, /* a #DB trap (TF, task switch T bit, data breakpoint) is due: bits in pending_dr6 */
     CPU_PENDING_SHADOW = 1u << 5, /* interrupts are held off for one instruction (STI, MOV SS, POP SS) */
-    CPU_PENDING_ENGINE = 1u << 6  /* the engine's own reminder: HLT was executed, dead code is to be freed */
+    CPU_PENDING_ENGINE = 1u << 6, /* the engine's own reminder: HLT was executed, dead code is to be freed */
+    CPU_PENDING_DEBUG = 1u << 7,  /* DR7 enables a breakpoint: stays set as long (debug_registers.h) */
+    CPU_PENDING_STACK_SHADOW = 1u << 8 /* with SHADOW, after MOV SS and POP SS: debug traps and instruction
+                                          breakpoints are held off as well */
 };
 
 /* An exception that is being raised, as cpu_raise*() left it for the engine. */
 struct cpu_exception {
     uint8_t vector;
     bool has_error_code;
+    bool between; /* #DB raised between instructions (a trap, an instruction breakpoint): RF is pushed as it
+                     is */
     uint32_t error_code;
 };
 
@@ -214,6 +221,8 @@ struct cpu_memory_ops {
     void (*probe_write)(struct cpu_state *cpu, uint64_t linear, unsigned length, bool user);
     void (*flush_tlb)(struct cpu_state *cpu, bool including_global); /* CR3 load, CR0/CR4 paging bits */
     void (*flush_page)(struct cpu_state *cpu, uint64_t linear);      /* INVLPG */
+    /* Eight bytes of physical memory: PAE page-directory pointers. Raises nothing. */
+    uint64_t (*read_physical)(struct cpu_state *cpu, uint64_t phys);
 };
 
 struct cpu_pins {
@@ -239,10 +248,14 @@ struct cpu_state {
     uint8_t code_size;   /* 2, 4 (8 in long mode) */
     uint8_t stack_size;  /* 2, 4: width of SP used by implicit stack accesses */
     uint64_t stack_mask; /* 0xffff or 0xffffffff */
+    /* CR0.AM and EFLAGS.AC, by cpu_update_alignment_checks(): accesses with CPL 3 must be aligned, and take
+     * engines' slow paths. */
+    bool alignment_checks;
 
     struct segment ldtr, tr; /* attributes hold the system descriptor's */
     struct descriptor_table gdtr, idtr;
     uint64_t cr0, cr2, cr3, cr4;
+    uint64_t pdpte[4]; /* PAE paging: as CR3's load found them */
     struct x87_state x87;
     uint32_t mxcsr;
     struct xmm_register xmm[CPU_XMM_SLOTS];

@@ -70,7 +70,7 @@ static struct cpuid_result extended_leaf(const struct cpu_model *model, uint32_t
         return (struct cpuid_result){.eax = LEAF_EXTENDED_LAST};
     }
     if (leaf == LEAF_EXTENDED_BASE + 1) {
-        return (struct cpuid_result){0};
+        return (struct cpuid_result){.edx = model->extended_features};
     }
     size_t at = (size_t)(leaf - LEAF_EXTENDED_BASE - 2) * 16;
     return (struct cpuid_result){.eax = four_characters(model->cpuid_brand, at),

@@ -5,8 +5,7 @@
  * frame is reserved before anything but accessed bits changes; only a task gate can fault in the new task's
  * context.
  *
- * NOT IMPLEMENTED: machine checks as aborts with state loss, and RF in the image that a general-detect #DB
- * pushes. */
+ * NOT IMPLEMENTED: machine checks as aborts with state loss. */
 #include <inttypes.h>
 
 #include "cpu/debug_registers.h"
@@ -70,6 +69,7 @@ static void deliver_real(struct cpu_state *cpu, const struct event *event)
     stack_push(cpu, &stack, event->return_rip, 2);
     stack_commit(cpu, &stack, false);
     cpu->eflags_other &= ~(uint32_t)(EFLAGS_IF | EFLAGS_TF | EFLAGS_RF | EFLAGS_AC);
+    cpu_update_alignment_checks(cpu);
     segment_install_real(cpu, CPU_CS, (uint16_t)(target >> 16));
     cpu->rip = target & 0xffff;
     cpu_update_mode(cpu);
@@ -193,7 +193,7 @@ static void deliver_event(struct cpu_state *cpu, const struct event *event)
     } else {
         deliver_protected(cpu, event);
     }
-    cpu->pending &= ~(uint32_t)CPU_PENDING_SHADOW;
+    cpu->pending &= ~(uint32_t)(CPU_PENDING_SHADOW | CPU_PENDING_STACK_SHADOW);
 }
 
 /* False when delivery raised: cpu->exception says what. */
@@ -237,17 +237,24 @@ static bool is_double_fault(enum exception_class first, enum exception_class sec
 }
 
 /* RF is pushed as one for faults, so that the instruction is not stopped at its breakpoint again (SDM 3B
- * §17.3.1.1); #DB leaves it as it is. */
-static bool vector_is_fault(uint8_t vector)
+ * §17.3.1.1); traps, instruction breakpoints and aborts leave it as it is. */
+static bool exception_is_fault(const struct cpu_exception *exception)
 {
-    return vector != VECTOR_DB && vector != VECTOR_NMI && vector != VECTOR_BP && vector != VECTOR_OF &&
-           vector != VECTOR_DF && vector != VECTOR_MC;
+    switch (exception->vector) {
+    case VECTOR_DB: return !exception->between;
+    case VECTOR_NMI:
+    case VECTOR_BP:
+    case VECTOR_OF:
+    case VECTOR_DF:
+    case VECTOR_MC: return false;
+    default: return true;
+    }
 }
 
 static struct event event_from_exception(const struct cpu_state *cpu, const struct cpu_exception *exception)
 {
     uint32_t eflags = cpu_eflags(cpu);
-    if (vector_is_fault(exception->vector)) {
+    if (exception_is_fault(exception)) {
         eflags |= cpu->model->eflags_writable & EFLAGS_RF;
     }
     return (struct event){.kind = EVENT_EXCEPTION,
@@ -295,7 +302,7 @@ static void event_deliver(struct cpu_state *cpu, const struct event *first)
         log_event(cpu, &event);
     }
     if (event.kind == EVENT_EXCEPTION && event.vector == VECTOR_DB) {
-        cpu->dr[7] &= ~(uint64_t)DR7_GD;
+        cpu->dr[7] &= ~(uint64_t)DR7_GD; /* enables nothing: no debug_set_control() */
     }
 }
 

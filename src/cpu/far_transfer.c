@@ -364,6 +364,7 @@ static void iret_to_v86(struct cpu_state *cpu, uint32_t eip, uint16_t cs, uint32
     }
     uint32_t mask = cpu->model->eflags_writable | EFLAGS_VM;
     cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~mask) | (eflags & mask));
+    cpu_update_alignment_checks(cpu);
     for (unsigned i = 0; i < ARRAY_COUNT(order); i++) {
         segment_install_real(cpu, order[i], selectors[i]);
     }

@@ -187,7 +187,7 @@ static const struct cpu_model models[] = {
     {
         .name = "max",
         .description =
-            "every 32-bit feature there is here: SSE3, SSSE3, POPCNT, MOVBE; otherwise a Pentium 4",
+            "every 32-bit feature there is here: SSE3, SSSE3, POPCNT, MOVBE, NX; otherwise a Pentium 4",
         .generation = CPU_NETBURST,
         .address_bits = 36,
         .max_insn_length = 15,
@@ -197,6 +197,7 @@ static const struct cpu_model models[] = {
         .cr0_writable = CR0_BITS_80486,
         .cr4_writable = CR4_BITS_PENTIUM3,
         .features = FEATURES_MAX,
+        .extended_features = EXTENDED_FEATURE_NX,
         .cpuid_max_leaf = 2,
         .cpuid_signature = 0x0f4a,
         .cpuid_vendor = "GenuineIntel",

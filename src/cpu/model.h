@@ -55,6 +55,9 @@ enum cpu_feature {
     FEATURE_POPCNT = 55
 };
 
+/* Bits of CPUID leaf 80000001h EDX. */
+enum cpu_extended_feature { EXTENDED_FEATURE_NX = 1u << 20 };
+
 struct cpu_model {
     const char *name;        /* what -cpu takes */
     const char *description; /* one line for -cpu help */
@@ -67,12 +70,13 @@ struct cpu_model {
     bool idiv_rejects_minimum; /* 8086/80186: quotient 80h/8000h is #DE */
     bool offset_wraps; /* 8086: word accesses at FFFF wrap within the segment; no segment limit faults */
     bool has_cpuid;    /* EFLAGS.ID can be changed and CPUID works */
-    uint32_t eflags_writable; /* bits POPF/IRET can change at CPL 0; others are fixed */
-    uint32_t eflags_forced;   /* bits that always read as one (8086: 12-15) */
-    uint32_t reset_edx;       /* component and stepping id in DX/EDX at reset */
-    uint32_t cr0_writable;    /* 80286: PE MP EM TS */
-    uint32_t cr4_writable;    /* 0: no CR4 */
-    uint64_t features;        /* bit n: enum cpu_feature n */
+    uint32_t eflags_writable;   /* bits POPF/IRET can change at CPL 0; others are fixed */
+    uint32_t eflags_forced;     /* bits that always read as one (8086: 12-15) */
+    uint32_t reset_edx;         /* component and stepping id in DX/EDX at reset */
+    uint32_t cr0_writable;      /* 80286: PE MP EM TS */
+    uint32_t cr4_writable;      /* 0: no CR4 */
+    uint64_t features;          /* bit n: enum cpu_feature n */
+    uint32_t extended_features; /* CPUID leaf 80000001h EDX: enum cpu_extended_feature */
     uint32_t cpuid_max_leaf;
     uint32_t cpuid_signature; /* leaf 1 EAX */
     const char *cpuid_vendor; /* 12 characters */

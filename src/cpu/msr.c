@@ -23,6 +23,7 @@ enum msr_number {
     MSR_PAT = 0x277,
     MSR_MTRR_DEF_TYPE = 0x2ff
 };
+#define MSR_EFER 0xc0000080u
 
 #define MTRR_PHYSICAL_COUNT 8
 #define PAT_RESET           UINT64_C(0x0007040600070406)
@@ -96,6 +97,9 @@ static uint64_t *msr_slot(struct cpu_state *cpu, uint32_t number)
     }
     if (number == MSR_APIC_BASE) {
         return cpu_model_has(cpu->model, FEATURE_APIC) ? &cpu->apic_base : NULL;
+    }
+    if (number == MSR_EFER) {
+        return cpu->model->extended_features & EXTENDED_FEATURE_NX ? &cpu->efer : NULL;
     }
     if (number == MSR_PAT) {
         return cpu_model_has(cpu->model, FEATURE_PAT) ? &cpu->pat : NULL;
@@ -172,6 +176,7 @@ static bool msr_value_is_valid(const struct cpu_state *cpu, uint32_t number, uin
     }
     switch (number) {
     case MSR_MTRR_CAP: return false;
+    case MSR_EFER: return !(value & ~(uint64_t)EFER_NXE);
     case MSR_APIC_BASE: return !(value & ~(frame | APIC_BASE_BSP | APIC_BASE_ENABLE));
     case MSR_PAT: return every_byte_is_memory_type(value, true);
     case MSR_MTRR_DEF_TYPE: return !(value & ~(uint64_t)0xcff) && memory_type_is_valid(value & 0xff);
@@ -191,6 +196,9 @@ void cpu_write_msr(struct cpu_state *cpu, uint32_t number, uint64_t value)
             cpu_raise_error(cpu, VECTOR_GP, 0);
         }
         *slot = number >= MSR_SYSENTER_CS && number <= MSR_SYSENTER_EIP ? value & UINT32_MAX : value;
+        if (number == MSR_EFER) {
+            cpu->memory_ops->flush_tlb(cpu, true);
+        }
     } else if (number == MSR_TSC) {
         /* Before the Pentium 4, WRMSR clears the upper half (SDM 3B §17.17.3). */
         value = cpu->model->generation < CPU_NETBURST ? value & UINT32_MAX : value;

@@ -57,14 +57,6 @@ uint64_t cpu_segment_to_linear(struct cpu_state *cpu, enum cpu_segment number, u
     return (segment->base + offset) & UINT32_MAX;
 }
 
-/* SDM 3A §6.15, interrupt 17: CPL 3 with CR0.AM and EFLAGS.AC. */
-static void check_alignment(struct cpu_state *cpu, uint64_t linear, unsigned width)
-{
-    if (cpu->cpl == 3 && (cpu->cr0 & CR0_AM) && (cpu->eflags_other & EFLAGS_AC) && (linear & (width - 1))) {
-        cpu_raise_error(cpu, VECTOR_AC, 0);
-    }
-}
-
 /* Bytes of an access that lie before offset 10000h on a model that wraps there. */
 static unsigned width_before_wrap(const struct cpu_state *cpu, uint64_t offset, unsigned width)
 {
@@ -86,7 +78,7 @@ uint64_t cpu_segment_read(struct cpu_state *cpu, enum cpu_segment segment, uint6
         }
         return value;
     }
-    check_alignment(cpu, linear, width);
+    cpu_check_alignment(cpu, linear, width, 0);
     return cpu->memory_ops->read(cpu, linear, width, cpu->cpl == 3);
 }
 
@@ -102,7 +94,7 @@ void cpu_segment_write(struct cpu_state *cpu, enum cpu_segment segment, uint64_t
         }
         return;
     }
-    check_alignment(cpu, linear, width);
+    cpu_check_alignment(cpu, linear, width, 0);
     cpu->memory_ops->write(cpu, linear, width, value, cpu->cpl == 3);
 }
 

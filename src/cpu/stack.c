@@ -75,7 +75,11 @@ void stack_reserve(struct cpu_state *cpu, const struct stack_cursor *stack, unsi
             segment->write_last - offset < width - 1) {
             cpu_raise_error(cpu, segment_overrun_vector(cpu, CPU_SS), stack->error_code);
         }
-        cpu->memory_ops->probe_write(cpu, (segment->base + offset) & UINT32_MAX, width, stack->user);
+        uint64_t linear = (segment->base + offset) & UINT32_MAX;
+        if (stack->user) {
+            cpu_check_alignment(cpu, linear, width, stack->error_code);
+        }
+        cpu->memory_ops->probe_write(cpu, linear, width, stack->user);
     }
 }
 

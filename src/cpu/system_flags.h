@@ -21,6 +21,7 @@ static inline void flags_change(struct cpu_state *cpu, uint32_t value, uint32_t 
 {
     mask &= flags_writable(cpu);
     cpu_set_eflags(cpu, (cpu_eflags(cpu) & ~mask) | (value & mask));
+    cpu_update_alignment_checks(cpu);
 }
 
 /* The system flags that POPF and IRET may not change at this privilege level: IOPL below CPL 0, IF below

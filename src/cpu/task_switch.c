@@ -9,6 +9,7 @@
  * null. */
 #include "cpu/task_switch.h"
 
+#include "cpu/control.h"
 #include "cpu/debug_registers.h"
 #include "cpu/descriptor.h"
 #include "cpu/stack.h"
@@ -149,6 +150,7 @@ static void load_registers(struct cpu_state *cpu, const struct task_switch *requ
         cpu->model->eflags_writable | (cpu->model->generation >= CPU_80386 ? (uint32_t)EFLAGS_VM : 0);
     uint32_t eflags = (image->eflags & writable) | cpu->model->eflags_forced;
     cpu_set_eflags(cpu, reason_nests(request->reason) ? eflags | EFLAGS_NT : eflags);
+    cpu_update_alignment_checks(cpu);
     cpu->rip = image->eip;
     for (unsigned i = 0; i < TSS_GPRS; i++) {
         cpu->gpr[i].q = image->gpr[i];
@@ -286,9 +288,14 @@ void task_switch_execute(struct cpu_state *cpu, const struct task_switch *reques
     const uint16_t previous = cpu->tr.selector;
     struct descriptor tss;
     struct tss_image image;
+    struct pae_pointers pointers;
     fetch_tss(cpu, request, &tss);
     probe_switch(cpu, request, &tss);
     read_image(cpu, &tss, &image);
+    bool loads_cr3 = (tss.attributes & SYSTEM_WIDE_BIT) && (cpu->cr0 & CR0_PG);
+    if (loads_cr3) {
+        control_read_pointers(cpu, cpu->cr0, image.cr3, cpu->cr4, &pointers);
+    }
 
     save_task(cpu, request);
     if (reason_nests(request->reason)) {
@@ -302,11 +309,10 @@ void task_switch_execute(struct cpu_state *cpu, const struct task_switch *reques
     tss.attributes |= SYSTEM_TSS_BUSY_BIT;
     segment_install(&cpu->tr, &tss, request->selector);
     cpu->cr0 |= CR0_TS;
-    if ((tss.attributes & SYSTEM_WIDE_BIT) && (cpu->cr0 & CR0_PG)) {
-        cpu->cr3 = image.cr3;
-        cpu->memory_ops->flush_tlb(cpu, false);
+    if (loads_cr3) {
+        control_load_cr3(cpu, image.cr3, &pointers);
     }
-    cpu->dr[7] &= ~(uint64_t)DR7_LOCAL;
+    debug_set_control(cpu, cpu->dr[7] & ~(uint64_t)DR7_LOCAL);
     load_registers(cpu, request, &image);
     if (request->delivering) {
         enter_task(cpu, request, &image);

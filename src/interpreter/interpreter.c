@@ -222,17 +222,23 @@ static bool traps_after(const struct interpreter *in, uint16_t insn)
     case INSN_INT1:
     case INSN_INT3: return false;
     case INSN_INTO: return (in->cpu->eflags_other & EFLAGS_TF) != 0;
-    case INSN_STI: return true;
-    default: return !(in->cpu->pending & CPU_PENDING_SHADOW);
+    default: return !(in->cpu->pending & CPU_PENDING_STACK_SHADOW);
     }
+}
+
+/* One instruction, or one iteration of one. */
+static void execute_alone(struct interpreter *in)
+{
+    in->held_dr6 = in->cpu->pending_dr6;
+    in->repeat_limit = 1;
+    execute_one(in);
+    in->repeat_limit = REPEAT_LIMIT;
 }
 
 static void single_step(struct interpreter *in)
 {
     struct cpu_state *cpu = in->cpu;
-    in->repeat_limit = 1;
-    execute_one(in);
-    in->repeat_limit = REPEAT_LIMIT;
+    execute_alone(in);
     if (traps_after(in, in->block->uops[0].insn)) {
         cpu->pending_dr6 |= DR6_BS;
         cpu->pending |= CPU_PENDING_TRAP;
@@ -244,8 +250,26 @@ static void deliver_trap(struct cpu_state *cpu)
     cpu->pending &= ~(uint32_t)CPU_PENDING_TRAP;
     cpu->dr[6] |= cpu->pending_dr6;
     cpu->pending_dr6 = 0;
-    cpu->exception = (struct cpu_exception){.vector = VECTOR_DB};
+    cpu->exception = (struct cpu_exception){.vector = VECTOR_DB, .between = true};
     cpu_deliver_exception(cpu);
+}
+
+/* Before an instruction while DR7 enables something: #DB, or runs it by itself. */
+static void run_watched(struct interpreter *in, bool breakpoints_held_off)
+{
+    struct cpu_state *cpu = in->cpu;
+    if (!breakpoints_held_off && cpu_meets_breakpoint(cpu)) {
+        cpu->exception = (struct cpu_exception){.vector = VECTOR_DB, .between = true};
+        cpu_deliver_exception(cpu);
+        cpu->retired++;
+        return;
+    }
+    cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
+    if (cpu->eflags_other & EFLAGS_TF) {
+        single_step(in);
+    } else {
+        execute_alone(in);
+    }
 }
 
 /* NMI, then INTR (SDM 3A table 6-2). */
@@ -285,8 +309,9 @@ static enum attention attend(struct interpreter *in, enum stop_reason *reason)
     if (take_pending(cpu, CPU_PENDING_ENGINE)) {
         block_cache_free_dead(in);
     }
-    if (cpu->pending & CPU_PENDING_TRAP) {
-        deliver_trap(cpu); /* which the shadow of STI does not hold off; that of SS kept it from being set */
+    bool stack_shadow = (cpu->pending & CPU_PENDING_STACK_SHADOW) != 0;
+    if ((cpu->pending & CPU_PENDING_TRAP) && !stack_shadow) {
+        deliver_trap(cpu); /* the shadow of STI does not hold it off */
     }
     bool shadow = (cpu->pending & CPU_PENDING_SHADOW) != 0;
     if (!shadow) {
@@ -300,7 +325,11 @@ static enum attention attend(struct interpreter *in, enum stop_reason *reason)
         *reason = STOP_BUDGET;
         return ATTENTION_RETURN;
     }
-    cpu->pending &= ~(uint32_t)CPU_PENDING_SHADOW;
+    cpu->pending &= ~(uint32_t)(CPU_PENDING_SHADOW | CPU_PENDING_STACK_SHADOW);
+    if (cpu->pending & CPU_PENDING_DEBUG) {
+        run_watched(in, stack_shadow);
+        return ATTENTION_AGAIN;
+    }
     cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
     if (cpu->eflags_other & EFLAGS_TF) {
         single_step(in);
@@ -339,12 +368,25 @@ static enum stop_reason run_loop(struct interpreter *in)
     }
 }
 
+/* Data breakpoints that an instruction met before it faulted do not count; those of a MOV SS before it do. */
+static void drop_traps_of_instruction(struct interpreter *in)
+{
+    struct cpu_state *cpu = in->cpu;
+    cpu->pending_dr6 = in->held_dr6;
+    if (cpu->pending_dr6 == 0) {
+        cpu->pending &= ~(uint32_t)CPU_PENDING_TRAP;
+    }
+}
+
 /* Puts RIP back on the instruction that faulted. */
 static void settle_fault(struct interpreter *in)
 {
     restore_cut(in);
     in->repeat_limit = REPEAT_LIMIT;
     in->block = NULL;
+    if (in->cpu->pending & CPU_PENDING_DEBUG) {
+        drop_traps_of_instruction(in);
+    }
     in->cpu->rip = in->block_rip + in->current->offset;
     in->cpu->retired = in->block_retired + in->current->position;
 }

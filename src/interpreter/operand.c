@@ -30,6 +30,7 @@ uint64_t operand_load_slow(struct cpu_state *cpu, struct interpreter *in, unsign
         return load_wrapped(cpu, in, segment, offset, width);
     }
     uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)segment, offset, width, false);
+    cpu_check_alignment(cpu, linear, width, 0);
     return mmu_load_slow(in->mmu, linear, width, cpu->cpl == 3);
 }
 
@@ -41,6 +42,7 @@ uint64_t operand_load_for_update_slow(struct cpu_state *cpu, struct interpreter 
         return load_wrapped(cpu, in, segment, offset, width);
     }
     uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)segment, offset, width, true);
+    cpu_check_alignment(cpu, linear, width, 0);
     cpu->memory_ops->probe_write(cpu, linear, width, cpu->cpl == 3);
     return mmu_load_slow(in->mmu, linear, width, cpu->cpl == 3);
 }
@@ -62,5 +64,6 @@ void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned 
         return;
     }
     uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)segment, offset, width, true);
+    cpu_check_alignment(cpu, linear, width, 0);
     mmu_store_slow(in->mmu, linear, width, value, cpu->cpl == 3);
 }

@@ -62,6 +62,12 @@ uint64_t operand_load_for_update_slow(struct cpu_state *cpu, struct interpreter 
 void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
                         unsigned width, uint64_t value);
 
+/* The uop's memory operand when it is a block of `size` bytes (6, 10, 16 and more): all or nothing. */
+void operand_load_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in, uint8_t *bytes,
+                        unsigned size);
+void operand_store_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                         const uint8_t *bytes, unsigned size);
+
 static inline uint32_t effective_address(const struct cpu_state *cpu, const struct uop *uop)
 {
     uint32_t base = cpu->gpr[uop->base].d;

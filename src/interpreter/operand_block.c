@@ -1,7 +1,8 @@
-/* Memory operands of 10, 16 and more bytes: 80-bit numbers, XMM registers, x87 images.
+/* Memory operands of 6, 10, 16 and more bytes: descriptor table registers, 80-bit numbers, XMM registers, x87
+ * images.
  *
  * A store changes nothing when any of its bytes may not be written. */
-#include "interpreter/x87_internal.h"
+#include "interpreter/operand.h"
 
 /* Reads or writes a block byte group by byte group once every byte is known to be accessible. */
 static unsigned chunk(unsigned left)
@@ -9,12 +10,26 @@ static unsigned chunk(unsigned left)
     return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
+/* What EFLAGS.AC demands (SDM 3A table 6-7): 80-bit numbers and XMM registers 8, a descriptor table register
+ * 4, x87 environments and states their operand size. FXSAVE's area was found aligned before. */
+static unsigned block_alignment(const struct uop *uop, unsigned size)
+{
+    switch (size) {
+    case 6: return 4;
+    case 10:
+    case 16: return 8;
+    default: return uop->operand_size;
+    }
+}
+
 static uint64_t block_linear(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                              unsigned size, bool write)
 {
     uop_sync(cpu, in);
-    return cpu_segment_to_linear(cpu, (enum cpu_segment)uop->segment, effective_address(cpu, uop), size,
-                                 write);
+    uint64_t linear =
+        cpu_segment_to_linear(cpu, (enum cpu_segment)uop->segment, effective_address(cpu, uop), size, write);
+    cpu_check_alignment(cpu, linear, block_alignment(uop, size), 0);
+    return linear;
 }
 
 /* Whether the block lies in one page and the segment's bounds allow it. */

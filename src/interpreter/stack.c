@@ -102,7 +102,7 @@ static void pop_segment(struct cpu_state *cpu, const struct uop *uop, struct int
     uint64_t sp = (cpu->gpr[CPU_SP].d + uop->operand_size) & old_mask;
     cpu->gpr[CPU_SP].q = (cpu->gpr[CPU_SP].q & ~old_mask) | sp;
     if (uop->number == CPU_SS) {
-        cpu->pending |= CPU_PENDING_SHADOW;
+        cpu->pending |= CPU_PENDING_SHADOW | CPU_PENDING_STACK_SHADOW;
     }
     uop_leave_to_next(cpu, uop, in);
 }

@@ -5,6 +5,7 @@
  * budget or in->repeat_limit is used up: RIP then still points at the instruction, and interrupts and time
  * get their turn. It therefore ends its block. Runs of MOVS and STOS within one page are done on host memory
  * directly. */
+#include "cpu/debug_registers.h"
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
@@ -120,8 +121,10 @@ static inline void ins_once(struct cpu_state *cpu, const struct uop *uop, struct
     cpu_check_io(cpu, port, width);
     count_before_store(cpu, uop);
     uint64_t linear = cpu_segment_to_linear(cpu, CPU_ES, offset, width, true);
+    cpu_check_alignment(cpu, linear, width, 0);
     cpu->memory_ops->probe_write(cpu, linear, width, cpu->cpl == 3);
     segment_store(cpu, in, CPU_ES, offset, width, cpu->pins.port_read(cpu->pins.opaque, port, width));
+    cpu_note_io(cpu, port, width);
     commit_index(cpu, uop, CPU_DI, width);
 }
 
@@ -133,6 +136,7 @@ static inline void outs_once(struct cpu_state *cpu, const struct uop *uop, struc
     cpu_check_io(cpu, port, width);
     uint64_t value = segment_load(cpu, in, uop->segment, take_index(cpu, uop, CPU_SI, width), width);
     cpu->pins.port_write(cpu->pins.opaque, port, width, (uint32_t)value);
+    cpu_note_io(cpu, port, width);
     commit_index(cpu, uop, CPU_SI, width);
 }
 
@@ -283,6 +287,8 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
         uop_leave_to_next(cpu, uop, in);
     } else {
         cpu->rip = in->block_rip + uop->offset;
+        cpu->eflags_other |=
+            cpu->model->eflags_writable & EFLAGS_RF; /* between iterations (SDM 3B §17.3.1.1) */
         uop_leave(uop, in);
     }
 }

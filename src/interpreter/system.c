@@ -2,6 +2,7 @@
  * LSL, VERR, VERW, ARPL, MOV CR/DR/TR, CLTS, INVD, INVLPG, WBINVD, CPUID, RDTSC, RDMSR, WRMSR).
  *
  * The rules live in cpu/; here are operands and the checks common to all privileged instructions. */
+#include "cpu/debug_registers.h"
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
@@ -62,7 +63,7 @@ static void load_special_segment(struct cpu_state *cpu, const struct uop *uop, s
     uop_sync(cpu, in);
     cpu_load_segment(cpu, (enum cpu_segment)uop->number, selector);
     if (uop->number == CPU_SS) {
-        cpu->pending |= CPU_PENDING_SHADOW;
+        cpu->pending |= CPU_PENDING_SHADOW | CPU_PENDING_STACK_SHADOW;
     }
     uop_leave_to_next(cpu, uop, in);
 }
@@ -123,6 +124,7 @@ static void port_in(struct cpu_state *cpu, const struct uop *uop, struct interpr
     cpu_check_io(cpu, port, uop->number);
     register_write(cpu, uop->destination, uop->number,
                    cpu->pins.port_read(cpu->pins.opaque, port, uop->number));
+    cpu_note_io(cpu, port, uop->number);
     uop_leave_to_next(cpu, uop, in);
 }
 
@@ -133,6 +135,7 @@ static void port_out(struct cpu_state *cpu, const struct uop *uop, struct interp
     cpu_check_io(cpu, port, uop->number);
     uint32_t value = (uint32_t)register_read(cpu, uop->source, uop->number);
     cpu->pins.port_write(cpu->pins.opaque, port, uop->number, value);
+    cpu_note_io(cpu, port, uop->number);
     uop_leave_to_next(cpu, uop, in);
 }
 
@@ -186,10 +189,11 @@ uop_handler *select_halt(const struct insn *insn, const struct cpu_model *model)
 static void store_table(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
     const struct descriptor_table *table = uop->insn == INSN_SGDT ? &cpu->gdtr : &cpu->idtr;
-    uint32_t at = effective_address(cpu, uop);
     uint64_t base = cpu->model->generation <= CPU_80286 ? table->base | 0xff000000u : table->base;
-    segment_store(cpu, in, uop->segment, at, 2, table->limit);
-    segment_store(cpu, in, uop->segment, (at + 2) & uop->address_mask, 4, base);
+    uint8_t bytes[6];
+    store_le16(bytes, table->limit);
+    store_le32(bytes + 2, (uint32_t)base);
+    operand_store_block(cpu, uop, in, bytes, sizeof bytes);
     uop_next(cpu, uop, in);
 }
 

@@ -90,6 +90,7 @@ struct interpreter {
     uint64_t
         rip_mask; /* width of the instruction pointer: since the 80386, 16-bit code does not wrap either */
     uint32_t repeat_limit; /* iterations a repeated string instruction may do before it leaves the block */
+    uint64_t held_dr6;     /* debug traps that were pending before the instruction run alone */
     bool tracing;          /* -d exec or -d cpu is on, as of the start of run() */
     struct uop *cut_uop;   /* replaced by an exit to run only the uops before it; NULL: none */
     struct uop cut_original;

@@ -17,12 +17,6 @@ bool x87_pending_error(struct cpu_state *cpu, const struct uop *uop, struct inte
 /* Folds `flags` into the status word and sets ES; reports to FERR#. */
 void x87_unmasked_error(struct cpu_state *cpu);
 
-/* Reads and writes blocks of more than 8 bytes, all or nothing. */
-void operand_load_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in, uint8_t *bytes,
-                        unsigned size);
-void operand_store_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                         const uint8_t *bytes, unsigned size);
-
 static inline void x87_require(struct cpu_state *cpu, struct interpreter *in)
 {
     if (UNLIKELY(cpu->cr0 & (CR0_EM | CR0_TS))) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cpu/cpu.h"
+#include "cpu/debug_registers.h"
 #include "mmu/paging.h"
 
 static bool paging_is_on(const struct mmu *mmu)
@@ -32,6 +33,24 @@ static void remember_fill(struct mmu *mmu, uint64_t slot)
     mmu->filled_count += mmu->filled_count <= TLB_FILLED;
 }
 
+/* Whether every access must take the slow path although the page itself is plain memory: to be checked for
+ * alignment, or for a data breakpoint. */
+static bool page_needs_care(const struct cpu_state *cpu, uint64_t tag, bool user)
+{
+    return (user && cpu->alignment_checks) ||
+           ((cpu->pending & CPU_PENDING_DEBUG) && cpu_page_is_watched(cpu, tag));
+}
+
+static void set_bit(uint64_t *set, uint64_t bit)
+{
+    set[bit / 64] |= (uint64_t)1 << (bit % 64);
+}
+
+static bool bit_is_set(const uint64_t *set, uint64_t bit)
+{
+    return set[bit / 64] >> (bit % 64) & 1;
+}
+
 /* Translates and remembers. MMIO pages get no tags: every access to them takes the slow path. */
 static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
 {
@@ -42,9 +61,14 @@ static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, b
     struct tlb_entry *entry = mmu_entry(mmu, linear, user);
     remember_fill(mmu, (unsigned)user << TLB_BITS | ((linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)));
     counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
-    bool store_direct = page->write != NULL && page->write == page->read && result.writable && result.dirty;
+    bool careful = page_needs_care(mmu->cpu, tag, user);
+    bool store_direct =
+        !careful && page->write != NULL && page->write == page->read && result.writable && result.dirty;
+    if (result.large) {
+        set_bit(mmu->large_regions, tag >> LARGE_REGION_SHIFT);
+    }
     *entry = (struct tlb_entry){
-        .load_tag = page->read != NULL ? tag : TLB_INVALID,
+        .load_tag = page->read != NULL && !careful ? tag : TLB_INVALID,
         .store_tag = store_direct && page->code_lines == 0 ? tag : TLB_INVALID,
         .direct_tag = store_direct ? tag : TLB_INVALID,
         .page = page,
@@ -71,13 +95,38 @@ bool mmu_probe(const struct mmu *mmu, uint64_t linear, uint64_t *phys)
     return true;
 }
 
+/* Engines remember where a page's code is as long as the generation lasts. */
+static void remember_fetch(struct mmu *mmu, uint64_t linear)
+{
+    if (mmu->fetched_generation != mmu->generation) {
+        mmu->fetched_generation = mmu->generation;
+        memset(mmu->fetched_pages, 0, sizeof mmu->fetched_pages);
+    }
+    set_bit(mmu->fetched_pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
+}
+
+static bool was_fetched_from(const struct mmu *mmu, uint64_t linear)
+{
+    return mmu->fetched_generation == mmu->generation &&
+           bit_is_set(mmu->fetched_pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
+}
+
 uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user)
 {
+    remember_fetch(mmu, linear);
     const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
     if (entry->fetch_tag != (linear & ~PAGE_MASK)) {
         fill(mmu, linear, MMU_FETCH, user);
     }
     return entry->phys | (linear & PAGE_MASK);
+}
+
+/* Every access that a data breakpoint could meet comes by here, when nothing can stop it any more. */
+static inline void note_access(struct mmu *mmu, uint64_t linear, unsigned width, bool write)
+{
+    if (mmu->cpu->pending & CPU_PENDING_DEBUG) {
+        cpu_note_access(mmu->cpu, linear, width, write);
+    }
 }
 
 /* Bytes of an access that lie in the page of `linear`. */
@@ -93,9 +142,11 @@ uint64_t mmu_load_slow(struct mmu *mmu, uint64_t linear, unsigned width, bool us
     unsigned first = bytes_in_page(linear, width);
     uint64_t phys = fill(mmu, linear, MMU_LOAD, user);
     if (first == width) {
+        note_access(mmu, linear, width, false);
         return memory_bus_read(mmu->bus, phys, width);
     }
     uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_LOAD, user);
+    note_access(mmu, linear, width, false);
     uint64_t low = 0;
     uint64_t high = 0;
     for (unsigned i = 0; i < first; i++) {
@@ -130,10 +181,12 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
     }
     uint64_t phys = fill(mmu, linear, MMU_STORE, user);
     if (first == width) {
+        note_access(mmu, linear, width, true);
         memory_bus_write(mmu->bus, phys, width, value);
         return;
     }
     uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_STORE, user);
+    note_access(mmu, linear, width, true);
     for (unsigned i = 0; i < width; i++) {
         memory_bus_write(mmu->bus, i < first ? phys + i : next + i - first, 1, value >> (8 * i));
     }
@@ -170,6 +223,22 @@ void mmu_flush(struct mmu *mmu)
         }
     }
     mmu->filled_count = 0;
+    memset(mmu->large_regions, 0, sizeof mmu->large_regions);
+}
+
+/* INVLPG. Where a large page was met, its 4 KiB parts are all over the TLB: everything goes. */
+static void flush_page(struct mmu *mmu, uint64_t linear)
+{
+    uint64_t tag = linear & ~PAGE_MASK;
+    if (bit_is_set(mmu->large_regions, tag >> LARGE_REGION_SHIFT)) {
+        mmu_flush(mmu);
+        return;
+    }
+    *mmu_entry(mmu, tag, false) = empty_entry;
+    *mmu_entry(mmu, tag, true) = empty_entry;
+    if (was_fetched_from(mmu, tag)) {
+        mmu->generation++;
+    }
 }
 
 static uint64_t read_for_cpu(struct cpu_state *cpu, uint64_t linear, unsigned width, bool user)
@@ -198,8 +267,13 @@ static void flush_for_cpu(struct cpu_state *cpu, bool including_global)
 
 static void flush_page_for_cpu(struct cpu_state *cpu, uint64_t linear)
 {
-    (void)linear; /* the page may be part of a large one: its 4 KiB neighbours must go as well */
-    mmu_flush(cpu->memory);
+    flush_page(cpu->memory, linear & 0xffffffffu);
+}
+
+static uint64_t read_physical_for_cpu(struct cpu_state *cpu, uint64_t phys)
+{
+    const struct mmu *mmu = cpu->memory;
+    return memory_bus_read(mmu->bus, phys, 8);
 }
 
 static const struct cpu_memory_ops memory_ops = {
@@ -208,6 +282,7 @@ static const struct cpu_memory_ops memory_ops = {
     .probe_write = probe_write_for_cpu,
     .flush_tlb = flush_for_cpu,
     .flush_page = flush_page_for_cpu,
+    .read_physical = read_physical_for_cpu,
 };
 
 struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)

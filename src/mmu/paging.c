@@ -1,8 +1,9 @@
 /* The page-table walk; see paging.h.
  *
  * Entries are read and their accessed/dirty bits written through the physical bus, so page tables may lie
- * anywhere. The accessed bits of upper levels are set even when a lower level then faults, as processors do
- * (SDM 3A §4.8 allows it); the leaf's only when the access is allowed. */
+ * anywhere; PAE's page-directory pointers are the CPU's copies. The accessed bits of upper levels are set
+ * even when a lower level then faults, as processors do (SDM 3A §4.8 allows it); the leaf's only when the
+ * access is allowed. */
 #include "mmu/paging.h"
 
 #include "cpu/model.h"
@@ -20,8 +21,6 @@
 #define PF_USER     (1u << 2)
 #define PF_RESERVED (1u << 3)
 #define PF_FETCH    (1u << 4)
-
-#define EFER_NXE ((uint64_t)1 << 11)
 
 struct walk {
     const struct mmu *mmu;
@@ -84,7 +83,8 @@ static bool finish(struct walk *walk, uint64_t address, uint64_t entry, uint64_t
     *result = (struct paging_result){.phys = base | (walk->linear & offset_mask),
                                      .writable = writable,
                                      .executable = executable,
-                                     .dirty = (entry & PTE_DIRTY) != 0 || walk->access == MMU_STORE};
+                                     .dirty = (entry & PTE_DIRTY) != 0 || walk->access == MMU_STORE,
+                                     .large = offset_mask > PAGE_MASK};
     return true;
 }
 
@@ -137,7 +137,7 @@ static bool walk_pae(struct walk *walk, struct paging_result *result, uint32_t *
     uint64_t frame = bits_mask(cpu->model->address_bits) & ~PAGE_MASK;
     uint64_t reserved = bits_mask(63) & ~bits_mask(cpu->model->address_bits);
     reserved |= nx_enabled(cpu) ? 0 : PTE_NX;
-    uint64_t entry = read_entry(walk, (cpu->cr3 & 0xffffffe0u) | ((walk->linear >> 30) & 3) << 3);
+    uint64_t entry = cpu->pdpte[(walk->linear >> 30) & 3];
     if (!(entry & PTE_PRESENT)) {
         *error_code = fault_code(walk, 0);
         return false;

@@ -10,6 +10,7 @@ struct paging_result {
     bool writable; /* a store with these rights would succeed */
     bool executable;
     bool dirty; /* the D bit is set: stores need no further walk */
+    bool large; /* part of a page of 2 or 4 MiB */
 };
 
 /* Walks the tables for `linear`. Returns true and fills *result, having set A (and D for stores); otherwise

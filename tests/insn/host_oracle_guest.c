@@ -23,7 +23,6 @@ enum physical_layout {
 
 #define ENTRY_BITS  ((uint64_t)PAGE_PRESENT | PAGE_ACCESSED | PAGE_DIRTY)
 #define NO_EXECUTE  ((uint64_t)1 << 63)
-#define EFER_NXE    ((uint64_t)1 << 11)
 #define OPCODE_HALT 0xf4
 
 /* Maps pages, making the tables they need. */
@@ -104,11 +103,10 @@ struct oracle_guest oracle_guest_create(const struct oracle_header *header)
     prepare_segments(&guest);
     map_everything(guest.bench, header);
     memset(guest.bench->ram + END_PAGE, OPCODE_HALT, PAGE_SIZE);
-    cpu->cr3 = POINTERS;
-    cpu->cr4 |= CR4_PAE;
     cpu->efer |= EFER_NXE;
-    cpu->cr0 |= (uint64_t)CR0_PG | CR0_WP;
-    cpu->memory_ops->flush_tlb(cpu, true);
+    cpu_write_control(cpu, 3, POINTERS);
+    cpu_write_control(cpu, 4, cpu->cr4 | CR4_PAE);
+    cpu_write_control(cpu, 0, cpu->cr0 | CR0_PG | CR0_WP);
     return guest;
 }
 

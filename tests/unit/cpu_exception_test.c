@@ -318,14 +318,17 @@ static void rf_is_pushed_for_faults_only(void **state)
 {
     static const struct {
         unsigned vector;
-        bool rf;
-    } rows[] = {{VECTOR_DE, true}, {VECTOR_DB, false}, {VECTOR_BR, true}, {VECTOR_UD, true},
-                {VECTOR_NM, true}, {VECTOR_GP, true},  {VECTOR_PF, true}, {VECTOR_MF, true}};
+        bool between, rf;
+    } rows[] = {{VECTOR_DE, false, true}, {VECTOR_DB, true, false}, {VECTOR_DB, false, true},
+                {VECTOR_BR, false, true}, {VECTOR_UD, false, true}, {VECTOR_NM, false, true},
+                {VECTOR_GP, false, true}, {VECTOR_PF, false, true}, {VECTOR_MF, false, true}};
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         struct machine *m = machine_protected(0);
         put_all_gates(m, ACCESS_INTERRUPT_GATE32);
-        deliver(m, rows[i].vector, NO_ERROR_CODE);
+        m->cpu.exception =
+            (struct cpu_exception){.vector = (uint8_t)rows[i].vector, .between = rows[i].between};
+        cpu_deliver_exception(&m->cpu);
         assert_int_equal(!!(stack_item(m, 2, 4) & EFLAGS_RF), rows[i].rf);
         assert_int_equal(m->cpu.eflags_other & EFLAGS_RF, 0);
         machine_free(m);

@@ -60,11 +60,18 @@ static void ignore_page_flush(struct cpu_state *cpu, uint64_t linear)
     (void)linear;
 }
 
+static uint64_t physical_read(struct cpu_state *cpu, uint64_t phys)
+{
+    const struct machine *m = cpu->memory;
+    return phys + 8 <= RAM_SIZE ? load_le(m->ram + phys, 8) : UINT64_MAX;
+}
+
 static const struct cpu_memory_ops ram_ops = {.read = ram_read,
                                               .write = ram_write,
                                               .probe_write = ram_probe,
                                               .flush_tlb = count_flush,
-                                              .flush_page = ignore_page_flush};
+                                              .flush_page = ignore_page_flush,
+                                              .read_physical = physical_read};
 
 struct machine *machine_create(const char *model)
 {

@@ -105,6 +105,33 @@ static void reset_undoes_protected_mode_but_not_time(void **state)
     machine_free(m);
 }
 
+static void init_keeps_what_a_reset_clears(void **state)
+{
+    struct machine *m = machine_protected(3);
+    (void)state;
+    m->cpu.cr0 = (m->cpu.cr0 & ~(uint64_t)CR0_CD) | CR0_NW | CR0_TS;
+    m->cpu.x87.control = 0x27f;
+    m->cpu.mxcsr = 0x9fc0;
+    m->cpu.xmm[3].b[5] = 7;
+    m->cpu.sysenter_cs = 8;
+    m->cpu.mtrr_def_type = 0x806;
+    m->cpu.dr[7] |= 2;
+    m->cpu.pending |= CPU_PENDING_DEBUG;
+    cpu_initialize(&m->cpu);
+    assert_int_equal(m->cpu.mode, CPU_MODE_REAL);
+    assert_int_equal(m->cpu.rip, 0xfff0);
+    assert_int_equal(m->cpu.segment[CPU_CS].base, 0xffff0000);
+    assert_int_equal(m->cpu.cr0, (uint64_t)CR0_NW | CR0_ET);
+    assert_int_equal(m->cpu.x87.control, 0x27f);
+    assert_int_equal(m->cpu.mxcsr, 0x9fc0);
+    assert_int_equal(m->cpu.xmm[3].b[5], 7);
+    assert_int_equal(m->cpu.sysenter_cs, 8);
+    assert_int_equal(m->cpu.mtrr_def_type, 0x806);
+    assert_int_equal(m->cpu.dr[7], 0x400);
+    assert_int_equal(m->cpu.pending & CPU_PENDING_DEBUG, 0);
+    machine_free(m);
+}
+
 static void cpuid_reports_the_model(void **state)
 {
     static const struct {
@@ -225,6 +252,7 @@ int main(void)
         cmocka_unit_test(models_are_found_by_name_and_listed_oldest_first),
         cmocka_unit_test(reset_follows_the_manuals),
         cmocka_unit_test(reset_undoes_protected_mode_but_not_time),
+        cmocka_unit_test(init_keeps_what_a_reset_clears),
         cmocka_unit_test(cpuid_reports_the_model),
         cmocka_unit_test(leaves_beyond_the_last_repeat_it),
         cmocka_unit_test(the_pentium_4_has_a_brand_string),

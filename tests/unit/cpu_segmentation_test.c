@@ -105,9 +105,11 @@ static void misaligned_user_accesses_raise_alignment_check(void **state)
     m->cpu.eflags_other |= EFLAGS_AC;
     expect_success(m, "CR0.AM clear", act_read, (struct arguments){CPU_DS, 0x6001, 4, 0});
     m->cpu.cr0 |= CR0_AM;
+    cpu_update_alignment_checks(&m->cpu);
     expect_fault(m, "dword", act_read, (struct arguments){CPU_DS, 0x6002, 4, 0}, VECTOR_AC, 0);
     expect_success(m, "aligned", act_read, (struct arguments){CPU_DS, 0x6004, 4, 0});
     m->cpu.eflags_other &= ~(uint32_t)EFLAGS_AC;
+    cpu_update_alignment_checks(&m->cpu);
     expect_success(m, "EFLAGS.AC clear", act_write, (struct arguments){CPU_DS, 0x6001, 2, 0});
     machine_free(m);
 }

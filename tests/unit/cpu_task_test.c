@@ -366,6 +366,21 @@ static void cr3_is_loaded_when_paging_is_on(void **state)
     machine_free(m);
 }
 
+static void a_bad_pae_pointer_stops_the_switch(void **state)
+{
+    struct machine *m = task_machine(0);
+    (void)state;
+    cpu_write_control(&m->cpu, 4, CR4_PAE);
+    cpu_write_control(&m->cpu, 0, m->cpu.cr0 | CR0_PG);
+    machine_write(m, TSS_B + TSS32_CR3, 4, 0x12000);
+    machine_write(m, 0x12008, 4, 0x3);
+    expect_fault(m, "JMP", act_jump, to(TASK_B), VECTOR_GP, 0);
+    machine_write(m, 0x12008, 4, 0x5001);
+    expect_success(m, "JMP", act_jump, to(TASK_B));
+    assert_int_equal(m->cpu.pdpte[1], 0x5001);
+    machine_free(m);
+}
+
 static void faults_of_the_new_task_belong_to_it_for_int_n_too(void **state)
 {
     struct machine *m = task_machine(0);
@@ -477,6 +492,7 @@ int main(void)
         cmocka_unit_test(a_task_may_start_at_another_level_or_in_v86),
         cmocka_unit_test(the_t_bit_makes_a_debug_trap_pending),
         cmocka_unit_test(cr3_is_loaded_when_paging_is_on),
+        cmocka_unit_test(a_bad_pae_pointer_stops_the_switch),
         cmocka_unit_test(faults_of_the_new_task_belong_to_it_for_int_n_too),
         cmocka_unit_test(a_fault_of_the_new_task_while_delivering_counts_for_double_faults),
         cmocka_unit_test(a_new_task_without_handlers_shuts_down),

@@ -40,8 +40,6 @@ enum entry_bit {
 };
 #define NX ((uint64_t)1 << 63)
 
-#define EFER_NXE ((uint64_t)1 << 11)
-
 enum error_code { CODE_P = 1, CODE_W = 2, CODE_U = 4, CODE_RESERVED = 8, CODE_FETCH = 16 };
 
 struct rig {
@@ -132,10 +130,9 @@ static void enter_pae(struct rig *rig)
     put64(rig, PAE_DIRECTORY, PAE_TABLE | PWU);
     put64(rig, PAE_TABLE, FRAME_A | PWU);
     put64(rig, PAE_TABLE + 8, FRAME_B | PWU);
-    rig->cpu.cr3 = DIRECTORY;
-    rig->cpu.cr0 |= CR0_PE | CR0_PG;
-    rig->cpu.cr4 |= CR4_PAE;
-    mmu_flush(rig->mmu);
+    cpu_write_control(&rig->cpu, 4, CR4_PAE);
+    cpu_write_control(&rig->cpu, 3, DIRECTORY);
+    cpu_write_control(&rig->cpu, 0, CR0_PE | CR0_PG);
 }
 
 static int set_up(void **state)
@@ -671,9 +668,65 @@ static void tables_outside_memory_read_as_ones(void **state)
     assert_int_equal(load(rig, LINEAR, 4), 0xffffffff);
     store(rig, LINEAR, 4, 0);
     assert_int_equal(translate(rig, LINEAR + 0x123), 0xfffff123);
-    rig->cpu.cr4 |= CR4_PAE;
+    if (setjmp(rig->unwind) == 0) {
+        cpu_write_control(&rig->cpu, 4, CR4_PAE);
+        fail_msg("page-directory pointers of all ones were accepted");
+    }
+    assert_int_equal(rig->cpu.exception.vector, VECTOR_GP);
+    assert_int_equal(rig->cpu.cr4, 0);
+}
+
+/* The four pointers are read when CR3 is loaded, and only then. */
+static void pae_pointers_are_those_that_cr3_found(void **state)
+{
+    struct rig *rig = *state;
+    put64(rig, DIRECTORY + (LINEAR >> 30) * 8, 0);
     mmu_flush(rig->mmu);
-    expect_fault(rig, LINEAR, 4, MMU_LOAD, false, CODE_P | CODE_RESERVED, LINEAR);
+    assert_int_equal(translate(rig, LINEAR), FRAME_A);
+    cpu_write_control(&rig->cpu, 3, DIRECTORY);
+    expect_fault(rig, LINEAR, 4, MMU_LOAD, false, 0, LINEAR);
+}
+
+/* INVLPG takes away its page, all parts of a large one, and nothing else. */
+static void invlpg_drops_one_page(void **state)
+{
+    struct rig *rig = *state;
+    put32(rig, FRAME_A, 0xa);
+    put32(rig, FRAME_B, 0xb);
+    assert_int_equal(load(rig, LINEAR, 4), 0xa);
+    assert_int_equal(load(rig, LINEAR + PAGE_SIZE, 4), 0xb);
+    uint64_t generation = rig->mmu->generation;
+    put32(rig, TABLE, FRAME_B | PWU);
+    put32(rig, TABLE + 4, FRAME_A | PWU);
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR + 0x123);
+    assert_int_equal(load(rig, LINEAR, 4), 0xb);
+    assert_int_equal(load(rig, LINEAR + PAGE_SIZE, 4), 0xb); /* still the old translation */
+    assert_int_equal(rig->mmu->generation, generation);
+}
+
+static void invlpg_drops_all_of_a_large_page(void **state)
+{
+    struct rig *rig = *state;
+    cpu_write_control(&rig->cpu, 4, CR4_PSE);
+    put32(rig, directory_entry, PWU | LARGE);
+    put32(rig, FRAME_A, 0xa);
+    assert_int_equal(load(rig, LINEAR + FRAME_A, 4), 0xa);
+    put32(rig, directory_entry, 0);
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR + 0x3ff000);
+    expect_fault(rig, LINEAR + FRAME_A, 4, MMU_LOAD, false, 0, LINEAR + FRAME_A);
+}
+
+static void invlpg_of_a_page_with_code_changes_the_generation(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t phys = 0;
+    assert_int_equal(try_access(rig, LINEAR, 1, MMU_FETCH, false, &phys), NO_FAULT);
+    uint64_t generation = rig->mmu->generation;
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR);
+    assert_int_not_equal(rig->mmu->generation, generation);
+    generation = rig->mmu->generation;
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR);
+    assert_int_equal(rig->mmu->generation, generation);
 }
 
 static void the_cpus_own_accesses_go_the_same_way(void **state)
@@ -708,10 +761,14 @@ int main(void)
         WITH_PAE(pae_reaches_above_4_gib),
         WITH_PAE(pae_large_pages_cover_2_mib_without_pse),
         WITH_PAE(pae_refuses_reserved_bits),
+        WITH_PAE(pae_pointers_are_those_that_cr3_found),
         WITH_PAE(no_execute_stops_fetches_only),
         WITH_PAE(fetches_are_told_apart_only_with_no_execute),
         WITH_PAGING(the_tlb_spares_walks),
         WITH_PAGING(invalidation_shows_new_entries),
+        WITH_PAGING(invlpg_drops_one_page),
+        WITH_PAGING(invlpg_drops_all_of_a_large_page),
+        WITH_PAGING(invlpg_of_a_page_with_code_changes_the_generation),
         WITH_PAGING(a_flush_forgets_every_page),
         WITH_PAGING(pages_that_share_a_tlb_slot_do_not_mix),
         WITH_PAGING(accesses_across_pages_take_both_translations),
