@@ -58,6 +58,20 @@ function(doppel_test name)
     endif()
 endfunction()
 
+# doppel_program(variable target): the file that a script can start as that target: itself, or what starts the emulator
+# where the target was built for another machine.
+function(doppel_program variable target)
+    if(CMAKE_CROSSCOMPILING_EMULATOR)
+        list(JOIN CMAKE_CROSSCOMPILING_EMULATOR " " emulator)
+        set(wrapper "${CMAKE_CURRENT_BINARY_DIR}/${target}-emulated")
+        file(GENERATE OUTPUT "${wrapper}" CONTENT "#!/bin/sh\nexec ${emulator} $<TARGET_FILE:${target}> \"$@\"\n"
+            FILE_PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+        set(${variable} "${wrapper}" PARENT_SCOPE)
+    else()
+        set(${variable} $<TARGET_FILE:${target}> PARENT_SCOPE)
+    endif()
+endfunction()
+
 # doppel_fuzzer(name SOURCES f.c MODULES …): a libFuzzer target, only with -DDOPPEL_FUZZ=ON (clang).
 function(doppel_fuzzer name)
     cmake_parse_arguments(ARG "" "" "SOURCES;MODULES" ${ARGN})

@@ -110,7 +110,10 @@ uint64_t fpu_random_vector(struct fpu_random *random)
 {
     switch (pick(random, 6)) {
     case 0:
-    case 1: return (uint64_t)fpu_random_float32(random) << 32 | fpu_random_float32(random);
+    case 1: {
+        uint64_t high = fpu_random_float32(random); /* in this order with every compiler */
+        return high << 32 | fpu_random_float32(random);
+    }
     case 2:
     case 3: return fpu_random_float64(random);
     case 4: return pick(random, 70);
