@@ -6,17 +6,24 @@
 
 #define MAX_EVENTS 256u
 
+/* Realtime: how far a look at the clock may move it past the next deadline, how many times as fast it is
+ * while it makes up for that, and how much of it there can be. */
+#define MAX_STEP_NS   NS_PER_MILLISECOND
+#define HURRY         4u
+#define MAX_BEHIND_NS NS_PER_SECOND
+
 struct event_clock {
     /* realtime */
     uint64_t (*host_now)(void *opaque);
     void *host_opaque;
-    uint64_t host_base; /* host time at which virtual time was `virtual_base` */
+    uint64_t host_latest; /* host time at the last look */
+    uint64_t behind;      /* host nanoseconds that virtual time has still to make up for */
     bool running;
     /* counted */
     const uint64_t *retired;
     uint64_t ns_per_instruction;
-    /* both: realtime, virtual time at the last start; counted, nanoseconds skipped while halted */
-    uint64_t virtual_base;
+    uint64_t skipped; /* nanoseconds skipped while halted */
+    /* both */
     uint64_t latest; /* what event_clock_now() said last: time never runs backwards */
 
     uint64_t next_sequence;
@@ -38,7 +45,7 @@ struct event_clock *event_clock_create_realtime(uint64_t (*host_now)(void *opaqu
     }
     clock->host_now = host_now;
     clock->host_opaque = opaque;
-    clock->host_base = host_now(opaque);
+    clock->host_latest = host_now(opaque);
     clock->running = true;
     return clock;
 }
@@ -65,15 +72,44 @@ bool event_clock_is_counted(const struct event_clock *clock)
     return clock->retired != NULL;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How long it is until the next event is due. */
+static uint64_t until_deadline(const struct event_clock *clock)
+{
+    uint64_t deadline = event_clock_next_deadline(clock);
+    return deadline > clock->latest ? deadline - clock->latest : 0;
+}
+
+static void follow_host(struct event_clock *clock)
+{
+    uint64_t host = clock->host_now(clock->host_opaque);
+    uint64_t passed = host > clock->host_latest ? host - clock->host_latest : 0;
+    clock->host_latest += passed;
+    uint64_t step = passed + smaller(clock->behind, (HURRY - 1) * passed);
+    if (step > MAX_STEP_NS) {
+        uint64_t limit = until_deadline(clock);
+        step = smaller(step, limit > MAX_STEP_NS ? limit : MAX_STEP_NS);
+    }
+    clock->behind += passed - step;
+    if (clock->behind > MAX_BEHIND_NS) {
+        step += clock->behind - MAX_BEHIND_NS;
+        clock->behind = MAX_BEHIND_NS;
+    }
+    clock->latest += step;
+}
+
 uint64_t event_clock_now(struct event_clock *clock)
 {
-    uint64_t now = clock->virtual_base;
     if (clock->retired != NULL) {
-        now += *clock->retired * clock->ns_per_instruction;
+        uint64_t now = clock->skipped + *clock->retired * clock->ns_per_instruction;
+        clock->latest = now > clock->latest ? now : clock->latest;
     } else if (clock->running) {
-        now += clock->host_now(clock->host_opaque) - clock->host_base;
+        follow_host(clock);
     }
-    clock->latest = now > clock->latest ? now : clock->latest;
     return clock->latest;
 }
 
@@ -182,16 +218,23 @@ bool event_clock_skip_to_deadline(struct event_clock *clock)
         return false;
     }
     uint64_t now = event_clock_now(clock);
-    if (deadline > now) {
-        clock->virtual_base += deadline - now;
+    if (deadline <= now) {
+        return true;
     }
-    return true;
+    if (clock->retired != NULL) {
+        clock->skipped += deadline - now;
+        return true;
+    }
+    uint64_t skipped = smaller(deadline - now, clock->behind);
+    clock->behind -= skipped;
+    clock->latest += skipped;
+    return clock->latest >= deadline;
 }
 
 void event_clock_stop(struct event_clock *clock)
 {
     if (clock->host_now != NULL && clock->running) {
-        clock->virtual_base = event_clock_now(clock);
+        (void)event_clock_now(clock);
         clock->running = false;
     }
 }
@@ -199,7 +242,7 @@ void event_clock_stop(struct event_clock *clock)
 void event_clock_start(struct event_clock *clock)
 {
     if (clock->host_now != NULL && !clock->running) {
-        clock->host_base = clock->host_now(clock->host_opaque);
+        clock->host_latest = clock->host_now(clock->host_opaque);
         clock->running = true;
     }
 }

@@ -236,11 +236,8 @@ static uint64_t next_budget(struct machine *machine)
 /* The CPU waits for an interrupt. True when it has to go on waiting on the host. */
 static bool must_idle(struct machine *machine)
 {
-    if (event_clock_is_counted(machine->clock)) {
-        event_clock_skip_to_deadline(machine->clock);
-        return false;
-    }
-    return event_clock_next_deadline(machine->clock) > event_clock_now(machine->clock);
+    bool is_due = event_clock_skip_to_deadline(machine->clock);
+    return !is_due && !event_clock_is_counted(machine->clock);
 }
 
 static bool guest_only_waits(const struct machine *machine, uint64_t hints_before)

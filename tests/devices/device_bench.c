@@ -4,11 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static uint64_t bench_host_now(void *opaque)
-{
-    return ((struct bench *)opaque)->host_ns;
-}
-
 void bench_check(struct status status)
 {
     if (!status_is_ok(&status)) {
@@ -26,7 +21,7 @@ struct bench *bench_create(void)
     bench->ram = calloc(1, BENCH_RAM_SIZE);
     bench->host.log = &bench->log;
     bench->host.ports = port_bus_create(&bench->log, &bench->counters);
-    bench->host.clock = event_clock_create_realtime(bench_host_now, bench);
+    bench->host.clock = event_clock_create_counted(&bench->host_ns, 1);
     if (bench->ram == NULL || bench->host.ports == NULL || bench->host.clock == NULL) {
         abort();
     }
@@ -36,7 +31,6 @@ struct bench *bench_create(void)
     }
     memory_bus_map_ram(bench->host.memory, 0, BENCH_RAM_SIZE, 0);
     memory_bus_set_a20(bench->host.memory, true);
-    event_clock_start(bench->host.clock);
     return bench;
 }
 

@@ -13,7 +13,7 @@ struct bench_line {
 };
 
 struct bench {
-    uint64_t host_ns;
+    uint64_t host_ns; /* the clock: a counted one, which goes wherever it is put */
     struct counters counters;
     struct log log;
     uint8_t *ram; /* BENCH_RAM_SIZE bytes at physical 0 */

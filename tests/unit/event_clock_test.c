@@ -337,6 +337,91 @@ static void time_never_runs_backwards(void **state)
     event_clock_destroy(rig.clock);
 }
 
+/* Goes off every 4 ms, as a timer chip does. */
+static void ring_again(void *opaque)
+{
+    struct alarm *alarm = opaque;
+    alarm->rig->fired_count++;
+    alarm->rig->other_deadline += 4 * NS_PER_MILLISECOND;
+    event_clock_schedule(alarm->rig->clock, &alarm->event, alarm->rig->other_deadline);
+}
+
+static void start_periodic(struct rig *rig)
+{
+    start(rig, false, 0);
+    rig->alarms[0].event.fire = ring_again;
+    rig->other_deadline = 4 * NS_PER_MILLISECOND;
+    schedule(rig, 0, rig->other_deadline);
+}
+
+/* Runs `ns` of host time, with a look at the clock every 100 us, none of which may merge ticks. Returns how
+ * many there were. */
+static unsigned run_ticks(struct rig *rig, uint64_t ns)
+{
+    unsigned ticks = 0;
+    for (uint64_t end = rig->source + ns; rig->source < end; rig->source += 100 * NS_PER_MICROSECOND) {
+        rig->fired_count = 0;
+        event_clock_run_due(rig->clock);
+        assert_true(rig->fired_count <= 1);
+        ticks += (unsigned)rig->fired_count;
+    }
+    return ticks;
+}
+
+static void a_host_that_stalls_costs_no_ticks(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start_periodic(&rig);
+    assert_int_equal(run_ticks(&rig, 10 * NS_PER_MILLISECOND), 2);
+    rig.source += 90 * NS_PER_MILLISECOND;
+    /* 90 ms are missing; after 30 ms at four times the speed none is. */
+    assert_int_equal(run_ticks(&rig, 37 * NS_PER_MILLISECOND), 34 - 2);
+    assert_int_equal(event_clock_now(rig.clock), 137 * NS_PER_MILLISECOND);
+    event_clock_destroy(rig.clock);
+}
+
+static void time_runs_freely_to_the_next_deadline(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start(&rig, false, 0);
+    rig.source += 50 * NS_PER_SECOND; /* nothing is scheduled */
+    assert_int_equal(event_clock_now(rig.clock), 50 * NS_PER_SECOND);
+    schedule(&rig, 0, 60 * NS_PER_SECOND);
+    rig.source += 10 * NS_PER_SECOND + 300 * NS_PER_MILLISECOND;
+    assert_int_equal(event_clock_now(rig.clock), 60 * NS_PER_SECOND);
+    event_clock_run_due(rig.clock);
+    assert_string_equal(rig.fired, "a");
+    event_clock_destroy(rig.clock);
+}
+
+static void a_halted_realtime_clock_makes_up_at_once(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start_periodic(&rig);
+    rig.source += 10 * NS_PER_MILLISECOND;
+    assert_int_equal(event_clock_now(rig.clock), 4 * NS_PER_MILLISECOND);
+    event_clock_run_due(rig.clock);
+    assert_true(event_clock_skip_to_deadline(rig.clock));
+    assert_int_equal(event_clock_now(rig.clock), 8 * NS_PER_MILLISECOND);
+    event_clock_run_due(rig.clock);
+    assert_false(event_clock_skip_to_deadline(rig.clock)); /* that would be the future */
+    assert_int_equal(event_clock_now(rig.clock), 10 * NS_PER_MILLISECOND);
+    event_clock_destroy(rig.clock);
+}
+
+static void more_than_a_second_is_not_made_up_for(void **state)
+{
+    (void)state;
+    struct rig rig;
+    start_periodic(&rig);
+    rig.source += 60 * NS_PER_SECOND;
+    assert_int_equal(event_clock_now(rig.clock), 59 * NS_PER_SECOND);
+    event_clock_destroy(rig.clock);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -352,6 +437,10 @@ int main(void)
         cmocka_unit_test(realtime_starts_at_zero_and_follows_the_host),
         cmocka_unit_test(stopped_realtime_stands_still),
         cmocka_unit_test(time_never_runs_backwards),
+        cmocka_unit_test(a_host_that_stalls_costs_no_ticks),
+        cmocka_unit_test(time_runs_freely_to_the_next_deadline),
+        cmocka_unit_test(a_halted_realtime_clock_makes_up_at_once),
+        cmocka_unit_test(more_than_a_second_is_not_made_up_for),
     };
     return cmocka_run_group_tests_name("event_clock", tests, NULL, NULL);
 }
