@@ -231,6 +231,11 @@ void char_device_write(struct char_device *device, const uint8_t *bytes, size_t 
     }
 }
 
+bool char_device_keeps_up(const struct char_device *device)
+{
+    return !device->can_write || device->output.length < device->output.limit / 2;
+}
+
 size_t char_device_poll_fds(const struct char_device *device, struct pollfd fds[CHAR_DEVICE_MAX_FDS])
 {
     size_t count = 0;

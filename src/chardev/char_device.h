@@ -70,6 +70,10 @@ void char_device_set_sink(struct char_device *device, const struct char_sink *si
 /* Queues bytes for the host; never blocks (files: see above). */
 void char_device_write(struct char_device *device, const uint8_t *bytes, size_t length);
 
+/* Whether the host takes output as fast as it comes: a writer that can be slower should be when it does not.
+ */
+bool char_device_keeps_up(const struct char_device *device);
+
 /* What to wait for with poll(): fills `fds` and returns how many. Input that the sink has no room for is not
  * waited for, so ask again before every wait. Readers that come and go on a pty are noticed by
  * char_device_poll() only. */

@@ -223,23 +223,9 @@ static void rx_fire(void *opaque)
     schedule_line(uart);
 }
 
-static void start_shifting(struct ns16550 *uart)
+/* The character in the shift register has left it. */
+static void finish_shifting(struct ns16550 *uart)
 {
-    if (uart->shifting || uart->tx.count == 0) {
-        return;
-    }
-    uart->shift_byte = queue_pop(&uart->tx);
-    uart->shifting = true;
-    if (uart->tx.count == 0) {
-        uart->tx_interrupt = true;
-    }
-    event_clock_schedule(uart->host.clock, &uart->tx_event,
-                         event_clock_now(uart->host.clock) + character_time(uart));
-}
-
-static void tx_fire(void *opaque)
-{
-    struct ns16550 *uart = opaque;
     uint8_t byte = uart->shift_byte & (uint8_t)bits_mask(5 + (uart->lcr & 3));
     uart->shifting = false;
     if (uart->mcr & MCR_LOOP) {
@@ -247,6 +233,35 @@ static void tx_fire(void *opaque)
     } else if (uart->config.transmit != NULL && !(uart->lcr & LCR_BREAK)) {
         uart->config.transmit(uart->config.opaque, byte);
     }
+}
+
+static bool sends_at_once(const struct ns16550 *uart)
+{
+    return uart->config.takes_at_once != NULL && !(uart->mcr & MCR_LOOP) &&
+           uart->config.takes_at_once(uart->config.opaque);
+}
+
+static void start_shifting(struct ns16550 *uart)
+{
+    while (!uart->shifting && uart->tx.count > 0) {
+        uart->shift_byte = queue_pop(&uart->tx);
+        uart->shifting = true;
+        if (uart->tx.count == 0) {
+            uart->tx_interrupt = true;
+        }
+        if (sends_at_once(uart)) {
+            finish_shifting(uart);
+        } else {
+            event_clock_schedule(uart->host.clock, &uart->tx_event,
+                                 event_clock_now(uart->host.clock) + character_time(uart));
+        }
+    }
+}
+
+static void tx_fire(void *opaque)
+{
+    struct ns16550 *uart = opaque;
+    finish_shifting(uart);
     start_shifting(uart);
     update_irq(uart);
 }
@@ -260,6 +275,7 @@ static void write_thr(struct ns16550 *uart, uint8_t value)
         uart->tx.count = 0;
     }
     uart->tx_interrupt = false;
+    update_irq(uart); /* the line falls, even if the next moment it rises: that is the edge */
     queue_push(&uart->tx, value);
     start_shifting(uart);
 }

@@ -2,7 +2,8 @@
  *
  * Eight ports from `base`; the crystal is the PC's 1.8432 MHz. Characters take the time that divisor, word
  * length, parity and stop bits give, in both directions. What the host receives, it receives when a
- * character's last stop bit has been sent.
+ * character's last stop bit has been sent. Optionally the host takes characters the moment they are written,
+ * so that a guest's console costs it no time: to software that is a line of unlimited speed.
  *
  * Received bytes wait in a buffer in front of the chip and enter it at line speed while there is room in its
  * FIFO, as from a peer that honours hardware handshake: nothing that the host sends is lost. Overrun happens
@@ -25,6 +26,8 @@ struct ns16550_config {
     uint16_t base;
     struct irq_line irq;
     void (*transmit)(void *opaque, uint8_t byte); /* NULL: bytes are dropped */
+    /* Whether a byte may be transmitted the moment it is written, asked for each; NULL: never. */
+    bool (*takes_at_once)(void *opaque);
     void *opaque;
     bool connected; /* CTS, DSR, DCD at power-on */
 };

@@ -1,5 +1,8 @@
 /* The serial ports and the debug console, and the host streams at their other ends. What a port sends is
- * remembered (serial_history.h) as well as sent. */
+ * remembered (serial_history.h) as well as sent.
+ *
+ * In realtime output is not slowed down to the baud rate, which a console's user would only wait for, unless
+ * the host falls behind. In counted time it is: when it goes out must not depend on the host. */
 #include "devices/debug_console.h"
 #include "devices/i8259.h"
 #include "devices/ns16550.h"
@@ -12,6 +15,13 @@ static void transmit(void *opaque, uint8_t byte)
     if (serial->stream != NULL) {
         char_device_write(serial->stream, &byte, 1);
     }
+}
+
+static bool takes_at_once(void *opaque)
+{
+    const struct machine_serial *serial = opaque;
+    return !event_clock_is_counted(serial->machine->clock) &&
+           (serial->stream == NULL || char_device_keeps_up(serial->stream));
 }
 
 static size_t receive_room(void *opaque)
@@ -47,6 +57,7 @@ static struct status create_port(struct machine *machine, unsigned port, struct 
                                           .base = bases[port],
                                           .irq = i8259_pair_input(machine->chips.pic, irqs[port]),
                                           .transmit = transmit,
+                                          .takes_at_once = takes_at_once,
                                           .opaque = serial,
                                           .connected = stream != NULL};
     struct status status = ns16550_create(&host, &config, &serial->uart);

@@ -16,12 +16,19 @@ struct fixture {
     struct ns16550 *uart;
     uint8_t sent[64];
     unsigned sent_count;
+    unsigned room; /* bytes that are taken at once */
 };
 
 static void collect(void *opaque, uint8_t byte)
 {
     struct fixture *fixture = opaque;
     fixture->sent[fixture->sent_count++] = byte;
+}
+
+static bool has_room(void *opaque)
+{
+    const struct fixture *fixture = opaque;
+    return fixture->sent_count < fixture->room;
 }
 
 static void out(struct fixture *fixture, unsigned reg, uint8_t value)
@@ -43,6 +50,7 @@ static int setup(void **state)
                                     .base = 0x3f8,
                                     .irq = bench_line_connect(&fixture->irq),
                                     .transmit = collect,
+                                    .takes_at_once = has_room,
                                     .opaque = fixture,
                                     .connected = true};
     bench_check(ns16550_create(&fixture->bench->host, &config, &fixture->uart));
@@ -107,6 +115,54 @@ static void transmitter_interrupt_is_cleared_by_reading_iir_or_writing(void **st
     assert_false(fixture->irq.level);
     wait_characters(fixture, 1);
     assert_true(fixture->irq.level);
+}
+
+static void a_host_that_takes_bytes_at_once_is_not_kept_waiting(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->room = 3;
+    out(fixture, 1, 0x02);
+    unsigned rises = fixture->irq.rises;
+    for (unsigned i = 0; i < 3; i++) {
+        out(fixture, 0, (uint8_t)('a' + i));
+        assert_int_equal(fixture->sent_count, i + 1);
+        assert_int_equal(in(fixture, 5), 0x60);
+        assert_true(fixture->irq.level);
+        assert_int_equal(fixture->irq.rises, rises + i + 1); /* each write is an edge */
+    }
+    assert_int_equal(in(fixture, 2), 0x02);
+    assert_false(fixture->irq.level);
+    assert_memory_equal(fixture->sent, "abc", 3);
+}
+
+static void a_host_that_falls_behind_gets_the_baud_rate(void **state)
+{
+    struct fixture *fixture = *state;
+    out(fixture, 2, 0x01);
+    fixture->room = 1;
+    for (unsigned i = 0; i < 4; i++) {
+        out(fixture, 0, (uint8_t)('a' + i));
+    }
+    assert_int_equal(fixture->sent_count, 1);
+    assert_int_equal(in(fixture, 5), 0x00);
+    wait_characters(fixture, 1);
+    assert_int_equal(fixture->sent_count, 2);
+    fixture->room = 64; /* seen when the character on the wire is through */
+    wait_characters(fixture, 1);
+    assert_memory_equal(fixture->sent, "abcd", 4);
+    assert_int_equal(in(fixture, 5), 0x60);
+}
+
+static void loopback_keeps_the_baud_rate(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->room = 64;
+    out(fixture, 4, 0x10);
+    out(fixture, 0, 0xa5);
+    assert_int_equal(in(fixture, 5), 0x20);
+    wait_characters(fixture, 1);
+    assert_int_equal(in(fixture, 5), 0x61);
+    assert_int_equal(fixture->sent_count, 0);
 }
 
 static void received_byte_interrupts_until_it_is_read(void **state)
@@ -241,6 +297,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(transmission_takes_the_time_of_the_baud_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(transmitter_interrupt_is_cleared_by_reading_iir_or_writing, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(a_host_that_takes_bytes_at_once_is_not_kept_waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_host_that_falls_behind_gets_the_baud_rate, setup, teardown),
+        cmocka_unit_test_setup_teardown(loopback_keeps_the_baud_rate, setup, teardown),
         cmocka_unit_test_setup_teardown(received_byte_interrupts_until_it_is_read, setup, teardown),
         cmocka_unit_test_setup_teardown(fifo_interrupts_at_its_trigger_and_after_a_timeout, setup, teardown),
         cmocka_unit_test_setup_teardown(nothing_from_the_host_is_lost, setup, teardown),
