@@ -7,7 +7,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/options_boot.h"
 #include "app/options_drive.h"
+#include "app/options_words.h"
 #include "base/bits.h"
 #include "host/host_clock.h"
 
@@ -80,10 +82,7 @@ static struct status option_vga_bios(struct options *options, char *value)
 
 static struct status option_boot(struct options *options, char *value)
 {
-    static const char prefix[] = "order=";
-    bool named = strncmp(value, prefix, strlen(prefix)) == 0;
-    options->machine.boot_order = named ? value + strlen(prefix) : value;
-    return status_ok();
+    return options_set_boot(&options->machine.boot, value);
 }
 
 static struct status option_rtc(struct options *options, char *value)
@@ -114,14 +113,6 @@ static struct status option_rtc(struct options *options, char *value)
     return status_ok();
 }
 
-static bool parse_unsigned(const char *word, unsigned long limit, unsigned long *value)
-{
-    char *end = NULL;
-    errno = 0;
-    *value = strtoul(word, &end, 10);
-    return isdigit((unsigned char)word[0]) && *end == '\0' && errno == 0 && *value <= limit;
-}
-
 /* What --icount takes as its value: the word after it may as well be a file. */
 static bool is_icount_value(const char *word)
 {
@@ -130,11 +121,11 @@ static bool is_icount_value(const char *word)
 
 static struct status option_icount(struct options *options, char *value)
 {
-    unsigned long number = DEFAULT_ICOUNT_SHIFT;
+    uint64_t number = DEFAULT_ICOUNT_SHIFT;
     bool shift = value == NULL || strncmp(value, "shift=", 6) == 0;
-    bool good =
-        value == NULL || (shift ? parse_unsigned(value + 6, MAX_ICOUNT_SHIFT, &number)
-                                : parse_unsigned(value, 1u << MAX_ICOUNT_SHIFT, &number) && number > 0);
+    bool good = value == NULL ||
+                (shift ? options_parse_number(value + 6, 10, MAX_ICOUNT_SHIFT, &number)
+                       : options_parse_number(value, 10, 1u << MAX_ICOUNT_SHIFT, &number) && number > 0);
     if (!good) {
         return status_error(STATUS_INVALID_ARGUMENT,
                             "\"%s\" is neither shift=0..%d nor 1..%u ns per instruction", value,

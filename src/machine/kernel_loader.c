@@ -20,8 +20,7 @@
 #define PLAN_MODULES_MAX 32
 #define PLAN_STRINGS_MAX 8192
 
-#define ROM_FILE   "genroms/kernel-loader.bin"
-#define BOOT_ORDER "/rom@" ROM_FILE "\n"
+#define ROM_FILE "genroms/kernel-loader.bin"
 
 struct blob {
     uint8_t *bytes; /* owned */
@@ -157,11 +156,7 @@ static struct status add_items(struct fw_cfg *fw_cfg, const struct number_item *
 static struct status add_files(struct fw_cfg *fw_cfg, const struct plan *plan)
 {
     struct status status = fw_cfg_add_file(fw_cfg, PLAN_FILE, plan->bytes, plan->size);
-    if (status_is_ok(&status)) {
-        status = fw_cfg_add_file(fw_cfg, ROM_FILE, kernel_rom, kernel_rom_size);
-    }
-    return status_is_ok(&status) ? fw_cfg_add_file(fw_cfg, "bootorder", BOOT_ORDER, sizeof BOOT_ORDER)
-                                 : status;
+    return status_is_ok(&status) ? fw_cfg_add_file(fw_cfg, ROM_FILE, kernel_rom, kernel_rom_size) : status;
 }
 
 /* Memory between the kernel and `end` has to take `size` bytes. */

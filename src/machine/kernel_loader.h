@@ -1,9 +1,9 @@
 /* -kernel, -initrd and -append: a kernel is started without a boot disk.
  *
  * The firmware runs first, as on every start, and finds an option ROM (roms/kernel-loader) that is a boot
- * device; the boot order puts it first. The ROM fetches everything by fw_cfg and follows a plan that is made
- * here: the items of QEMU's numbers (setup, kernel, initrd, command line and their addresses and sizes) and
- * the file "doppel/kernel-plan", whose layout is in roms/kernel-loader/plan.h.
+ * device; the boot order (machine_boot.c) puts it first. The ROM fetches everything by fw_cfg and follows a
+ * plan that is made here: the items of QEMU's numbers (setup, kernel, initrd, command line and their
+ * addresses and sizes) and the file "doppel/kernel-plan", whose layout is in roms/kernel-loader/plan.h.
  *
  * The firmware has to be SeaBIOS, or another one that runs "genroms/" of fw_cfg. */
 #ifndef DOPPEL_MACHINE_KERNEL_LOADER_H
@@ -14,6 +14,9 @@
 #include "base/status.h"
 
 struct fw_cfg;
+
+/* The option ROM's name in the boot order. */
+#define KERNEL_LOADER_BOOT_PATH "/rom@genroms/kernel-loader.bin"
 
 struct machine_kernel_config {
     const char *path;   /* NULL: boot from disks */

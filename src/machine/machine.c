@@ -130,7 +130,6 @@ struct status machine_create(const struct machine_config *config, struct machine
     }
     created->log = config->log;
     created->no_reboot = config->no_reboot;
-    created->snapshot = config->snapshot;
     created->stop_reason = "";
     clock_event_init(&created->slice_event, "slice", slice_ended, NULL);
     status = create_core(created, config);
@@ -169,6 +168,10 @@ void machine_destroy(struct machine *machine)
 void machine_reset(struct machine *machine)
 {
     machine->reset_request = MACHINE_RESET_NONE;
+    if (machine->was_on) {
+        machine_boot_forget_once(machine);
+    }
+    machine->was_on = true;
     machine_pc_reset(machine);
     machine->cpu.pending &= ~(uint32_t)(CPU_PENDING_RESET | CPU_PENDING_STOP);
     cpu_reset(&machine->cpu);
@@ -203,6 +206,9 @@ static enum machine_stop reset_as_requested(struct machine *machine)
     } else {
         machine->reset_request = MACHINE_RESET_NONE;
         machine->cpu.pending &= ~(uint32_t)CPU_PENDING_RESET;
+        if (!resumes) {
+            machine_boot_forget_once(machine);
+        }
         cpu_reset(&machine->cpu);
         mmu_flush(machine->mmu);
     }

@@ -27,9 +27,22 @@
 
 #define MACHINE_SERIAL_HISTORY 65536u /* bytes */
 
+#define MACHINE_BOOT_INDEX_MAX 99
+
 struct machine_floppy_config {
     const char *path; /* NULL: empty drive */
     bool read_only;
+    bool snapshot;      /* as for all drives, for this one */
+    uint8_t boot_place; /* bootindex + 1; 0: none */
+};
+
+/* How the firmware makes the numbers of INT 13h fit a disk of more than 1024 cylinders. */
+enum machine_translation {
+    TRANSLATION_AUTO, /* none for up to 1024 cylinders, otherwise LBA */
+    TRANSLATION_NONE,
+    TRANSLATION_LBA,
+    TRANSLATION_LARGE,
+    TRANSLATION_RECHS
 };
 
 /* An IDE drive. A disk without a path is none. */
@@ -37,9 +50,25 @@ struct machine_ide_config {
     const char *path; /* NULL: no drive, or an empty CD-ROM drive */
     bool cdrom;
     bool read_only;
-    /* A disk's geometry; 0 cylinders: computed from its size. */
+    bool snapshot;
+    uint8_t boot_place;
+    /* A disk's geometry; 0 cylinders: what its partition table was made with, or computed from its size. */
     uint16_t cylinders;
     uint8_t heads, sectors;
+    enum machine_translation translation;
+};
+
+/* -boot. Orders are QEMU's letters: a floppy, c disk, d CD-ROM, n network; NULL: a when there is a
+ * disk in drive A, then c and d. Drives with a bootindex come before. */
+struct machine_boot_config {
+    const char *order;
+    const char *once; /* instead of `order` until the first reset; NULL: nothing else */
+    bool strict;      /* boot from nothing that was not asked for */
+    bool menu;        /* the firmware offers a menu */
+    bool menu_wait_given;
+    uint16_t menu_wait_ms;
+    bool retry_given;
+    uint32_t retry_ms; /* reboot so long after nothing could be booted; UINT32_MAX: never */
 };
 
 /* A port by which a test program ends the machine (isa-debug-exit). */
@@ -57,12 +86,12 @@ struct machine_config {
     struct machine_ide_config ide[MACHINE_IDE_DRIVES];
     struct machine_debug_exit_config debug_exit;
     struct machine_kernel_config kernel;
-    bool snapshot;               /* writes to images are dropped at the end */
-    const char *boot_order;      /* QEMU letters: a floppy, c disk, d CD-ROM; NULL: "a" then others */
-    bool counted;                /* --icount */
-    uint64_t ns_per_instruction; /* counted mode */
-    uint64_t rtc_epoch;          /* seconds since 1970-01-01 at power-on */
-    bool no_reboot;              /* a guest that resets the machine switches it off instead */
+    struct machine_boot_config boot;
+    bool snapshot;                               /* writes to images are dropped at the end */
+    bool counted;                                /* --icount */
+    uint64_t ns_per_instruction;                 /* counted mode */
+    uint64_t rtc_epoch;                          /* seconds since 1970-01-01 at power-on */
+    bool no_reboot;                              /* a guest that resets the machine switches it off instead */
     struct char_device *serial[MACHINE_SERIALS]; /* borrowed; NULL: nothing plugged in */
     struct char_device *debug_console;           /* borrowed; NULL: output is dropped */
     struct log log;

@@ -21,20 +21,41 @@ static struct status unknown_cpu(const char *name)
 
 static struct status check_boot_order(const char *order)
 {
+    static const char known[] = "a floppy, c disk, d CD-ROM, n network";
+    if (order == NULL) {
+        return status_ok();
+    }
     if (order[0] == '\0') {
-        return status_error(STATUS_INVALID_ARGUMENT,
-                            "the boot order is empty (a floppy, c disk, d CD-ROM, n network)");
+        return status_error(STATUS_INVALID_ARGUMENT, "the boot order is empty (%s)", known);
     }
     for (const char *at = order; *at != '\0'; at++) {
         if (strchr("acdn", *at) == NULL) {
-            return status_error(
-                STATUS_INVALID_ARGUMENT,
-                "unknown boot device '%c' in \"%.16s\" (a floppy, c disk, d CD-ROM, n network)", *at, order);
+            return status_error(STATUS_INVALID_ARGUMENT, "unknown boot device '%c' in \"%.16s\" (%s)", *at,
+                                order, known);
         }
         if (strchr(at + 1, *at) != NULL) {
             return status_error(STATUS_INVALID_ARGUMENT, "boot device '%c' is named twice in \"%.16s\"", *at,
                                 order);
         }
+    }
+    return status_ok();
+}
+
+/* No two drives may have the same bootindex. */
+static struct status check_boot_places(const struct machine_config *config)
+{
+    bool taken[MACHINE_BOOT_INDEX_MAX + 2] = {false};
+    for (unsigned i = 0; i < MACHINE_FLOPPIES + MACHINE_IDE_DRIVES; i++) {
+        uint8_t place = i < MACHINE_FLOPPIES ? config->floppy[i].boot_place
+                                             : config->ide[i - MACHINE_FLOPPIES].boot_place;
+        if (place > MACHINE_BOOT_INDEX_MAX + 1) {
+            return status_error(STATUS_INVALID_ARGUMENT, "bootindex %u is impossible: 0 to %d are",
+                                place - 1u, MACHINE_BOOT_INDEX_MAX);
+        }
+        if (place > 0 && taken[place]) {
+            return status_error(STATUS_INVALID_ARGUMENT, "two drives have bootindex %u", place - 1u);
+        }
+        taken[place] = true;
     }
     return status_ok();
 }
@@ -60,5 +81,9 @@ struct status machine_config_check(const struct machine_config *config)
     if (!status_is_ok(&status)) {
         return status;
     }
-    return config->boot_order != NULL ? check_boot_order(config->boot_order) : status_ok();
+    status = check_boot_order(config->boot.order);
+    if (status_is_ok(&status)) {
+        status = check_boot_order(config->boot.once);
+    }
+    return status_is_ok(&status) ? check_boot_places(config) : status;
 }

@@ -17,10 +17,11 @@ struct disk {
     struct floppy_geometry geometry;
 };
 
-static struct status open_disk(const struct machine *machine, const char *path, bool read_only,
-                               struct disk *disk)
+static struct status open_disk(const struct machine *machine, unsigned drive, const char *path,
+                               bool read_only, struct disk *disk)
 {
-    const struct block_open_options options = {.read_only = read_only, .snapshot = machine->snapshot};
+    const struct block_open_options options = {.read_only = read_only,
+                                               .snapshot = machine->floppy_snapshot[drive]};
     struct status status = block_device_open(path, &options, &disk->image);
     if (!status_is_ok(&status)) {
         return status;
@@ -60,8 +61,9 @@ struct status machine_floppy_create(struct machine *machine, const struct machin
                                    .dma = i8237_pair_line(machine->chips.dma, FLOPPY_DMA)};
     struct status status = status_ok();
     for (unsigned i = 0; i < MACHINE_FLOPPIES && status_is_ok(&status); i++) {
+        machine->floppy_snapshot[i] = config->snapshot || config->floppy[i].snapshot;
         if (config->floppy[i].path != NULL) {
-            status = open_disk(machine, config->floppy[i].path, config->floppy[i].read_only, &disks[i]);
+            status = open_disk(machine, i, config->floppy[i].path, config->floppy[i].read_only, &disks[i]);
         }
         floppy.drives[i] = drive_for(i, &disks[i]);
     }
@@ -94,7 +96,7 @@ struct status machine_change_floppy(struct machine *machine, unsigned drive, con
                             'A' + (int)drive, 'a' + (int)drive);
     }
     struct disk disk = {0};
-    struct status status = open_disk(machine, path, read_only, &disk);
+    struct status status = open_disk(machine, drive, path, read_only, &disk);
     return status_is_ok(&status) ? insert_disk(machine, drive, &disk, read_only) : status;
 }
 
@@ -114,6 +116,6 @@ void machine_describe_floppies(struct machine *machine, FILE *out)
         fprintf(out, "floppy %c (%s drive): %s%s%s\n", 'a' + (int)i, floppy_drive_type_name(type),
                 image != NULL ? block_device_path(image) : "empty",
                 image != NULL && block_device_is_read_only(image) ? ", read-only" : "",
-                image != NULL && machine->snapshot ? ", snapshot" : "");
+                image != NULL && machine->floppy_snapshot[i] ? ", snapshot" : "");
     }
 }

@@ -1,6 +1,7 @@
 /* The IDE controller with its disks and CD-ROM drives, and the images in them.
  *
  * Drives are numbered as -hda to -hdd name them: two on the first channel, two on the second. */
+#include "devices/fw_cfg.h"
 #include "devices/i8259.h"
 #include "devices/ide.h"
 #include "devices/mc146818.h"
@@ -16,8 +17,11 @@
 #define CMOS_DISK_PARAMETERS  0x1B /* 9 bytes for each of C and D */
 #define CMOS_DISK_TRANSLATION 0x39 /* two bits for each drive */
 
-#define DISK_TYPE_USER  47
-#define TRANSLATION_LBA 1
+#define DISK_TYPE_USER 47
+
+#define IDE_HEADS_MAX      16
+#define IDE_CYLINDERS_MAX  16383 /* ATA-6 §6.2.1 */
+#define BIOS_CYLINDERS_MAX 1024
 
 static unsigned channel_of(unsigned drive)
 {
@@ -29,25 +33,68 @@ static unsigned unit_of(unsigned drive)
     return drive % IDE_CHANNEL_DRIVES;
 }
 
-static struct status open_image(const struct machine *machine, const char *path, bool read_only,
-                                struct block_device **image)
+static struct status open_image(const struct machine *machine, unsigned drive, const char *path,
+                                bool read_only, struct block_device **image)
 {
-    const struct block_open_options options = {.read_only = read_only, .snapshot = machine->snapshot};
+    const struct block_open_options options = {.read_only = read_only,
+                                               .snapshot = machine->ide[drive].snapshot};
     return block_device_open(path, &options, image);
+}
+
+/* The geometry that was asked for, with at least one of its sectors missing, is a mistake. */
+static struct status check_geometry(const struct machine_ide_config *config, const struct block_device *image)
+{
+    uint64_t wanted = (uint64_t)config->cylinders * config->heads * config->sectors;
+    if (wanted <= block_device_sectors(image)) {
+        return status_ok();
+    }
+    return status_error(STATUS_INVALID_ARGUMENT,
+                        "%u cylinders, %u heads and %u sectors are %llu sectors; the image %.100s has %llu",
+                        config->cylinders, config->heads, config->sectors, (unsigned long long)wanted,
+                        config->path, (unsigned long long)block_device_sectors(image));
+}
+
+/* Finds out how the disk was partitioned. Up to 16 heads can be the drive's own geometry; more are its
+ * BIOS's.
+ */
+static struct status guess_geometry(struct machine_ide_drive *drive, struct block_device *image,
+                                    struct ide_geometry *geometry)
+{
+    uint8_t mbr[BLOCK_SECTOR_SIZE];
+    struct disk_geometry found;
+    struct status status = block_device_read(image, 0, 1, mbr);
+    if (!status_is_ok(&status) || !disk_geometry_from_mbr(mbr, block_device_sectors(image), &found)) {
+        return status;
+    }
+    if (found.heads > IDE_HEADS_MAX) {
+        drive->logical = found;
+    } else if (found.cylinders <= IDE_CYLINDERS_MAX) {
+        *geometry = (struct ide_geometry){
+            .cylinders = (uint16_t)found.cylinders, .heads = found.heads, .sectors = found.sectors};
+        if (drive->translation == TRANSLATION_AUTO) {
+            drive->translation = TRANSLATION_NONE;
+        }
+    }
+    return status;
 }
 
 static struct status attach_disk(struct machine *machine, unsigned drive,
                                  const struct machine_ide_config *config)
 {
     struct block_device *image;
-    struct status status = open_image(machine, config->path, config->read_only, &image);
+    struct status status = open_image(machine, drive, config->path, config->read_only, &image);
     if (!status_is_ok(&status)) {
         return status;
     }
-    const struct ide_geometry geometry = {
+    machine->ide[drive].translation = config->translation;
+    struct ide_geometry geometry = {
         .cylinders = config->cylinders, .heads = config->heads, .sectors = config->sectors};
-    status = ide_attach_disk(machine->chips.ide, channel_of(drive), unit_of(drive), image,
-                             config->cylinders != 0 ? &geometry : NULL, config->read_only);
+    status = geometry.cylinders != 0 ? check_geometry(config, image)
+                                     : guess_geometry(&machine->ide[drive], image, &geometry);
+    if (status_is_ok(&status)) {
+        status = ide_attach_disk(machine->chips.ide, channel_of(drive), unit_of(drive), image,
+                                 geometry.cylinders != 0 ? &geometry : NULL, config->read_only);
+    }
     if (!status_is_ok(&status)) {
         block_device_close(image);
     }
@@ -57,7 +104,7 @@ static struct status attach_disk(struct machine *machine, unsigned drive,
 static struct status insert_disc(struct machine *machine, unsigned drive, const char *path, bool force)
 {
     struct block_device *image;
-    struct status status = open_image(machine, path, true, &image);
+    struct status status = open_image(machine, drive, path, true, &image);
     if (!status_is_ok(&status)) {
         return status;
     }
@@ -94,6 +141,7 @@ struct status machine_ide_create(struct machine *machine, const struct machine_c
     }
     machine_add_device(machine, ide_device(machine->chips.ide));
     for (unsigned drive = 0; drive < MACHINE_IDE_DRIVES && status_is_ok(&status); drive++) {
+        machine->ide[drive].snapshot = config->snapshot || config->ide[drive].snapshot;
         status = attach_drive(machine, drive, &config->ide[drive]);
     }
     return status;
@@ -115,7 +163,40 @@ static void set_cmos_geometry(struct mc146818 *rtc, unsigned drive, const struct
     }
 }
 
-void machine_ide_describe_to_firmware(struct machine *machine)
+static unsigned translation_bits(enum machine_translation translation, const struct ide_geometry *geometry)
+{
+    switch (translation) {
+    case TRANSLATION_NONE: return 0;
+    case TRANSLATION_LBA: return 1;
+    case TRANSLATION_LARGE: return 2;
+    case TRANSLATION_RECHS: return 3;
+    default: return geometry->cylinders > BIOS_CYLINDERS_MAX;
+    }
+}
+
+/* The geometry that INT 13h is to show, where a partition table asks for one; a file of SeaBIOS's, a line for
+ * each disk. */
+static struct status add_bios_geometry(struct machine *machine)
+{
+    char text[MACHINE_IDE_DRIVES * (MACHINE_BOOT_PATH_MAX + 32)];
+    size_t length = 0;
+    for (unsigned drive = 0; drive < MACHINE_IDE_DRIVES; drive++) {
+        const struct disk_geometry *logical = &machine->ide[drive].logical;
+        if (logical->cylinders == 0 || machine->ide[drive].translation != TRANSLATION_AUTO) {
+            continue;
+        }
+        uint32_t cylinders =
+            logical->cylinders < BIOS_CYLINDERS_MAX ? logical->cylinders : BIOS_CYLINDERS_MAX;
+        char path[MACHINE_BOOT_PATH_MAX];
+        machine_boot_ide_path(drive, path);
+        length += (size_t)snprintf(text + length, sizeof text - length, "%s %u %u %u\n", path, cylinders,
+                                   logical->heads, logical->sectors);
+    }
+    return length > 0 ? fw_cfg_add_file(machine->chips.fw_cfg, "bios-geometry", text, length + 1)
+                      : status_ok();
+}
+
+struct status machine_ide_describe_to_firmware(struct machine *machine)
 {
     struct mc146818 *rtc = machine->chips.rtc;
     uint8_t types = 0;
@@ -126,9 +207,8 @@ void machine_ide_describe_to_firmware(struct machine *machine)
         if (geometry.cylinders == 0) {
             continue;
         }
-        if (geometry.cylinders > 1024 || geometry.heads > 16) {
-            translation = (uint8_t)(translation | TRANSLATION_LBA << (2 * drive));
-        }
+        translation = (uint8_t)(translation | translation_bits(machine->ide[drive].translation, &geometry)
+                                                  << (2 * drive));
         if (drive < 2) {
             types = (uint8_t)(types | (drive == 0 ? 0xF0 : 0x0F));
             set_cmos_geometry(rtc, drive, &geometry);
@@ -136,6 +216,7 @@ void machine_ide_describe_to_firmware(struct machine *machine)
     }
     mc146818_set_cmos(rtc, CMOS_DISK_TYPES, types);
     mc146818_set_cmos(rtc, CMOS_DISK_TRANSLATION, translation);
+    return add_bios_geometry(machine);
 }
 
 bool machine_has_cdrom(const struct machine *machine, unsigned drive)
@@ -173,6 +254,6 @@ void machine_describe_ide(struct machine *machine, FILE *out)
         fprintf(out, "hd%c (%s): %s%s%s\n", 'a' + (int)drive, kind == IDE_DISK ? "disk" : "CD-ROM",
                 image != NULL ? block_device_path(image) : "empty",
                 image != NULL && block_device_is_read_only(image) ? ", read-only" : "",
-                image != NULL && kind == IDE_DISK && machine->snapshot ? ", snapshot" : "");
+                image != NULL && kind == IDE_DISK && machine->ide[drive].snapshot ? ", snapshot" : "");
     }
 }

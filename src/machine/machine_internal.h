@@ -8,6 +8,7 @@
 #include "devices/device.h"
 #include "devices/pci_bus.h"
 #include "host/host_memory.h"
+#include "machine/disk_geometry.h"
 #include "machine/firmware.h"
 #include "machine/machine.h"
 #include "machine/serial_history.h"
@@ -28,6 +29,23 @@ struct machine_serial {
     struct ns16550 *uart;
     struct char_device *stream; /* borrowed, may be NULL */
     struct serial_history history;
+};
+
+/* What is booted, for as long as it may change. */
+struct machine_boot {
+    char order[8];
+    bool once; /* the order in force is another one, until a reset */
+    bool strict;
+    bool kernel;
+    uint8_t floppy_place[MACHINE_FLOPPIES]; /* bootindex + 1; 0: none */
+    uint8_t ide_place[MACHINE_IDE_DRIVES];
+};
+
+/* What the controller does not know about its drives. */
+struct machine_ide_drive {
+    bool snapshot; /* what is written is dropped */
+    enum machine_translation translation;
+    struct disk_geometry logical; /* the BIOS's geometry; 0 cylinders: it finds its own */
 };
 
 /* The chips that are talked to after they were built; every chip is in machine->devices as well. */
@@ -65,6 +83,7 @@ struct machine {
     struct cpu_engine *engine;
 
     struct machine_chips chips;
+    struct machine_boot boot;
     struct device *devices[MACHINE_DEVICES]; /* in the order they were built */
     size_t device_count;
     struct firmware system_rom, vga_rom;
@@ -83,7 +102,9 @@ struct machine {
     bool powered_off;
     bool napping; /* idle because DOS says so, not halted */
     bool no_reboot;
-    bool snapshot;
+    bool was_on;                            /* the next reset is not the one at power-on */
+    bool floppy_snapshot[MACHINE_FLOPPIES]; /* what is written in the drive is dropped */
+    struct machine_ide_drive ide[MACHINE_IDE_DRIVES];
     enum machine_reset_request reset_request;
     const char *stop_reason;
     int exit_status;
@@ -124,7 +145,8 @@ struct status machine_floppy_create(struct machine *machine,
 /* machine_ide.c */
 struct status machine_ide_create(struct machine *machine,
                                  const struct machine_config *config) STATUS_MUST_CHECK;
-void machine_ide_describe_to_firmware(struct machine *machine);
+/* CMOS memory and the file "bios-geometry". */
+struct status machine_ide_describe_to_firmware(struct machine *machine) STATUS_MUST_CHECK;
 
 /* machine_serial.c: the serial ports and the debug console, connected to their streams. */
 struct status machine_serial_create(struct machine *machine,
@@ -134,6 +156,17 @@ void machine_serial_disconnect(struct machine *machine);
 /* machine_vga.c: the VGA as a PCI card with its ROM. */
 struct status machine_vga_create(struct machine *machine) STATUS_MUST_CHECK;
 void machine_vga_destroy(struct machine *machine);
+
+/* machine_boot.c: tells the firmware what to boot from; after all drives and fw_cfg. */
+struct status machine_boot_create(struct machine *machine,
+                                  const struct machine_config *config) STATUS_MUST_CHECK;
+/* The machine is being reset: -boot once= does not hold any longer. */
+void machine_boot_forget_once(struct machine *machine);
+
+#define MACHINE_BOOT_PATH_MAX 48
+
+/* The firmware's name of IDE drive 0 to 3. */
+void machine_boot_ide_path(unsigned drive, char path[MACHINE_BOOT_PATH_MAX]);
 
 /* machine_setup.c: what firmware finds in CMOS memory and fw_cfg. */
 struct status machine_describe_to_firmware(struct machine *machine,

@@ -1,7 +1,5 @@
 /* What firmware reads about the machine: CMOS memory (AT Technical Reference, "Real-time clock/CMOS RAM
  * information"; the bytes above 30h as SeaBIOS and Bochs use them) and fw_cfg. */
-#include <string.h>
-
 #include "devices/floppy.h"
 #include "devices/fw_cfg.h"
 #include "devices/mc146818.h"
@@ -13,8 +11,6 @@
 #define CMOS_EXTENDED       0x17 /* KiB above 1 MiB, two bytes; again at 30h */
 #define CMOS_EXTENDED_AGAIN 0x30
 #define CMOS_ABOVE_16M      0x34 /* 64 KiB units, two bytes */
-#define CMOS_BOOT_THIRD     0x38 /* third boot device in the high half */
-#define CMOS_BOOT_FIRST     0x3D /* first in the low half, second in the high half */
 
 #define EQUIPMENT_FLOPPIES 0x01
 #define EQUIPMENT_X87      0x02
@@ -55,27 +51,6 @@ static void set_equipment(struct machine *machine)
     mc146818_set_cmos(rtc, CMOS_EQUIPMENT, equipment);
 }
 
-/* The three first boot devices: those asked for, then the others. */
-static void set_boot_order(struct mc146818 *rtc, const char *asked)
-{
-    static const char letters[] = "acdn"; /* codes 1 to 4 */
-    char order[16];
-    snprintf(order, sizeof order, "%.4s", asked != NULL ? asked : "");
-    for (size_t i = 0; letters[i] != '\0'; i++) {
-        if (strchr(order, letters[i]) == NULL) {
-            size_t length = strlen(order);
-            order[length] = letters[i];
-            order[length + 1] = '\0';
-        }
-    }
-    uint8_t code[3];
-    for (size_t i = 0; i < ARRAY_COUNT(code); i++) {
-        code[i] = (uint8_t)(strchr(letters, order[i]) - letters + 1);
-    }
-    mc146818_set_cmos(rtc, CMOS_BOOT_FIRST, (uint8_t)(code[1] << 4 | code[0]));
-    mc146818_set_cmos(rtc, CMOS_BOOT_THIRD, (uint8_t)(code[2] << 4));
-}
-
 static struct status add_firmware_items(struct machine *machine)
 {
     struct fw_cfg *fw_cfg = machine->chips.fw_cfg;
@@ -103,19 +78,23 @@ static struct status add_firmware_items(struct machine *machine)
 struct status machine_describe_to_firmware(struct machine *machine, const struct machine_config *config)
 {
     struct device_host host = machine_device_host(machine);
-    struct mc146818 *rtc = machine->chips.rtc;
-    set_memory_sizes(rtc, machine->ram.length);
-    set_equipment(machine);
-    set_boot_order(rtc, config->boot_order);
-    machine_ide_describe_to_firmware(machine);
-    mc146818_update_checksum(rtc);
     struct status status = fw_cfg_create(&host, &machine->chips.fw_cfg);
     if (!status_is_ok(&status)) {
         return status;
     }
     machine_add_device(machine, fw_cfg_device(machine->chips.fw_cfg));
-    status = add_firmware_items(machine);
-    return status_is_ok(&status)
-               ? kernel_loader_install(machine->chips.fw_cfg, &config->kernel, machine->ram.length)
-               : status;
+    set_memory_sizes(machine->chips.rtc, machine->ram.length);
+    set_equipment(machine);
+    status = machine_ide_describe_to_firmware(machine);
+    if (status_is_ok(&status)) {
+        status = add_firmware_items(machine);
+    }
+    if (status_is_ok(&status)) {
+        status = machine_boot_create(machine, config);
+    }
+    if (status_is_ok(&status)) {
+        status = kernel_loader_install(machine->chips.fw_cfg, &config->kernel, machine->ram.length);
+    }
+    mc146818_update_checksum(machine->chips.rtc);
+    return status;
 }

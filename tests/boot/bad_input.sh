@@ -88,6 +88,22 @@ check "disk in one place twice" 2 "described twice" -hdc "$image" -cdrom "$image
 check "unknown drive word" 2 "cylinder" -drive file=x,cylinder=3
 check "unknown disk format" 2 "known are raw" -drive file=x,format=qcow2
 check "drive without a file" 2 "needs file" -drive media=disk
+check "drive with an empty file name" 2 "after file= is empty" -drive file=
+check "drive word without a value" 2 "is not key=value" -drive file=x,readonly
+check "drive that is half on" 2 "on and off" -drive file=x,snapshot=maybe
+check "interface that does not exist" 2 "ide and floppy" -drive file=x,if=scsi
+check "medium that does not exist" 2 "disk and cdrom" -drive file=x,media=tape
+check "disc in a floppy drive" 2 "no media=cdrom" -drive file=x,if=floppy,media=cdrom
+check "third floppy drive" 2 "no place for floppy" -drive file=x,if=floppy,index=2
+check "geometry of a floppy" 2 "IDE disks only" -drive file=x,if=floppy,cyls=80,heads=2,secs=18
+check "part of a geometry" 2 "together" -drive file=x,heads=4
+check "too many heads" 2 "1 to 16" -drive file=x,cyls=10,heads=17,secs=17
+check "sectors that are no number" 2 "1 to 63" -drive file=x,cyls=10,heads=4,secs=-1
+check "geometry larger than the disk" 1 "the image $image has" -drive "file=$image,cyls=16383,heads=16,secs=63"
+check "unknown translation" 2 "rechs" -drive file=x,trans=best
+check "bootindex out of range" 2 "0 to 99" -drive file=x,bootindex=100
+check "two drives with one bootindex" 2 "two drives have bootindex 3" -drive file=x,bootindex=3 \
+    -drive file=y,if=floppy,bootindex=3
 check "place that does not exist" 2 "0 to 3" -drive file=x,index=4
 check "unknown device" 2 "isa-debug-exit" -device sound
 check "debug exit at an impossible port" 2 "iobase" -device isa-debug-exit,iobase=0x10000
@@ -100,6 +116,13 @@ check "SeaBIOS on an 8086" 2 "-bios" -cpu 8086
 check "SeaBIOS on an 80386" 2 "-bios" -cpu 80386
 check "unknown boot device" 2 "boot device" -boot order=z
 check "boot device named twice" 2 "twice" -boot aa
+check "unknown boot device once" 2 "boot device" -boot once=q
+check "empty boot order" 2 "empty" -boot order=
+check "unknown word of -boot" 2 "reboot-timeout" -boot order=c,splash=picture.bmp
+check "second word of -boot without a value" 2 "is not key=value" -boot c,menu
+check "menu that is neither" 2 "on and off" -boot menu=yes
+check "menu that waits for ever" 2 "65535" -boot menu=on,splash-time=65536
+check "timeout in words" 2 "milliseconds" -boot reboot-timeout=soon
 check "unknown clock" 2 "is not a time" -rtc base=yesterday
 check "unknown icount" 2 "shift" --icount=shift=99
 check "unknown option" 2 "did you mean -snapshot" -snapshoot
