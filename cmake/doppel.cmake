@@ -8,7 +8,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
 
 add_library(doppel_flags INTERFACE)
 target_include_directories(doppel_flags INTERFACE "${CMAKE_SOURCE_DIR}/src")
-target_compile_definitions(doppel_flags INTERFACE _GNU_SOURCE)
+target_compile_definitions(doppel_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS=64)
 target_compile_options(doppel_flags INTERFACE
     -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -fno-common)
 if(DOPPEL_WERROR)

@@ -63,7 +63,7 @@ struct status port_bus_claim(struct port_bus *bus, const struct io_region *regio
     }
     bus->regions[slot] = *region;
     bus->region_count = slot == bus->region_count ? slot + 1 : bus->region_count;
-    memset(bus->owner + region->base, (int)slot + 1, region->length);
+    memset(bus->owner + region->base, (int)slot + 1, (size_t)region->length);
     return status_ok();
 }
 
@@ -72,7 +72,7 @@ void port_bus_release(struct port_bus *bus, uint64_t base, void *opaque)
     for (unsigned slot = 0; slot < bus->region_count; slot++) {
         struct io_region *region = &bus->regions[slot];
         if (region->length != 0 && region->base == base && region->opaque == opaque) {
-            memset(bus->owner + region->base, 0, region->length);
+            memset(bus->owner + region->base, 0, (size_t)region->length);
             region->length = 0;
         }
     }

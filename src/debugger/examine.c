@@ -261,7 +261,7 @@ static void print_values(const struct view *view, FILE *out, const struct format
 {
     unsigned per_line = 16 / format->size;
     for (unsigned i = 0; i < format->count; i++, address += format->size) {
-        uint8_t bytes[8];
+        uint8_t bytes[8] = {0};
         if (i % per_line == 0) {
             fprintf(out, "%s%08llx:", i == 0 ? "" : "\n", (unsigned long long)address);
         }

@@ -87,13 +87,13 @@ struct status vga_create(const struct device_host *host, const struct vga_config
                             "vga: display memory must be a power of two from 256 KiB to 256 MiB");
     }
     struct vga *vga = calloc(1, sizeof *vga);
-    uint8_t *vram = vga == NULL ? NULL : aligned_alloc(PAGE_SIZE, vram_size);
+    uint8_t *vram = vga == NULL ? NULL : aligned_alloc(PAGE_SIZE, (size_t)vram_size);
     if (vram == NULL) {
         free(vga);
         return status_error(STATUS_NO_MEMORY, "vga: no memory for %llu KiB of display memory",
                             (unsigned long long)(vram_size / KIB));
     }
-    memset(vram, 0, vram_size);
+    memset(vram, 0, (size_t)vram_size);
     vga->device.class = &vga_class;
     vga->host = *host;
     vga->vertical_interrupt = config->vertical_interrupt;

@@ -104,7 +104,7 @@ static void write_enable(struct vga *vga, uint16_t value)
         reg[DISPI_Y_OFFSET] = 0;
         reset_bank(vga);
         if ((value & DISPI_NOCLEARMEM) == 0) {
-            memset(vga->vram, 0, vga->vram_size);
+            memset(vga->vram, 0, (size_t)vga->vram_size);
         }
     }
     if (was_enabled != vga_dispi_enabled(vga) || granularity_changes) {

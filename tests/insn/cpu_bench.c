@@ -61,7 +61,7 @@ struct cpu_bench *cpu_bench_create(const struct cpu_model *model, uint64_t ram_s
     require(bench != NULL, "out of memory");
     bench->ram_size = ram_size;
     bench->port_value = UINT32_MAX; /* nothing answers */
-    bench->ram = calloc(1, ram_size);
+    bench->ram = calloc(1, (size_t)ram_size);
     bench->bus = memory_bus_create(bench->ram, ram_size, model->address_bits, &bench->log, &bench->counters);
     require(bench->ram != NULL && bench->bus != NULL, "out of memory");
     memory_bus_map_ram(bench->bus, 0, ram_size, 0);

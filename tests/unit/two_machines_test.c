@@ -57,7 +57,7 @@ static uint64_t fingerprint(struct machine *machine)
     const struct cpu_state *cpu = machine_cpu(machine);
     uint64_t now = machine_now(machine);
     uint64_t hash = 0xCBF29CE484222325u;
-    hash = hash_bytes(hash, memory_bus_ram(memory), memory_bus_ram_size(memory));
+    hash = hash_bytes(hash, memory_bus_ram(memory), (size_t)memory_bus_ram_size(memory));
     for (unsigned i = 0; i < 8; i++) {
         hash = hash_bytes(hash, &cpu->gpr[i].q, sizeof cpu->gpr[i].q);
     }
