@@ -56,7 +56,7 @@ static unsigned decode_block(struct interpreter *in, const uint8_t *bytes, unsig
         case DECODE_TRUNCATED: end = true; break;
         }
     }
-    interpreter_lower_exit(used, &uops[n]);
+    interpreter_lower_continue(used, &uops[n]);
     for (unsigned i = 0; i <= n; i++) {
         uops[i].position = (uint8_t)i;
     }

@@ -1,32 +1,38 @@
 /* Control transfers (SDM 2: JMP Jcc JCXZ LOOP CALL RET INT IRET BOUND SYSENTER SYSEXIT).
  *
- * Near transfers are here; everything that may change CS calls cpu/. Every handler ends its block. */
-#include "interpreter/operand.h"
+ * Near transfers are here; everything that may change CS calls cpu/. Every handler ends its block; after near
+ * transfers the chain goes on. */
+#include "interpreter/jump_cache.h"
 #include "interpreter/select.h"
 
-/* Sets RIP to a near target, which must lie within CS's limit. */
-static inline void go_to(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                         uint64_t target)
+/* A near target cut to the operand size, which must lie within CS's limit. */
+static inline uint64_t near_target(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                   uint64_t target)
 {
     target &= uop->operand_size == 2 ? 0xffffu : 0xffffffffu;
     if (UNLIKELY(target > cpu->segment[CPU_CS].limit)) {
         uop_sync(cpu, in);
         cpu_check_code_limit(cpu, target);
     }
-    cpu->rip = target;
-    uop_leave(uop, in);
+    return target;
 }
 
-static inline void go_relative(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+static inline void go_to(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                         uint64_t target)
 {
-    go_to(cpu, uop, in, in->block_rip + uop->offset + uop->length + uop->immediate);
+    chain_to(cpu, uop + 1, in, near_target(cpu, uop, in, target));
+}
+
+static inline uint64_t relative_target(const struct uop *uop, const struct interpreter *in)
+{
+    return in->block_rip + uop->offset + uop->length + uop->immediate;
 }
 
 /* ---- JMP, Jcc, JCXZ, LOOP */
 
 static void jump_relative(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    go_relative(cpu, uop, in);
+    go_to(cpu, uop, in, relative_target(uop, in));
 }
 
 static void jump_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
@@ -49,13 +55,20 @@ uop_handler *select_jump(const struct insn *insn, const struct cpu_model *model)
     }
 }
 
+/* Where a conditional jump leads. */
+static inline uint64_t conditional_target(struct cpu_state *cpu, const struct uop *uop,
+                                          struct interpreter *in, bool condition)
+{
+    return condition ? near_target(cpu, uop, in, relative_target(uop, in)) : uop_next_rip(uop, in);
+}
+
 static inline void jump_if(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                            bool condition)
 {
     if (condition) {
-        go_relative(cpu, uop, in);
+        go_to(cpu, uop, in, relative_target(uop, in));
     } else {
-        uop_leave_to_next(cpu, uop, in);
+        chain_to(cpu, uop + 1, in, uop_next_rip(uop, in));
     }
 }
 
@@ -98,8 +111,9 @@ static void loop(struct cpu_state *cpu, const struct uop *uop, struct interprete
     bool taken = count != 0;
     taken = taken && (uop->insn != INSN_LOOPE || flags_zf(&cpu->flags));
     taken = taken && (uop->insn != INSN_LOOPNE || !flags_zf(&cpu->flags));
-    jump_if(cpu, uop, in, taken);
+    uint64_t target = conditional_target(cpu, uop, in, taken);
     gpr_write(cpu, CPU_CX, width, count);
+    chain_to(cpu, uop + 1, in, target);
 }
 
 static void jcxz(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
@@ -120,19 +134,14 @@ static inline void call_near(struct cpu_state *cpu, const struct uop *uop, struc
                              uint64_t target)
 {
     uint64_t next = uop_next_rip(uop, in);
-    target &= uop->operand_size == 2 ? 0xffffu : 0xffffffffu;
-    if (UNLIKELY(target > cpu->segment[CPU_CS].limit)) {
-        uop_sync(cpu, in);
-        cpu_check_code_limit(cpu, target);
-    }
+    target = near_target(cpu, uop, in, target);
     stack_push(cpu, in, uop->operand_size, next);
-    cpu->rip = target;
-    uop_leave(uop, in);
+    chain_to(cpu, uop + 1, in, target);
 }
 
 static void call_relative(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    call_near(cpu, uop, in, in->block_rip + uop->offset + uop->length + uop->immediate);
+    call_near(cpu, uop, in, relative_target(uop, in));
 }
 
 static void call_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
@@ -158,8 +167,9 @@ uop_handler *select_call(const struct insn *insn, const struct cpu_model *model)
 static inline void return_near(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                unsigned width)
 {
-    go_to(cpu, uop, in, stack_top(cpu, in, width));
+    uint64_t target = near_target(cpu, uop, in, stack_top(cpu, in, width));
     cpu_set_sp(cpu, cpu->gpr[CPU_SP].d + width + (uint16_t)uop->immediate);
+    chain_to(cpu, uop + 1, in, target);
 }
 
 static void return_2(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)

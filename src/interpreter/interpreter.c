@@ -7,9 +7,12 @@
 #include <stdlib.h>
 
 #include "cpu/debug_registers.h"
-#include "interpreter/operand.h"
+#include "interpreter/jump_cache.h"
 
 #define REPEAT_LIMIT 4096u
+
+/* Instructions a chain of blocks may run: without tail calls each takes a frame of the host's stack. */
+#define CHAIN_LIMIT 1024u
 
 static struct interpreter *interpreter_of(struct cpu_engine *engine)
 {
@@ -17,21 +20,6 @@ static struct interpreter *interpreter_of(struct cpu_engine *engine)
 }
 
 /* ---- finding code */
-
-/* A jump cache tag: linear address, code size, privilege, and the generation of mappings and blocks. The
- * generation field wraps after 2^30 changes: too many for an entry to survive in its slot. */
-static uint64_t jump_tag(const struct interpreter *in, uint32_t linear)
-{
-    const struct cpu_state *cpu = in->cpu;
-    uint64_t generation = in->mmu->generation & bits_mask(30);
-    return linear | (uint64_t)(cpu->code_size == 4) << 32 | (uint64_t)(cpu->cpl == 3) << 33 |
-           generation << 34;
-}
-
-static struct jump_cache_entry *jump_entry(struct interpreter *in, uint32_t linear)
-{
-    return &in->jump_cache[(linear ^ linear >> JUMP_CACHE_BITS) & (JUMP_CACHE_ENTRIES - 1)];
-}
 
 void interpreter_forget_jumps_to(struct interpreter *in, struct block *block)
 {
@@ -47,7 +35,7 @@ static void remember_jump(struct interpreter *in, uint32_t linear, struct jump_c
 {
     interpreter_forget_jumps_to(in, block);
     block->jump_slot = (uint16_t)(entry - in->jump_cache);
-    *entry = (struct jump_cache_entry){.tag = jump_tag(in, linear), .block = block};
+    *entry = (struct jump_cache_entry){.tag = jump_context(in) | linear, .block = block};
 }
 
 static uint32_t linear_rip(const struct cpu_state *cpu)
@@ -91,8 +79,9 @@ static struct block *find_block(struct interpreter *in)
 {
     uint32_t linear = linear_rip(in->cpu);
     struct jump_cache_entry *entry = jump_entry(in, linear);
+    in->jump_context = jump_context(in);
     struct block *block =
-        entry->tag == jump_tag(in, linear) ? entry->block : find_block_slow(in, linear, entry);
+        entry->tag == (in->jump_context | linear) ? entry->block : find_block_slow(in, linear, entry);
     if (block != NULL && in->cpu->rip + block->length - 1 > in->cpu->segment[CPU_CS].limit) {
         return NULL;
     }
@@ -113,12 +102,14 @@ static void trace_block(const struct interpreter *in, const struct block *block)
     }
 }
 
-static inline void execute(struct interpreter *in, struct block *block)
+/* Runs `block`, and those that follow it while cpu->retired stays below `chain_until`. */
+static inline void execute(struct interpreter *in, struct block *block, uint64_t chain_until)
 {
     struct cpu_state *cpu = in->cpu;
     if (UNLIKELY(in->tracing)) {
         trace_block(in, block);
     }
+    in->chain_until = chain_until;
     in->block = block;
     in->block_rip = cpu->rip;
     in->block_retired = cpu->retired;
@@ -135,20 +126,30 @@ static void restore_cut(struct interpreter *in)
     }
 }
 
-/* Runs the first `count` instructions of a longer block. */
+/* Runs only the first `count` instructions of a longer block. */
 static void execute_part(struct interpreter *in, struct block *block, uint64_t count)
 {
-    if (count >= block->count) {
-        execute(in, block);
-        return;
-    }
     struct uop *cut = &block->uops[count];
     in->cut_uop = cut;
     in->cut_original = *cut;
     interpreter_lower_exit(cut->offset, cut);
     cut->position = in->cut_original.position;
-    execute(in, block);
+    execute(in, block, 0);
     restore_cut(in);
+}
+
+/* Runs a block and its chain, or as much of them as the budget allows. */
+static void execute_within_budget(struct interpreter *in, struct block *block)
+{
+    uint64_t retired = in->cpu->retired;
+    uint64_t budget = in->stop_at - retired;
+    if (UNLIKELY(block->count > budget)) {
+        execute_part(in, block, budget);
+    } else if (in->tracing) {
+        execute(in, block, 0);
+    } else {
+        execute(in, block, retired + (budget < CHAIN_LIMIT ? budget : CHAIN_LIMIT));
+    }
 }
 
 /* Fetches the instruction at CS:RIP byte by byte, with every check, into `bytes`; returns how many could be
@@ -198,7 +199,7 @@ static void execute_odd(struct interpreter *in)
     block->length = (uint16_t)count;
     interpreter_lower_exit(count, &block->uops[1]);
     block->uops[1].position = 1;
-    execute(in, block);
+    execute(in, block, 0);
 }
 
 static void execute_one(struct interpreter *in)
@@ -206,6 +207,8 @@ static void execute_one(struct interpreter *in)
     struct block *block = find_block(in);
     if (block == NULL) {
         execute_odd(in);
+    } else if (block->count == 1) {
+        execute(in, block, 0);
     } else {
         execute_part(in, block, 1);
     }
@@ -363,7 +366,7 @@ static enum stop_reason run_loop(struct interpreter *in)
         if (block == NULL) {
             execute_odd(in);
         } else {
-            execute_part(in, block, in->stop_at - cpu->retired);
+            execute_within_budget(in, block);
         }
     }
 }
@@ -423,7 +426,9 @@ static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length
 /* Jumps are tagged with the generation of the mmu, which forgets its translations for the same reason. */
 static void flush(struct cpu_engine *engine)
 {
-    interpreter_of(engine)->mmu->generation++;
+    struct interpreter *in = interpreter_of(engine);
+    in->mmu->generation++;
+    in->cpu->pending |= CPU_PENDING_ENGINE;
 }
 
 static void destroy(struct cpu_engine *engine)

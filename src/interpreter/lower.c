@@ -4,6 +4,8 @@
 
 #include <stddef.h>
 
+#include "interpreter/jump_cache.h"
+
 uop_handler *select_undefined(const struct insn *insn, const struct cpu_model *model)
 {
     (void)insn;
@@ -32,6 +34,11 @@ static void exit_block(struct cpu_state *cpu, const struct uop *uop, struct inte
     cpu->rip = (in->block_rip + uop->offset) & in->rip_mask;
 }
 
+static void continue_to_next_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+{
+    chain_to(cpu, uop, in, (in->block_rip + uop->offset) & in->rip_mask);
+}
+
 static void undefined(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
     (void)uop;
@@ -49,6 +56,12 @@ static void too_long(struct cpu_state *cpu, const struct uop *uop, struct interp
 void interpreter_lower_exit(unsigned offset, struct uop *uop)
 {
     *uop = (struct uop){.run = exit_block, .offset = (uint16_t)offset, .base = CPU_ZERO, .index = CPU_ZERO};
+}
+
+void interpreter_lower_continue(unsigned offset, struct uop *uop)
+{
+    interpreter_lower_exit(offset, uop);
+    uop->run = continue_to_next_block;
 }
 
 void interpreter_lower_invalid(bool is_too_long, unsigned offset, unsigned length, struct uop *uop)

@@ -3,8 +3,9 @@
  * A block is a run of instructions on one physical page, ended by a control transfer, a change of something
  * later instructions were decoded under, the page's end, or MAX_BLOCK_UOPS. Each instruction is one uop: a
  * handler and its operands, resolved as far as they can be. Handlers call the next one as a tail call
- * ("threaded dispatch"); the last uop of a block returns to the run loop, so the host stack stays bounded
- * even where the compiler makes no tail calls.
+ * ("threaded dispatch"). The last uop of a block goes on with the next block when the jump cache knows it and
+ * nothing is due (jump_cache.h: a *chain* of blocks), or returns to the run loop. Chains have a maximum
+ * length, so that the host stack stays bounded even where the compiler makes no tail calls.
  *
  * While a block runs, cpu->rip is stale: the instruction's address is block_rip + uop->offset. in->current
  * points at the uop being executed, from which the run loop and the slow paths recover RIP and the count of
@@ -61,7 +62,7 @@ struct block {
 #define JUMP_CACHE_BITS    12
 #define JUMP_CACHE_ENTRIES (1u << JUMP_CACHE_BITS)
 
-/* Maps a linear address under one mapping generation to a block; see interpreter.c for the tag. */
+/* Maps a linear address under one mapping generation to a block; see jump_cache.h for the tag. */
 struct jump_cache_entry {
     uint64_t tag;
     struct block *block;
@@ -87,6 +88,8 @@ struct interpreter {
     uint64_t block_rip;        /* RIP of its first instruction */
     uint64_t block_retired;    /* instructions retired before it */
     uint64_t stop_at;          /* value of cpu->retired at which run() returns */
+    uint64_t chain_until;      /* value of cpu->retired up to which blocks follow each other directly */
+    uint64_t jump_context;     /* upper part of jump cache tags in the current chain */
     uint64_t
         rip_mask; /* width of the instruction pointer: since the 80386, 16-bit code does not wrap either */
     uint32_t repeat_limit; /* iterations a repeated string instruction may do before it leaves the block */
@@ -115,13 +118,13 @@ static inline uint64_t uop_next_rip(const struct uop *uop, const struct interpre
     return (in->block_rip + uop->offset + uop->length) & in->rip_mask;
 }
 
-/* Ends the block after `uop`, which set cpu->rip. Handlers return after this. */
+/* Ends the block and the chain after `uop`, which set cpu->rip. Handlers return after this. */
 static inline void uop_leave(const struct uop *uop, struct interpreter *in)
 {
     in->current = uop + 1;
 }
 
-/* Ends the block after `uop`; execution goes on at the next instruction. */
+/* Ends the block and the chain after `uop`; execution goes on at the next instruction. */
 static inline void uop_leave_to_next(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
     cpu->rip = uop_next_rip(uop, in);
@@ -141,8 +144,11 @@ static inline void uop_sync(struct cpu_state *cpu, struct interpreter *in)
 bool interpreter_lower(const struct cpu_model *model, const struct insn *insn, unsigned offset,
                        struct uop *uop);
 
-/* Leaves the block in front of the instruction at uop->offset. */
+/* Leaves the block, and the chain, in front of the instruction at uop->offset. */
 void interpreter_lower_exit(unsigned offset, struct uop *uop);
+
+/* Goes on with the block at uop->offset, where this one ended without a control transfer. */
+void interpreter_lower_continue(unsigned offset, struct uop *uop);
 
 /* The handler that raises an exception the decoder found: #UD, or #GP(0) for too long an instruction. */
 void interpreter_lower_invalid(bool too_long, unsigned offset, unsigned length, struct uop *uop);

@@ -213,6 +213,7 @@ void mmu_flush(struct mmu *mmu)
 {
     counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
     mmu->generation++;
+    mmu->cpu->pending |= CPU_PENDING_ENGINE;
     if (mmu->filled_count <= TLB_FILLED) {
         for (unsigned i = 0; i < mmu->filled_count; i++) {
             mmu->tlb[mmu->filled[i] >> TLB_BITS][mmu->filled[i] & (TLB_ENTRIES - 1)] = empty_entry;
