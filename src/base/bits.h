@@ -16,6 +16,9 @@
 
 #define ARRAY_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+/* For inline functions whose callers pass constants that decide what is left of them. */
+#define ALWAYS_INLINE static inline __attribute__((always_inline))
+
 #define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

@@ -7,7 +7,7 @@
 #include "interpreter/select.h"
 
 /* The result of `a OP b`; *flags are set accordingly (`carry` is CF before). */
-static inline uint64_t binary_result(enum insn_id id, uint64_t a, uint64_t b, unsigned width, bool carry,
+ALWAYS_INLINE uint64_t binary_result(enum insn_id id, uint64_t a, uint64_t b, unsigned width, bool carry,
                                      struct lazy_flags *flags)
 {
     unsigned bits = width * 8;
@@ -41,12 +41,12 @@ static inline uint64_t binary_result(enum insn_id id, uint64_t a, uint64_t b, un
     return r;
 }
 
-static inline bool stores_result(enum insn_id id)
+ALWAYS_INLINE bool stores_result(enum insn_id id)
 {
     return id != INSN_CMP && id != INSN_TEST;
 }
 
-static inline void binary_to_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+ALWAYS_INLINE void binary_to_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                       enum insn_id id, uint64_t b, unsigned width)
 {
     uint64_t a = register_read(cpu, uop->destination, width);
@@ -57,18 +57,61 @@ static inline void binary_to_register(struct cpu_state *cpu, const struct uop *u
     uop_next(cpu, uop, in);
 }
 
-static inline void binary_to_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                                    enum insn_id id, uint64_t b, unsigned width)
+ALWAYS_INLINE void binary_from_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                      uop_handler *slow, enum insn_id id, unsigned width)
 {
-    uint64_t a =
-        stores_result(id) ? memory_load_for_update(cpu, uop, in, width) : memory_load(cpu, uop, in, width);
-    struct lazy_flags flags;
-    uint64_t r = binary_result(id, a, b, width, flags_cf(&cpu->flags), &flags);
-    if (stores_result(id)) {
-        memory_store(cpu, uop, in, width, r);
+    uint64_t b;
+    if (!try_load(cpu, uop, in, slow, width, &b)) {
+        slow(cpu, uop, in);
+        return;
     }
-    cpu->flags = flags;
+    binary_to_register(cpu, uop, in, id, b, width);
+}
+
+/* CMP and TEST: nothing is stored. */
+ALWAYS_INLINE void compare_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                  uop_handler *slow, enum insn_id id, unsigned width, uint64_t b)
+{
+    uint64_t a;
+    if (!try_load(cpu, uop, in, slow, width, &a)) {
+        slow(cpu, uop, in);
+        return;
+    }
+    binary_result(id, a, b, width, false, &cpu->flags);
     uop_next(cpu, uop, in);
+}
+
+ALWAYS_INLINE void update_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                 uop_handler *slow, enum insn_id id, unsigned width, uint64_t b)
+{
+    bool carry = flags_cf(&cpu->flags);
+    uint32_t offset = effective_address(cpu, uop);
+    if (slow != NULL) {
+        uint8_t *host = host_for_store(cpu, in, uop->segment, offset, width);
+        if (UNLIKELY(host == NULL)) {
+            slow(cpu, uop, in);
+            return;
+        }
+        store_le(host, width, binary_result(id, load_le(host, width), b, width, carry, &cpu->flags));
+    } else {
+        struct lazy_flags flags;
+        uint64_t a = segment_load_for_update(cpu, in, uop->segment, offset, width);
+        uint64_t r = binary_result(id, a, b, width, carry, &flags);
+        segment_store(cpu, in, uop->segment, offset, width, r);
+        cpu->flags = flags;
+    }
+    uop_next(cpu, uop, in);
+}
+
+ALWAYS_INLINE void binary_to_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                    uop_handler *slow, enum insn_id id, unsigned width, bool immediate)
+{
+    uint64_t b = immediate ? uop->immediate : register_read(cpu, uop->source, width);
+    if (stores_result(id)) {
+        update_memory(cpu, uop, in, slow, id, width, b);
+    } else {
+        compare_memory(cpu, uop, in, slow, id, width, b);
+    }
 }
 
 /* Suffixes: destination then source; r register, m memory, i immediate. */
@@ -81,18 +124,9 @@ static inline void binary_to_memory(struct cpu_state *cpu, const struct uop *uop
     {                                                                                                        \
         binary_to_register(cpu, uop, in, INSN_##ID, uop->immediate, width);                                  \
     }                                                                                                        \
-    static void ID##_rm_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
-    {                                                                                                        \
-        binary_to_register(cpu, uop, in, INSN_##ID, memory_load(cpu, uop, in, width), width);                \
-    }                                                                                                        \
-    static void ID##_mr_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
-    {                                                                                                        \
-        binary_to_memory(cpu, uop, in, INSN_##ID, register_read(cpu, uop->source, width), width);            \
-    }                                                                                                        \
-    static void ID##_mi_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
-    {                                                                                                        \
-        binary_to_memory(cpu, uop, in, INSN_##ID, uop->immediate, width);                                    \
-    }
+    UOP_PAIR(ID##_rm_##width, binary_from_memory, INSN_##ID, width)                                          \
+    UOP_PAIR(ID##_mr_##width, binary_to_memory, INSN_##ID, width, false)                                     \
+    UOP_PAIR(ID##_mi_##width, binary_to_memory, INSN_##ID, width, true)
 #define BINARY_OPERATION(ID) BINARY_HANDLERS(ID, 1) BINARY_HANDLERS(ID, 2) BINARY_HANDLERS(ID, 4)
 
 BINARY_OPERATION(ADD)
@@ -137,7 +171,7 @@ uop_handler *select_binary(const struct insn *insn, const struct cpu_model *mode
 
 /* ---- one operand */
 
-static inline uint64_t unary_result(enum insn_id id, uint64_t a, unsigned width, struct lazy_flags *flags)
+ALWAYS_INLINE uint64_t unary_result(enum insn_id id, uint64_t a, unsigned width, struct lazy_flags *flags)
 {
     unsigned bits = width * 8;
     uint64_t r;
@@ -162,7 +196,7 @@ static inline uint64_t unary_result(enum insn_id id, uint64_t a, unsigned width,
     return r;
 }
 
-static inline void unary_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+ALWAYS_INLINE void unary_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                   enum insn_id id, unsigned width)
 {
     uint64_t a = register_read(cpu, uop->destination, width);
@@ -170,14 +204,24 @@ static inline void unary_register(struct cpu_state *cpu, const struct uop *uop, 
     uop_next(cpu, uop, in);
 }
 
-static inline void unary_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                                enum insn_id id, unsigned width)
+ALWAYS_INLINE void unary_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                uop_handler *slow, enum insn_id id, unsigned width)
 {
-    uint64_t a = memory_load_for_update(cpu, uop, in, width);
-    struct lazy_flags flags = cpu->flags;
-    uint64_t r = unary_result(id, a, width, &flags);
-    memory_store(cpu, uop, in, width, r);
-    cpu->flags = flags;
+    uint32_t offset = effective_address(cpu, uop);
+    if (slow != NULL) {
+        uint8_t *host = host_for_store(cpu, in, uop->segment, offset, width);
+        if (UNLIKELY(host == NULL)) {
+            slow(cpu, uop, in);
+            return;
+        }
+        store_le(host, width, unary_result(id, load_le(host, width), width, &cpu->flags));
+    } else {
+        uint64_t a = segment_load_for_update(cpu, in, uop->segment, offset, width);
+        struct lazy_flags flags = cpu->flags;
+        uint64_t r = unary_result(id, a, width, &flags);
+        segment_store(cpu, in, uop->segment, offset, width, r);
+        cpu->flags = flags;
+    }
     uop_next(cpu, uop, in);
 }
 
@@ -186,10 +230,7 @@ static inline void unary_memory(struct cpu_state *cpu, const struct uop *uop, st
     {                                                                                                        \
         unary_register(cpu, uop, in, INSN_##ID, width);                                                      \
     }                                                                                                        \
-    static void ID##_m_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
-    {                                                                                                        \
-        unary_memory(cpu, uop, in, INSN_##ID, width);                                                        \
-    }
+    UOP_PAIR(ID##_m_##width, unary_memory, INSN_##ID, width)
 #define UNARY_OPERATION(ID) UNARY_HANDLERS(ID, 1) UNARY_HANDLERS(ID, 2) UNARY_HANDLERS(ID, 4)
 
 UNARY_OPERATION(INC)

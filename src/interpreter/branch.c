@@ -5,25 +5,30 @@
 #include "interpreter/jump_cache.h"
 #include "interpreter/select.h"
 
+_Noreturn static void raise_beyond_limit(struct cpu_state *cpu, struct interpreter *in)
+{
+    uop_sync(cpu, in);
+    cpu_raise_error(cpu, VECTOR_GP, 0);
+}
+
 /* A near target cut to the operand size, which must lie within CS's limit. */
-static inline uint64_t near_target(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+ALWAYS_INLINE uint64_t near_target(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                    uint64_t target)
 {
     target &= uop->operand_size == 2 ? 0xffffu : 0xffffffffu;
     if (UNLIKELY(target > cpu->segment[CPU_CS].limit)) {
-        uop_sync(cpu, in);
-        cpu_check_code_limit(cpu, target);
+        raise_beyond_limit(cpu, in);
     }
     return target;
 }
 
-static inline void go_to(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+ALWAYS_INLINE void go_to(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                          uint64_t target)
 {
     chain_to(cpu, uop + 1, in, near_target(cpu, uop, in, target));
 }
 
-static inline uint64_t relative_target(const struct uop *uop, const struct interpreter *in)
+ALWAYS_INLINE uint64_t relative_target(const struct uop *uop, const struct interpreter *in)
 {
     return in->block_rip + uop->offset + uop->length + uop->immediate;
 }
@@ -56,13 +61,13 @@ uop_handler *select_jump(const struct insn *insn, const struct cpu_model *model)
 }
 
 /* Where a conditional jump leads. */
-static inline uint64_t conditional_target(struct cpu_state *cpu, const struct uop *uop,
+ALWAYS_INLINE uint64_t conditional_target(struct cpu_state *cpu, const struct uop *uop,
                                           struct interpreter *in, bool condition)
 {
     return condition ? near_target(cpu, uop, in, relative_target(uop, in)) : uop_next_rip(uop, in);
 }
 
-static inline void jump_if(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+ALWAYS_INLINE void jump_if(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                            bool condition)
 {
     if (condition) {
@@ -130,57 +135,65 @@ uop_handler *select_loop(const struct insn *insn, const struct cpu_model *model)
 
 /* ---- CALL, RET */
 
-static inline void call_near(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                             uint64_t target)
+ALWAYS_INLINE void call_near(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             uop_handler *slow, unsigned width, uint64_t target)
 {
-    uint64_t next = uop_next_rip(uop, in);
     target = near_target(cpu, uop, in, target);
-    stack_push(cpu, in, uop->operand_size, next);
+    if (!try_push(cpu, in, slow, width, uop_next_rip(uop, in))) {
+        slow(cpu, uop, in);
+        return;
+    }
     chain_to(cpu, uop + 1, in, target);
 }
 
-static void call_relative(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+ALWAYS_INLINE void call_relative(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                 uop_handler *slow, unsigned width)
 {
-    call_near(cpu, uop, in, relative_target(uop, in));
+    call_near(cpu, uop, in, slow, width, relative_target(uop, in));
 }
 
-static void call_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+ALWAYS_INLINE void call_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                 uop_handler *slow, unsigned width)
 {
-    call_near(cpu, uop, in, register_read(cpu, uop->destination, uop->operand_size));
+    call_near(cpu, uop, in, slow, width, register_read(cpu, uop->destination, width));
 }
+
+UOP_PAIR(call_relative_2, call_relative, 2)
+UOP_PAIR(call_relative_4, call_relative, 4)
+UOP_PAIR(call_register_2, call_register, 2)
+UOP_PAIR(call_register_4, call_register, 4)
 
 static void call_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    call_near(cpu, uop, in, memory_load(cpu, uop, in, uop->operand_size));
+    call_near(cpu, uop, in, NULL, uop->operand_size, memory_load(cpu, uop, in, uop->operand_size));
 }
 
 uop_handler *select_call(const struct insn *insn, const struct cpu_model *model)
 {
     (void)model;
+    bool wide = insn->operand_size != 2;
     switch (insn->operand[0].kind) {
-    case OPERAND_RELATIVE: return call_relative;
+    case OPERAND_RELATIVE: return wide ? call_relative_4 : call_relative_2;
     case OPERAND_MEMORY: return call_memory;
-    default: return call_register;
+    default: return wide ? call_register_4 : call_register_2;
     }
 }
 
-static inline void return_near(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                               unsigned width)
+ALWAYS_INLINE void return_near(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                               uop_handler *slow, unsigned width)
 {
-    uint64_t target = near_target(cpu, uop, in, stack_top(cpu, in, width));
+    uint64_t target;
+    if (!try_stack_top(cpu, in, slow, width, &target)) {
+        slow(cpu, uop, in);
+        return;
+    }
+    target = near_target(cpu, uop, in, target);
     cpu_set_sp(cpu, cpu->gpr[CPU_SP].d + width + (uint16_t)uop->immediate);
     chain_to(cpu, uop + 1, in, target);
 }
 
-static void return_2(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
-{
-    return_near(cpu, uop, in, 2);
-}
-
-static void return_4(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
-{
-    return_near(cpu, uop, in, 4);
-}
+UOP_PAIR(return_2, return_near, 2)
+UOP_PAIR(return_4, return_near, 4)
 
 uop_handler *select_return(const struct insn *insn, const struct cpu_model *model)
 {

@@ -27,7 +27,7 @@ static inline struct jump_cache_entry *jump_entry(struct interpreter *in, uint32
 
 /* Ends the block in front of `end` and goes on at CS:rip: with the next block of the chain when it is known,
  * fits the budget and the segment, and nothing else is due. */
-static inline void chain_to(struct cpu_state *cpu, const struct uop *end, struct interpreter *in,
+ALWAYS_INLINE void chain_to(struct cpu_state *cpu, const struct uop *end, struct interpreter *in,
                             uint64_t rip)
 {
     const struct segment *cs = &cpu->segment[CPU_CS];

@@ -5,6 +5,29 @@
 
 /* ---- MOV */
 
+ALWAYS_INLINE void mov_from_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                   uop_handler *slow, unsigned width)
+{
+    uint64_t value;
+    if (!try_load(cpu, uop, in, slow, width, &value)) {
+        slow(cpu, uop, in);
+        return;
+    }
+    register_write(cpu, uop->destination, width, value);
+    uop_next(cpu, uop, in);
+}
+
+ALWAYS_INLINE void mov_to_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                 uop_handler *slow, unsigned width, bool immediate)
+{
+    uint64_t value = immediate ? uop->immediate : register_read(cpu, uop->source, width);
+    if (!try_store(cpu, uop, in, slow, width, value)) {
+        slow(cpu, uop, in);
+        return;
+    }
+    uop_next(cpu, uop, in);
+}
+
 #define MOV_HANDLERS(width)                                                                                  \
     static void mov_rr_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
     {                                                                                                        \
@@ -16,21 +39,9 @@
         register_write(cpu, uop->destination, width, uop->immediate);                                        \
         uop_next(cpu, uop, in);                                                                              \
     }                                                                                                        \
-    static void mov_rm_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
-    {                                                                                                        \
-        register_write(cpu, uop->destination, width, memory_load(cpu, uop, in, width));                      \
-        uop_next(cpu, uop, in);                                                                              \
-    }                                                                                                        \
-    static void mov_mr_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
-    {                                                                                                        \
-        memory_store(cpu, uop, in, width, register_read(cpu, uop->source, width));                           \
-        uop_next(cpu, uop, in);                                                                              \
-    }                                                                                                        \
-    static void mov_mi_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
-    {                                                                                                        \
-        memory_store(cpu, uop, in, width, uop->immediate);                                                   \
-        uop_next(cpu, uop, in);                                                                              \
-    }
+    UOP_PAIR(mov_rm_##width, mov_from_memory, width)                                                         \
+    UOP_PAIR(mov_mr_##width, mov_to_memory, width, false)                                                    \
+    UOP_PAIR(mov_mi_##width, mov_to_memory, width, true)
 
 MOV_HANDLERS(1)
 MOV_HANDLERS(2)
@@ -59,15 +70,24 @@ uop_handler *select_mov(const struct insn *insn, const struct cpu_model *model)
         register_write(cpu, uop->destination, to, extend(register_read(cpu, uop->source, from), from * 8));  \
         uop_next(cpu, uop, in);                                                                              \
     }                                                                                                        \
-    static void name##_m_##from##_##to(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in) \
-    {                                                                                                        \
-        register_write(cpu, uop->destination, to, extend(memory_load(cpu, uop, in, from), from * 8));        \
-        uop_next(cpu, uop, in);                                                                              \
-    }
+    UOP_PAIR(name##_m_##from##_##to, extend_from_memory, extend, from, to)
 
-static inline uint64_t zero_extend(uint64_t value, unsigned bits)
+ALWAYS_INLINE uint64_t zero_extend(uint64_t value, unsigned bits)
 {
     return value & bits_mask(bits);
+}
+
+ALWAYS_INLINE void extend_from_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                      uop_handler *slow, uint64_t (*extend)(uint64_t value, unsigned bits),
+                                      unsigned from, unsigned to)
+{
+    uint64_t value;
+    if (!try_load(cpu, uop, in, slow, from, &value)) {
+        slow(cpu, uop, in);
+        return;
+    }
+    register_write(cpu, uop->destination, to, extend(value, from * 8));
+    uop_next(cpu, uop, in);
 }
 
 EXTEND_HANDLERS(movzx, zero_extend, 1, 2)

@@ -75,17 +75,39 @@ static inline uint32_t effective_address(const struct cpu_state *cpu, const stru
     return (base + index + uop->displacement) & uop->address_mask;
 }
 
-static inline uint64_t segment_load(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
-                                    uint32_t offset, unsigned width)
+/* The host address of `width` guest bytes that may be loaded (stored) at once: within the segment, in the
+ * TLB, on one page, without anybody to tell. NULL: take the slow path. */
+ALWAYS_INLINE uint8_t *host_for_load(const struct cpu_state *cpu, struct interpreter *in, unsigned segment,
+                                     uint32_t offset, unsigned width)
 {
     const struct segment *s = &cpu->segment[segment];
     uint32_t linear = (uint32_t)(s->base + offset);
     const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
     if (UNLIKELY(offset < s->read_first || (uint64_t)offset + (width - 1) > s->read_last ||
                  entry->load_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
-        return operand_load_slow(cpu, in, segment, offset, width);
+        return NULL;
     }
-    return load_le(entry->host + (linear & PAGE_MASK), width);
+    return entry->host + (linear & PAGE_MASK);
+}
+
+ALWAYS_INLINE uint8_t *host_for_store(const struct cpu_state *cpu, struct interpreter *in, unsigned segment,
+                                      uint32_t offset, unsigned width)
+{
+    const struct segment *s = &cpu->segment[segment];
+    uint32_t linear = (uint32_t)(s->base + offset);
+    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    if (UNLIKELY(offset < s->write_first || (uint64_t)offset + (width - 1) > s->write_last ||
+                 entry->store_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
+        return NULL;
+    }
+    return entry->host + (linear & PAGE_MASK);
+}
+
+static inline uint64_t segment_load(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
+                                    uint32_t offset, unsigned width)
+{
+    const uint8_t *host = host_for_load(cpu, in, segment, offset, width);
+    return host == NULL ? operand_load_slow(cpu, in, segment, offset, width) : load_le(host, width);
 }
 
 /* The load of an instruction that stores there next: what the store would raise is raised here, so that a
@@ -93,28 +115,20 @@ static inline uint64_t segment_load(struct cpu_state *cpu, struct interpreter *i
 static inline uint64_t segment_load_for_update(struct cpu_state *cpu, struct interpreter *in,
                                                unsigned segment, uint32_t offset, unsigned width)
 {
-    const struct segment *s = &cpu->segment[segment];
-    uint32_t linear = (uint32_t)(s->base + offset);
-    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
-    if (UNLIKELY(offset < s->write_first || (uint64_t)offset + (width - 1) > s->write_last ||
-                 entry->store_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
-        return operand_load_for_update_slow(cpu, in, segment, offset, width);
-    }
-    return load_le(entry->host + (linear & PAGE_MASK), width);
+    const uint8_t *host = host_for_store(cpu, in, segment, offset, width);
+    return host == NULL ? operand_load_for_update_slow(cpu, in, segment, offset, width)
+                        : load_le(host, width);
 }
 
 static inline void segment_store(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
                                  uint32_t offset, unsigned width, uint64_t value)
 {
-    const struct segment *s = &cpu->segment[segment];
-    uint32_t linear = (uint32_t)(s->base + offset);
-    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
-    if (UNLIKELY(offset < s->write_first || (uint64_t)offset + (width - 1) > s->write_last ||
-                 entry->store_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
+    uint8_t *host = host_for_store(cpu, in, segment, offset, width);
+    if (host == NULL) {
         operand_store_slow(cpu, in, segment, offset, width, value);
-        return;
+    } else {
+        store_le(host, width, value);
     }
-    store_le(entry->host + (linear & PAGE_MASK), width, value);
 }
 
 /* The uop's memory operand. */
@@ -136,13 +150,98 @@ static inline void memory_store(struct cpu_state *cpu, const struct uop *uop, st
     segment_store(cpu, in, uop->segment, effective_address(cpu, uop), width, value);
 }
 
+/* ---- hot handlers in two versions
+ *
+ * A call in the middle of a handler makes the compiler save registers at its beginning, which costs more than
+ * the handler's own work. Hot handlers with a memory operand therefore exist twice, made from one inline body
+ * by UOP_PAIR: the first version has only the fast path and jumps to the second, `slow`, when that does not
+ * do. In the second version itself `slow` is NULL. */
+
+#define UOP_PAIR(name, body, ...)                                                                            \
+    __attribute__((noinline)) static void name##_slow(struct cpu_state *cpu, const struct uop *uop,          \
+                                                      struct interpreter *in)                                \
+    {                                                                                                        \
+        body(cpu, uop, in, NULL, __VA_ARGS__);                                                               \
+    }                                                                                                        \
+    static void name(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)                   \
+    {                                                                                                        \
+        body(cpu, uop, in, name##_slow, __VA_ARGS__);                                                        \
+    }
+
+/* Loads into *value. False: not possible here, go on with `slow`. */
+ALWAYS_INLINE bool try_segment_load(struct cpu_state *cpu, struct interpreter *in, uop_handler *slow,
+                                    unsigned segment, uint32_t offset, unsigned width, uint64_t *value)
+{
+    if (slow == NULL) {
+        *value = segment_load(cpu, in, segment, offset, width);
+        return true;
+    }
+    const uint8_t *host = host_for_load(cpu, in, segment, offset, width);
+    if (UNLIKELY(host == NULL)) {
+        return false;
+    }
+    *value = load_le(host, width);
+    return true;
+}
+
+/* Stores `value`, likewise. */
+ALWAYS_INLINE bool try_segment_store(struct cpu_state *cpu, struct interpreter *in, uop_handler *slow,
+                                     unsigned segment, uint32_t offset, unsigned width, uint64_t value)
+{
+    if (slow == NULL) {
+        segment_store(cpu, in, segment, offset, width, value);
+        return true;
+    }
+    uint8_t *host = host_for_store(cpu, in, segment, offset, width);
+    if (UNLIKELY(host == NULL)) {
+        return false;
+    }
+    store_le(host, width, value);
+    return true;
+}
+
+ALWAYS_INLINE bool try_load(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                            uop_handler *slow, unsigned width, uint64_t *value)
+{
+    return try_segment_load(cpu, in, slow, uop->segment, effective_address(cpu, uop), width, value);
+}
+
+ALWAYS_INLINE bool try_store(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                             uop_handler *slow, unsigned width, uint64_t value)
+{
+    return try_segment_store(cpu, in, slow, uop->segment, effective_address(cpu, uop), width, value);
+}
+
 /* ---- stack */
+
+/* SP after a push of `width` bytes. */
+static inline uint32_t stack_next(const struct cpu_state *cpu, unsigned width)
+{
+    return (uint32_t)((cpu->gpr[CPU_SP].d - width) & cpu->stack_mask);
+}
+
+ALWAYS_INLINE bool try_push(struct cpu_state *cpu, struct interpreter *in, uop_handler *slow, unsigned width,
+                            uint64_t value)
+{
+    uint32_t sp = stack_next(cpu, width);
+    if (!try_segment_store(cpu, in, slow, CPU_SS, sp, width, value)) {
+        return false;
+    }
+    cpu_set_sp(cpu, sp);
+    return true;
+}
 
 static inline void stack_push(struct cpu_state *cpu, struct interpreter *in, unsigned width, uint64_t value)
 {
-    uint32_t sp = (uint32_t)((cpu->gpr[CPU_SP].d - width) & cpu->stack_mask);
-    segment_store(cpu, in, CPU_SS, sp, width, value);
-    cpu_set_sp(cpu, sp);
+    (void)try_push(cpu, in, NULL, width, value);
+}
+
+/* The value on top of the stack, which stays there. */
+ALWAYS_INLINE bool try_stack_top(struct cpu_state *cpu, struct interpreter *in, uop_handler *slow,
+                                 unsigned width, uint64_t *value)
+{
+    uint32_t sp = (uint32_t)(cpu->gpr[CPU_SP].d & cpu->stack_mask);
+    return try_segment_load(cpu, in, slow, CPU_SS, sp, width, value);
 }
 
 static inline uint64_t stack_top(struct cpu_state *cpu, struct interpreter *in, unsigned width)

@@ -477,24 +477,28 @@ static inline void xmm_shift_immediate(struct cpu_state *cpu, const struct uop *
     ROW(PACKSSWB, packsswb, 8) ROW(PACKUSWB, packuswb, 8) ROW(PACKSSDW, packssdw, 8) \
     ROW(PUNPCKLBW, punpcklbw, 4) ROW(PUNPCKLWD, punpcklwd, 4) ROW(PUNPCKLDQ, punpckldq, 4) \
     ROW(PUNPCKHBW, punpckhbw, 8) ROW(PUNPCKHWD, punpckhwd, 8) ROW(PUNPCKHDQ, punpckhdq, 8) \
-    ROW(PUNPCKLQDQ, punpcklqdq, 8) ROW(PUNPCKHQDQ, punpckhqdq, 8) \
-    ROW(PSHUFB, pshufb, 8) ROW(PALIGNR, palignr, 8) ROW(PSHUFW, pshufw, 8) \
-    ROW(PSHUFD, pshufd, 8) ROW(PSHUFHW, pshufhw, 8) ROW(PSHUFLW, pshuflw, 8) \
-    ROW(SHUFPS, shufps, 8) ROW(SHUFPD, shufpd, 8)
+    ROW(PSHUFB, pshufb, 8) ROW(PALIGNR, palignr, 8) ROW(PSHUFW, pshufw, 8)
+
+/* XMM registers only. */
+#define XMM_OPERATIONS(ROW) \
+    ROW(PUNPCKLQDQ, punpcklqdq) ROW(PUNPCKHQDQ, punpckhqdq) \
+    ROW(PSHUFD, pshufd) ROW(PSHUFHW, pshufhw) ROW(PSHUFLW, pshuflw) ROW(SHUFPS, shufps) ROW(SHUFPD, shufpd)
 #define SHIFT_OPERATIONS(ROW) \
     ROW(PSLLW, psllw, 8) ROW(PSLLD, pslld, 8) ROW(PSLLQ, psllq, 8) ROW(PSRLW, psrlw, 8) ROW(PSRLD, psrld, 8) \
     ROW(PSRLQ, psrlq, 8) ROW(PSRAW, psraw, 8) ROW(PSRAD, psrad, 8) ROW(PSLLDQ, pslldq, 8) ROW(PSRLDQ, psrldq, 8)
 // clang-format on
 
+#define XMM_HANDLER(ID, name)                                                                                \
+    static void name##_xmm(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)             \
+    {                                                                                                        \
+        xmm_operation(cpu, uop, in, name);                                                                   \
+    }
 #define VECTOR_HANDLERS(ID, name, source_size)                                                               \
     static void name##_mmx(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)             \
     {                                                                                                        \
         mmx_operation(cpu, uop, in, name, source_size);                                                      \
     }                                                                                                        \
-    static void name##_xmm(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)             \
-    {                                                                                                        \
-        xmm_operation(cpu, uop, in, name);                                                                   \
-    }
+    XMM_HANDLER(ID, name)
 #define SHIFT_HANDLERS(ID, name, source_size)                                                                \
     VECTOR_HANDLERS(ID, name, source_size)                                                                   \
     static void name##_mmx_immediate(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)   \
@@ -506,15 +510,18 @@ static inline void xmm_shift_immediate(struct cpu_state *cpu, const struct uop *
         xmm_shift_immediate(cpu, uop, in, name);                                                             \
     }
 #define VECTOR_ROW(ID, name, source_size) [INSN_##ID] = {name##_mmx, name##_xmm},
+#define XMM_ROW(ID, name)                 [INSN_##ID] = {NULL, name##_xmm},
 #define SHIFT_ROW(ID, name, source_size)                                                                     \
     [INSN_##ID] = {name##_mmx, name##_xmm, name##_mmx_immediate, name##_xmm_immediate},
 
 VECTOR_OPERATIONS(VECTOR_HANDLERS)
+XMM_OPERATIONS(XMM_HANDLER)
 SHIFT_OPERATIONS(SHIFT_HANDLERS)
 
 /* [insn][by an immediate][XMM] */
 static uop_handler *const vector_handlers[INSN_COUNT][4] = {
-    VECTOR_OPERATIONS(VECTOR_ROW) SHIFT_OPERATIONS(SHIFT_ROW)[INSN_ANDPS] = {NULL, pand_xmm},
+    VECTOR_OPERATIONS(VECTOR_ROW) XMM_OPERATIONS(XMM_ROW)
+        SHIFT_OPERATIONS(SHIFT_ROW)[INSN_ANDPS] = {NULL, pand_xmm},
     [INSN_ANDPD] = {NULL, pand_xmm},
     [INSN_ANDNPS] = {NULL, pandn_xmm},
     [INSN_ANDNPD] = {NULL, pandn_xmm},

@@ -6,17 +6,20 @@
 
 /* ---- PUSH */
 
+ALWAYS_INLINE void push(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                        uop_handler *slow, unsigned width, bool immediate)
+{
+    uint64_t value = immediate ? uop->immediate : register_read(cpu, uop->destination, width);
+    if (!try_push(cpu, in, slow, width, value)) {
+        slow(cpu, uop, in);
+        return;
+    }
+    uop_next(cpu, uop, in);
+}
+
 #define PUSH_HANDLERS(width)                                                                                 \
-    static void push_r_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
-    {                                                                                                        \
-        stack_push(cpu, in, width, register_read(cpu, uop->destination, width));                             \
-        uop_next(cpu, uop, in);                                                                              \
-    }                                                                                                        \
-    static void push_i_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
-    {                                                                                                        \
-        stack_push(cpu, in, width, uop->immediate);                                                          \
-        uop_next(cpu, uop, in);                                                                              \
-    }                                                                                                        \
+    UOP_PAIR(push_r_##width, push, width, false)                                                             \
+    UOP_PAIR(push_i_##width, push, width, true)                                                              \
     static void push_m_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)         \
     {                                                                                                        \
         stack_push(cpu, in, width, memory_load(cpu, uop, in, width));                                        \
@@ -59,26 +62,33 @@ uop_handler *select_push(const struct insn *insn, const struct cpu_model *model)
 
 /* ---- POP */
 
-static inline void drop_from_stack(struct cpu_state *cpu, unsigned width)
+ALWAYS_INLINE void drop_from_stack(struct cpu_state *cpu, unsigned width)
 {
     cpu_set_sp(cpu, cpu->gpr[CPU_SP].d + width);
 }
 
+ALWAYS_INLINE void pop_to_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                   uop_handler *slow, unsigned width)
+{
+    uint64_t value;
+    if (!try_stack_top(cpu, in, slow, width, &value)) {
+        slow(cpu, uop, in);
+        return;
+    }
+    drop_from_stack(cpu, width);
+    register_write(cpu, uop->destination, width, value);
+    uop_next(cpu, uop, in);
+}
+
 #define POP_HANDLERS(width)                                                                                  \
-    static void pop_r_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)          \
-    {                                                                                                        \
-        uint64_t value = stack_top(cpu, in, width);                                                          \
-        drop_from_stack(cpu, width);                                                                         \
-        register_write(cpu, uop->destination, width, value);                                                 \
-        uop_next(cpu, uop, in);                                                                              \
-    }                                                                                                        \
+    UOP_PAIR(pop_r_##width, pop_to_register, width)                                                          \
     static void pop_m_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)          \
     {                                                                                                        \
         pop_to_memory(cpu, uop, in, width);                                                                  \
     }
 
 /* An address based on ESP is computed with ESP as it is after the POP (SDM 2, POP). */
-static inline void pop_to_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+ALWAYS_INLINE void pop_to_memory(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                  unsigned width)
 {
     uint64_t value = stack_top(cpu, in, width);
