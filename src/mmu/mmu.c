@@ -209,11 +209,17 @@ static const struct tlb_entry empty_entry = {.load_tag = TLB_INVALID,
                                              .fetch_tag = TLB_INVALID,
                                              .phys = TLB_INVALID};
 
+/* The engine must look before it goes on with what it derived from the last one. */
+static void begin_generation(struct mmu *mmu)
+{
+    mmu->generation++;
+    mmu->cpu->pending |= CPU_PENDING_ENGINE;
+}
+
 void mmu_flush(struct mmu *mmu)
 {
     counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
-    mmu->generation++;
-    mmu->cpu->pending |= CPU_PENDING_ENGINE;
+    begin_generation(mmu);
     if (mmu->filled_count <= TLB_FILLED) {
         for (unsigned i = 0; i < mmu->filled_count; i++) {
             mmu->tlb[mmu->filled[i] >> TLB_BITS][mmu->filled[i] & (TLB_ENTRIES - 1)] = empty_entry;
@@ -238,7 +244,7 @@ static void flush_page(struct mmu *mmu, uint64_t linear)
     *mmu_entry(mmu, tag, false) = empty_entry;
     *mmu_entry(mmu, tag, true) = empty_entry;
     if (was_fetched_from(mmu, tag)) {
-        mmu->generation++;
+        begin_generation(mmu);
     }
 }
 
