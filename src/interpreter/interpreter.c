@@ -109,6 +109,7 @@ static inline void execute(struct interpreter *in, struct block *block, uint64_t
     if (UNLIKELY(in->tracing)) {
         trace_block(in, block);
     }
+    in->tlb = in->mmu->tlb[cpu->cpl == 3];
     in->chain_until = chain_until;
     in->block = block;
     in->block_rip = cpu->rip;

@@ -52,7 +52,7 @@ void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned 
 {
     const struct segment *s = &cpu->segment[segment];
     uint32_t linear32 = (uint32_t)(s->base + offset);
-    const struct tlb_entry *entry = mmu_entry(in->mmu, linear32, cpu->cpl == 3);
+    const struct tlb_entry *entry = tlb_entry_for(in->tlb, linear32);
     if (offset >= s->write_first && (uint64_t)offset + (width - 1) <= s->write_last &&
         mmu_store_misses_code(entry, linear32, width)) {
         store_le(entry->host + (linear32 & PAGE_MASK), width, value);

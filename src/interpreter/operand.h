@@ -82,7 +82,7 @@ ALWAYS_INLINE uint8_t *host_for_load(const struct cpu_state *cpu, struct interpr
 {
     const struct segment *s = &cpu->segment[segment];
     uint32_t linear = (uint32_t)(s->base + offset);
-    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    const struct tlb_entry *entry = tlb_entry_for(in->tlb, linear);
     if (UNLIKELY(offset < s->read_first || (uint64_t)offset + (width - 1) > s->read_last ||
                  entry->load_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
         return NULL;
@@ -95,7 +95,7 @@ ALWAYS_INLINE uint8_t *host_for_store(const struct cpu_state *cpu, struct interp
 {
     const struct segment *s = &cpu->segment[segment];
     uint32_t linear = (uint32_t)(s->base + offset);
-    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    const struct tlb_entry *entry = tlb_entry_for(in->tlb, linear);
     if (UNLIKELY(offset < s->write_first || (uint64_t)offset + (width - 1) > s->write_last ||
                  entry->store_tag != (((uint64_t)linear + (width - 1)) & ~PAGE_MASK))) {
         return NULL;

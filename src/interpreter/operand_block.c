@@ -46,7 +46,7 @@ void operand_load_block(struct cpu_state *cpu, const struct uop *uop, struct int
     const struct segment *s = &cpu->segment[uop->segment];
     uint32_t offset = effective_address(cpu, uop);
     uint32_t linear = (uint32_t)(s->base + offset);
-    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    const struct tlb_entry *entry = tlb_entry_for(in->tlb, linear);
     if (block_is_simple(offset, linear, size, s->read_first, s->read_last) &&
         entry->load_tag == (linear & ~PAGE_MASK)) {
         memcpy(bytes, entry->host + (linear & PAGE_MASK), size);
@@ -67,7 +67,7 @@ void operand_store_block(struct cpu_state *cpu, const struct uop *uop, struct in
     const struct segment *s = &cpu->segment[uop->segment];
     uint32_t offset = effective_address(cpu, uop);
     uint32_t linear = (uint32_t)(s->base + offset);
-    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    const struct tlb_entry *entry = tlb_entry_for(in->tlb, linear);
     if (block_is_simple(offset, linear, size, s->write_first, s->write_last) &&
         entry->store_tag == (linear & ~PAGE_MASK)) {
         memcpy(entry->host + (linear & PAGE_MASK), bytes, size);

@@ -173,7 +173,7 @@ static uint32_t direct_run(struct cpu_state *cpu, const struct uop *uop, struct 
     uint32_t first = store ? s->write_first : s->read_first;
     uint32_t last = minimum(store ? s->write_last : s->read_last, uop->address_mask);
     uint32_t linear = (uint32_t)(s->base + offset);
-    const struct tlb_entry *entry = mmu_entry(in->mmu, linear, cpu->cpl == 3);
+    const struct tlb_entry *entry = tlb_entry_for(in->tlb, linear);
     uint64_t tag = store ? entry->store_tag : entry->load_tag;
     if (offset < first || offset > last || tag != (linear & ~PAGE_MASK)) {
         return 0;

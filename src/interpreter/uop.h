@@ -82,6 +82,7 @@ struct interpreter {
     struct cpu_engine engine;
     struct cpu_state *cpu;
     struct mmu *mmu;
+    struct tlb_entry *tlb; /* of the privilege that the current chain runs at */
 
     const struct uop *current; /* being executed */
     struct block *block;       /* being executed */

@@ -294,10 +294,11 @@ static const struct cpu_memory_ops memory_ops = {
 
 struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
 {
-    struct mmu *mmu = calloc(1, sizeof *mmu);
+    struct mmu *mmu = aligned_alloc(_Alignof(struct mmu), sizeof *mmu);
     if (mmu == NULL) {
         return NULL;
     }
+    memset(mmu, 0, sizeof *mmu);
     mmu->bus = bus;
     mmu->cpu = cpu;
     cpu->memory_ops = &memory_ops;

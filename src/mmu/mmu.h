@@ -14,8 +14,9 @@
 #define TLB_BITS    10
 #define TLB_ENTRIES (1u << TLB_BITS)
 
+/* One line of the host's cache. */
 struct tlb_entry {
-    uint64_t load_tag; /* linear page address; TLB_INVALID: none */
+    _Alignas(64) uint64_t load_tag; /* linear page address; TLB_INVALID: none */
     uint64_t store_tag;
     uint64_t fetch_tag;
     uint64_t
@@ -76,9 +77,15 @@ uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user);
 /* The stores to the page at effective address `phys` must be seen from now on (it holds code). */
 void mmu_protect_page(struct mmu *mmu, uint64_t phys);
 
+/* The entry that may hold the page of `linear` in a TLB (mmu->tlb[user]). */
+static inline struct tlb_entry *tlb_entry_for(struct tlb_entry *tlb, uint64_t linear)
+{
+    return &tlb[(linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)];
+}
+
 static inline struct tlb_entry *mmu_entry(struct mmu *mmu, uint64_t linear, bool user)
 {
-    return &mmu->tlb[user][(linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)];
+    return tlb_entry_for(mmu->tlb[user], linear);
 }
 
 /* Whether a store of `width` bytes within the page of `entry` may be made without telling anyone: its 64-byte
