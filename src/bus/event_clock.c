@@ -6,9 +6,9 @@
 
 #define MAX_EVENTS 256u
 
-/* Realtime: how far a look at the clock may move it past the next deadline, how many times as fast it is
- * while it makes up for that, and how much of it there can be. */
-#define MAX_STEP_NS   NS_PER_MILLISECOND
+/* Realtime: how far one look at the clock may move it, how many times as fast it is while it makes up for
+ * what it did not move, and how much of that there can be. */
+#define MAX_STEP_NS   (200 * NS_PER_MICROSECOND)
 #define HURRY         4u
 #define MAX_BEHIND_NS NS_PER_SECOND
 
@@ -77,23 +77,12 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* How long it is until the next event is due. */
-static uint64_t until_deadline(const struct event_clock *clock)
-{
-    uint64_t deadline = event_clock_next_deadline(clock);
-    return deadline > clock->latest ? deadline - clock->latest : 0;
-}
-
 static void follow_host(struct event_clock *clock)
 {
     uint64_t host = clock->host_now(clock->host_opaque);
     uint64_t passed = host > clock->host_latest ? host - clock->host_latest : 0;
     clock->host_latest += passed;
-    uint64_t step = passed + smaller(clock->behind, (HURRY - 1) * passed);
-    if (step > MAX_STEP_NS) {
-        uint64_t limit = until_deadline(clock);
-        step = smaller(step, limit > MAX_STEP_NS ? limit : MAX_STEP_NS);
-    }
+    uint64_t step = smaller(passed + smaller(clock->behind, (HURRY - 1) * passed), MAX_STEP_NS);
     clock->behind += passed - step;
     if (clock->behind > MAX_BEHIND_NS) {
         step += clock->behind - MAX_BEHIND_NS;
@@ -214,20 +203,18 @@ uint64_t event_clock_budget(struct event_clock *clock, uint64_t limit)
 bool event_clock_skip_to_deadline(struct event_clock *clock)
 {
     uint64_t deadline = event_clock_next_deadline(clock);
-    if (deadline == EVENT_CLOCK_NEVER) {
-        return false;
-    }
     uint64_t now = event_clock_now(clock);
     if (deadline <= now) {
         return true;
     }
-    if (clock->retired != NULL) {
+    if (clock->retired == NULL) {
+        uint64_t skipped = smaller(deadline - now, clock->behind);
+        clock->behind -= skipped;
+        clock->latest += skipped;
+    } else if (deadline != EVENT_CLOCK_NEVER) {
         clock->skipped += deadline - now;
-        return true;
+        clock->latest = deadline;
     }
-    uint64_t skipped = smaller(deadline - now, clock->behind);
-    clock->behind -= skipped;
-    clock->latest += skipped;
     return clock->latest >= deadline;
 }
 

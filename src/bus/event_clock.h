@@ -4,10 +4,11 @@
  * was stopped. Counted (--icount): virtual time is the number of retired instructions times a fixed number of
  * nanoseconds, plus what was skipped while the CPU was halted; the same run twice is identical bit for bit.
  *
- * A host that does not run doppel for a while must not cost the guest timer ticks: of several that fall due
- * at once, a latched interrupt request keeps one. Therefore realtime does not jump past a deadline by more
- * than a millisecond; what is missing then is made up for afterwards, at four times the speed and all at once
- * while the CPU is halted. Only when a second is missing does time jump.
+ * A host that does not run doppel for a while must not cost the guest timer ticks (of several that fall due
+ * at once, a latched interrupt request keeps one) nor spoil the measurements by which it learns how fast its
+ * counters are. Therefore a look at a realtime clock moves it by 200 microseconds at most; what is missing
+ * then is made up for afterwards, at up to four times the speed, and at once while the CPU has nothing to do.
+ * Only when a whole second is missing does time jump. So look often.
  *
  * Devices schedule events; the machine runs the engine until the next deadline and then calls
  * event_clock_run_due(). Events with the same deadline fire in the order in which they were scheduled. */
@@ -69,8 +70,8 @@ void event_clock_run_due(struct event_clock *clock);
 /* Counted mode: instructions until `next_deadline`, at least 1, at most `limit`. */
 uint64_t event_clock_budget(struct event_clock *clock, uint64_t limit);
 
-/* The CPU is halted: jumps virtual time to the next deadline, in realtime mode as far as it is behind the
- * host's. Returns whether the deadline is reached; false when nothing is scheduled. */
+/* The CPU has nothing to do: jumps virtual time to the next deadline, in realtime mode as far as it is behind
+ * the host's. Returns whether a deadline is reached. */
 bool event_clock_skip_to_deadline(struct event_clock *clock);
 
 /* Realtime mode: virtual time stands still between stop and start (the monitor's stop/cont). Idempotent. */

@@ -1,6 +1,6 @@
 /* Life cycle and run loop of a machine; see machine.h. What is soldered to what stands in machine_pc.c.
  *
- * Realtime: the engine runs in chunks of CHUNK_INSTRUCTIONS, and between chunks events that are due fire: an
+ * Realtime: the engine runs in chunks of about CHUNK_NS, and between chunks events that are due fire: an
  * interrupt is late by a chunk at most. Counted: the budget ends exactly at the next event, so that events
  * fall between the same two instructions in every run; the end of a slice is an event too, which makes halted
  * time pass in the same steps. */
@@ -14,12 +14,15 @@
 #include "interpreter/interpreter.h"
 #include "machine/machine_internal.h"
 
-#define CHUNK_INSTRUCTIONS 20000u
+#define CHUNK_NS               (50 * NS_PER_MICROSECOND)
+#define CHUNK_INSTRUCTIONS     20000u /* at most */
+#define CHUNK_INSTRUCTIONS_MIN 100u
 
-/* A chunk with this many DOS idle calls is a program waiting for a key: the host naps, and wakes for input
- * and events. */
-#define IDLE_HINTS_PER_CHUNK 16u
-#define IDLE_NAP_NS          (2 * NS_PER_MILLISECOND)
+/* So many DOS idle calls in so many instructions are a program waiting for a key: the host naps, and wakes
+ * for input and events. */
+#define IDLE_WINDOW 20000u
+#define IDLE_HINTS  16u
+#define IDLE_NAP_NS (2 * NS_PER_MILLISECOND)
 
 /* A guest that polls a chip sees it change when it does, not at the end of a chunk: events that are due fire
  * first. Counted time needs no such care: its chunks end at the next event. */
@@ -131,6 +134,7 @@ struct status machine_create(const struct machine_config *config, struct machine
     created->log = config->log;
     created->no_reboot = config->no_reboot;
     created->stop_reason = "";
+    created->chunk = CHUNK_INSTRUCTIONS_MIN;
     clock_event_init(&created->slice_event, "slice", slice_ended, NULL);
     status = create_core(created, config);
     if (status_is_ok(&status)) {
@@ -229,10 +233,9 @@ static bool limit_is_reached(const struct machine *machine)
 
 static uint64_t next_budget(struct machine *machine)
 {
-    uint64_t budget = CHUNK_INSTRUCTIONS;
-    if (event_clock_is_counted(machine->clock)) {
-        budget = event_clock_budget(machine->clock, budget);
-    }
+    uint64_t budget = event_clock_is_counted(machine->clock)
+                          ? event_clock_budget(machine->clock, CHUNK_INSTRUCTIONS)
+                          : machine->chunk;
     if (machine->instruction_limit != 0 && machine->instruction_limit - machine->cpu.retired < budget) {
         budget = machine->instruction_limit - machine->cpu.retired;
     }
@@ -246,10 +249,27 @@ static bool must_idle(struct machine *machine)
     return !is_due && !event_clock_is_counted(machine->clock);
 }
 
-static bool guest_only_waits(const struct machine *machine, uint64_t hints_before)
+/* A chunk that began at `start` is over: the next one is to last CHUNK_NS. */
+static void fit_chunk(struct machine *machine, uint64_t start)
 {
-    return !event_clock_is_counted(machine->clock) &&
-           machine->cpu.idle_hints - hints_before >= IDLE_HINTS_PER_CHUNK;
+    uint64_t took = event_clock_now(machine->clock) - start;
+    if (took > 2 * CHUNK_NS && machine->chunk > CHUNK_INSTRUCTIONS_MIN) {
+        machine->chunk /= 2;
+    } else if (took < CHUNK_NS / 2 && machine->chunk < CHUNK_INSTRUCTIONS) {
+        machine->chunk *= 2;
+    }
+}
+
+static bool guest_only_waits(struct machine *machine)
+{
+    const struct cpu_state *cpu = &machine->cpu;
+    if (event_clock_is_counted(machine->clock) || cpu->retired - machine->window_start < IDLE_WINDOW) {
+        return false;
+    }
+    bool waits = cpu->idle_hints - machine->window_hints >= IDLE_HINTS;
+    machine->window_start = cpu->retired;
+    machine->window_hints = cpu->idle_hints;
+    return waits;
 }
 
 static enum machine_stop run_until(struct machine *machine, uint64_t end)
@@ -262,14 +282,15 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
         if (limit_is_reached(machine)) {
             return MACHINE_BREAK;
         }
-        if (event_clock_now(machine->clock) >= end) {
+        uint64_t now = event_clock_now(machine->clock);
+        if (now >= end) {
             return MACHINE_SLICE;
         }
-        uint64_t hints = machine->cpu.idle_hints;
         machine->napping = false;
         switch (machine->engine->ops->run(machine->engine, next_budget(machine))) {
         case STOP_BUDGET:
-            if (guest_only_waits(machine, hints)) {
+            fit_chunk(machine, now);
+            if (guest_only_waits(machine)) {
                 machine->napping = true;
                 return MACHINE_IDLE;
             }
@@ -292,11 +313,15 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
 enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
 {
     assert(!machine->paused);
+    if (machine->idle) {
+        event_clock_skip_to_deadline(machine->clock);
+    }
     uint64_t end = event_clock_now(machine->clock) + slice_ns;
     if (event_clock_is_counted(machine->clock)) {
         event_clock_schedule(machine->clock, &machine->slice_event, end);
     }
     enum machine_stop stop = run_until(machine, end);
+    machine->idle = stop == MACHINE_IDLE;
     event_clock_cancel(machine->clock, &machine->slice_event);
     return stop;
 }

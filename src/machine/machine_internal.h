@@ -100,7 +100,10 @@ struct machine {
     uint64_t instruction_limit;
     bool paused;
     bool powered_off;
-    bool napping; /* idle because DOS says so, not halted */
+    bool idle;                           /* the last machine_run() ended with nothing to do */
+    bool napping;                        /* idle because DOS says so, not halted */
+    uint64_t chunk;                      /* realtime: instructions between looks at the clock */
+    uint64_t window_start, window_hints; /* retired instructions and idle hints at the last look for idling */
     bool no_reboot;
     bool was_on;                            /* the next reset is not the one at power-on */
     bool floppy_snapshot[MACHINE_FLOPPIES]; /* what is written in the drive is dropped */
