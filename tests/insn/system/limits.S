@@ -1,0 +1,165 @@
+/*
+ * Limits and types of segments at every access (SDM 3A §5.3, §5.5): byte and page granular, expand-down, code, stack.
+ *
+ * QEMU checks neither and may leave the program altogether: it is not asked.
+ */
+#include "system.inc"
+
+    .set    ONE, FREE               /* the descriptor under test */
+    .set    AREA, 0x40000           /* where it begins */
+
+/* DS = `ONE`, then one access. */
+.macro ACCESS text, insn:vararg
+    TRY     "\text"
+    mov     eax, ONE
+    mov     ds, ax
+    \insn
+    DONE
+.endm
+
+    .text
+    .code32
+    .globl  run
+run:
+    SET_CR4 CR4_OSFXSR
+    call    stacks
+    call    limits
+    call    expand_down
+    call    types
+    ret
+
+stacks:
+    SAY     "-- the stack"
+    DESCRIPTOR ONE, AREA, 0xff, DATA_RW | DPL3, BIG
+    TRY_USER "push across the limit"
+    mov     eax, ONE | 3
+    mov     ss, ax
+    mov     esp, 0x102
+    push    eax
+    END
+    SHOW    "esp", [saved_stack]
+    NEXT
+    TRY_USER "pop across the limit"
+    mov     eax, ONE | 3
+    mov     ss, ax
+    mov     esp, 0xfe
+    pop     eax
+    END
+    SHOW    "esp", [saved_stack]
+    NEXT
+    TRY_USER "a call across the limit leaves EIP"
+    mov     eax, ONE | 3
+    mov     ss, ax
+    mov     esp, 0x102
+    call    run
+    DONE
+    TRY_USER "[ebp] across the limit"
+    mov     eax, ONE | 3
+    mov     ss, ax
+    mov     ebp, 0x100
+    mov     eax, [ebp]
+    DONE
+    TRY_USER "PUSHA across the lower end leaves ESP"
+    mov     eax, ONE | 3
+    mov     ss, ax
+    mov     esp, 0x10
+    pushad
+    END
+    SHOW    "esp", [saved_stack]
+    NEXT
+    ret
+
+limits:
+    SAY     "-- limits"
+    DESCRIPTOR ONE, AREA, 0xff, DATA_RW, BIG
+    ACCESS  "byte at the limit", mov al, [0xff]
+    ACCESS  "byte behind it", mov al, [0x100]
+    ACCESS  "word across it", mov ax, [0xff]
+    ACCESS  "doubleword up to it", mov eax, [0xfc]
+    ACCESS  "doubleword across it", mov [0xfd], eax
+    ACCESS  "quadword across it", movq mm0, [0xf9]
+    ACCESS  "ten bytes across it", fld tbyte ptr [0xf7]
+    ACCESS  "ten bytes up to it", fld tbyte ptr [0xf6]
+    ACCESS  "16 bytes across it", movups xmm0, [0xf1]
+    ACCESS  "update across it", inc dword ptr [0xfe]
+    ACCESS  "doubleword at ffffffff", mov eax, [0xffffffff]
+    emms
+    DESCRIPTOR ONE, AREA, 0, DATA_RW, PAGES | BIG
+    ACCESS  "last byte of one page", mov al, [0xfff]
+    ACCESS  "first byte of the next", mov al, [0x1000]
+    DESCRIPTOR ONE, 0xffffff00, 0xfffff, DATA_RW, WIDE
+    mov     dword ptr [AREA], 0x12345678
+    TRY     "base + offset wraps at 4 GiB"
+    mov     eax, ONE
+    mov     ds, ax
+    mov     ebx, [AREA + 0x100]
+    END
+    SHOW    "ebx", [saved_ebx]
+    NEXT
+    DESCRIPTOR ONE, AREA, 0xff, DATA_RW, BIG
+    TRY     "ENTER across the limit leaves EBP and ESP"
+    mov     ebp, 0x77
+    enter   0x200, 0
+    leave
+    DONE
+    DESCRIPTOR ONE, AREA, 0xff, CODE_XR, BIG
+    mov     byte ptr [AREA + 0xfe], 0x90
+    mov     byte ptr [AREA + 0xff], 0x40
+    mov     byte ptr [AREA + 0x100], 0x90
+    TRY     "running over the limit of CS"
+    ljmp    ONE:0xfe
+    END
+    SHOW    "eip", [saved_eip]
+    SHOW    "cs", [saved_cs]
+    NEXT
+    mov     byte ptr [AREA + 0xff], 0xb8
+    TRY     "an instruction across the limit of CS"
+    ljmp    ONE:0xfe
+    END
+    SHOW    "eip", [saved_eip]
+    NEXT
+    TRY     "a far jump beyond the limit of CS"
+    ljmp    ONE:0x100
+    END
+    SHOW    "cs", [saved_cs]
+    NEXT
+    mov     word ptr [AREA + 0xf0], 0x10eb
+    TRY     "a short jump beyond the limit of CS"
+    ljmp    ONE:0xf0
+    END
+    SHOW    "eip", [saved_eip]
+    NEXT
+    ret
+
+expand_down:
+    SAY     "-- expand-down segments"
+    DESCRIPTOR ONE, AREA, 0xff, DATA_DOWN, BIG
+    ACCESS  "at the limit", mov al, [0xff]
+    ACCESS  "above the limit", mov al, [0x100]
+    ACCESS  "across the limit", mov ax, [0xff]
+    ACCESS  "above 64 KiB", mov al, [0x10000]
+    DESCRIPTOR ONE, AREA, 0xff, DATA_DOWN, 0
+    ACCESS  "16-bit: last byte", mov al, [0xffff]
+    ACCESS  "16-bit: across 64 KiB", mov ax, [0xffff]
+    ACCESS  "16-bit: above 64 KiB", mov al, [0x10000]
+    DESCRIPTOR ONE, AREA, 0xf, DATA_DOWN, PAGES
+    ACCESS  "pages: nothing is left", mov al, [0xffff]
+    DESCRIPTOR ONE, AREA, 0xff, DATA_DOWN_RO, BIG
+    ACCESS  "read-only: write", mov [0x100], al
+    ret
+
+types:
+    SAY     "-- types"
+    DESCRIPTOR ONE, AREA, 0xff, DATA_RO, BIG
+    ACCESS  "read of read-only data", mov eax, [0]
+    ACCESS  "write to read-only data", mov [0], eax
+    ACCESS  "update of read-only data", inc dword ptr [0]
+    ACCESS  "XCHG with read-only data", xchg [0], eax
+    ACCESS  "CMPXCHG that does not store", cmpxchg [0], ecx
+    DESCRIPTOR ONE, AREA, 0xff, CODE_XR, BIG
+    ACCESS  "read of code", mov eax, [0]
+    ACCESS  "write to code", mov [0], eax
+    TRY     "write through CS"
+    mov     cs:[AREA], eax
+    DONE
+    ret

@@ -1,0 +1,104 @@
+#!/bin/sh
+# run_rom.sh EMULATOR PROGRAM SOURCES ROM: builds the system test ROM, runs it and compares what it prints with
+# SOURCES/ROM.expected. EMULATOR is doppel, qemu or bochs, PROGRAM how to start it. Lines in which another emulator is
+# known to differ from the manual are left out of its comparison: SOURCES/known_differences. Skipped (77) without an
+# x86 GCC or without the emulator.
+set -eu
+
+emulator=$1
+program=$2
+sources=$3
+rom=$4
+limit=120                           # seconds that another emulator may take before it counts as lost
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$work"
+
+compiler=
+for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc; do
+    command -v "$candidate" >/dev/null || continue
+    if echo 'int x;' | "$candidate" -m32 -c -x c -o probe.o - 2>/dev/null; then
+        compiler=$candidate
+        break
+    fi
+done
+if [ -z "$compiler" ]; then
+    echo "SKIPPED: there is no GCC for x86 with -m32"
+    exit 77
+fi
+if ! command -v "$program" >/dev/null; then
+    echo "SKIPPED: $program is not installed"
+    exit 77
+fi
+
+"$compiler" -m32 -march=pentium4 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+    -Wl,-z,noexecstack -Wl,-T,"$sources/rom.ld" -Wl,--oformat=binary -o image "$sources/startup.S" "$sources/$rom.S"
+if [ "$(wc -c <image)" -ne 65536 ]; then
+    echo "FAILED: the image has $(wc -c <image) bytes"
+    exit 1
+fi
+
+# The guest ends itself: exit status 1 from isa-debug-exit.
+run_doppel()
+{
+    status=0
+    "$program" -bios image -cpu max -m 16 -display none -debugcon file:text -device isa-debug-exit,iobase=0xf4,iosize=4 \
+        >host 2>&1 || status=$?
+    if [ "$status" -ne 1 ]; then
+        echo "FAILED: exit status $status"
+        cat host
+        tail -n 3 text
+        exit 1
+    fi
+}
+
+run_qemu()
+{
+    timeout "$limit" "$program" -bios image -cpu max -m 16 -display none -net none -debugcon file:text \
+        -device isa-debug-exit,iobase=0xf4,iosize=4 >host 2>&1 || true
+}
+
+# Bochs prints the guest's text between its own.
+run_bochs()
+{
+    cat >rc <<END
+megs: 16
+romimage: file=$work/image
+cpu: model=p4_prescott_celeron_336, ips=50000000, reset_on_triple_fault=1
+display_library: sdl2
+sound: driver=dummy
+port_e9_hack: enabled=1
+log: $work/log
+panic: action=report
+END
+    echo c >commands
+    SDL_VIDEODRIVER=dummy timeout "$limit" "$program" -q -f rc -rc commands >host 2>&1 || true
+    sed -n '/^Next at/,/^=====/p' host | sed '1,2d; /^=====/d' >text
+}
+
+# Drops the lines known to differ; what a line is about stands before its first ": ".
+comparable()
+{
+    awk -v emulator="$emulator" -v rom="$rom" '
+        FILENAME == ARGV[1] {
+            if (split($0, field, "|") >= 4 && field[1] == emulator && field[2] == rom)
+                known[field[3]] = 1
+            next
+        }
+        {
+            subject = $0
+            sub(/: .*/, "", subject)
+            if (!(subject in known))
+                print
+        }' "$sources/known_differences" "$1"
+}
+
+"run_$emulator"
+comparable "$sources/$rom.expected" >expected
+comparable text >got
+if ! cmp -s expected got; then
+    echo "FAILED: $rom under $emulator (> expected, < did):"
+    diff -a got expected | cut -c 1-200 || true
+    exit 1
+fi
