@@ -128,6 +128,18 @@ static int explain_failure(const struct helper *helper, const char *path)
     return EXIT_FAILURE;
 }
 
+/* The words of shared structures have the helper's byte order, which is the guest's, while it has them: in
+ * front of a batch and behind it they change sides. */
+static void change_sides(void *words, size_t bytes)
+{
+    uint8_t *at = words;
+    for (size_t i = 0; i < bytes; i += sizeof(uint32_t)) {
+        uint32_t word;
+        memcpy(&word, at + i, sizeof word);
+        store_le32(at + i, word);
+    }
+}
+
 /* ---- reports */
 
 static uint32_t slot_address(uint32_t index)
@@ -283,9 +295,17 @@ static bool run_batch(struct oracle *oracle, uint64_t first, uint32_t count)
         snippet_generate(oracle->seed, first + i, slot_address(i), helper->header->end_address, snippet,
                          &helper->slots[i]);
         memcpy(code + i * ORACLE_CODE_BYTES, snippet->bytes, ORACLE_CODE_BYTES);
+        change_sides(&helper->slots[i].before, sizeof helper->slots[i].before);
     }
     helper->header->count = count;
-    if (write(helper->commands, &token, 1) != 1 || !wait_for_answer(helper)) {
+    change_sides(helper->header, sizeof *helper->header);
+    bool answered = write(helper->commands, &token, 1) == 1 && wait_for_answer(helper);
+    change_sides(helper->header, sizeof *helper->header);
+    for (uint32_t i = 0; i < count; i++) {
+        change_sides(&helper->slots[i].before, sizeof helper->slots[i].before);
+        change_sides(&helper->slots[i].after, sizeof helper->slots[i].after);
+    }
+    if (!answered) {
         uint32_t index = helper->header->current;
         printf("the helper did not come back from snippet %" PRIu64 " of seed %" PRIu64 "\n", first + index,
                oracle->seed);
@@ -347,6 +367,7 @@ int main(int argc, char **argv)
         free(oracle);
         return status;
     }
+    change_sides(oracle->helper.header, sizeof *oracle->helper.header);
     oracle->guest = oracle_guest_create(oracle->helper.header);
     fill_data_pages(oracle);
     bool ran = true;

@@ -6,6 +6,10 @@ set(DOPPEL_ORACLE_SEED 1 CACHE STRING "Which snippets the host-CPU oracle compar
 
 set(helper_flags -m32 -ffreestanding -fno-pie -fno-stack-protector -fno-asynchronous-unwind-tables -mno-mmx -mno-sse)
 set(helper_link_flags -m32 -nostdlib -static -Wl,-Ttext-segment=0x60000000 -Wl,--build-id=none)
+if(CMAKE_CROSSCOMPILING AND CMAKE_HOST_SYSTEM_PROCESSOR STREQUAL "x86_64")
+    # The CPU of the machine that builds is as good an oracle: the helper is built for it, the test runs emulated.
+    find_program(DOPPEL_HOST_CC NAMES gcc cc clang)
+endif()
 string(JOIN " " CMAKE_REQUIRED_FLAGS ${helper_flags})
 set(CMAKE_REQUIRED_LINK_OPTIONS ${helper_link_flags})
 set(CMAKE_TRY_COMPILE_CONFIGURATION Release)
@@ -22,7 +26,15 @@ if(DOPPEL_CAPSTONE AND CAPSTONE_LIBRARY)
     target_compile_definitions(host-oracle PRIVATE DOPPEL_HAVE_CAPSTONE)
     target_link_libraries(host-oracle PRIVATE ${CAPSTONE_LIBRARY})
 endif()
-if(DOPPEL_CAN_BUILD_32_BIT)
+if(DOPPEL_HOST_CC)
+    set(helper "${CMAKE_CURRENT_BINARY_DIR}/native-oracle-helper")
+    set(helper_source "${CMAKE_CURRENT_SOURCE_DIR}/host_oracle_helper.c")
+    add_custom_command(OUTPUT "${helper}"
+        COMMAND ${DOPPEL_HOST_CC} ${helper_flags} -O2 ${helper_link_flags} -o "${helper}" "${helper_source}"
+        DEPENDS "${helper_source}" "${CMAKE_CURRENT_SOURCE_DIR}/host_oracle_shared.h"
+        VERBATIM)
+    add_custom_target(host-oracle-helper ALL DEPENDS "${helper}")
+elseif(DOPPEL_CAN_BUILD_32_BIT)
     add_executable(host-oracle-helper host_oracle_helper.c)
     target_compile_options(host-oracle-helper PRIVATE ${helper_flags} -O2 -Wall -Wextra -Wshadow -Wconversion)
     target_link_options(host-oracle-helper PRIVATE ${helper_link_flags})
