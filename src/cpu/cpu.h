@@ -186,6 +186,9 @@ void cpu_update_alignment_checks(struct cpu_state *cpu);
 void cpu_load_machine_status_word(struct cpu_state *cpu, uint16_t value); /* LMSW: cannot clear PE */
 uint64_t cpu_read_msr(struct cpu_state *cpu, uint32_t number);
 void cpu_write_msr(struct cpu_state *cpu, uint32_t number, uint64_t value);
+/* IA32_APIC_BASE (SDM 3A §10.4.4): the local APIC's page, and whether there is one. */
+uint64_t cpu_apic_page(const struct cpu_state *cpu);
+bool cpu_apic_is_enabled(const struct cpu_state *cpu);
 uint64_t cpu_read_time_stamp(struct cpu_state *cpu); /* RDTSC's value; CR4.TSD checked by the caller */
 
 /* CPUID: EAX and ECX in, EAX EBX ECX EDX out, written to the registers. */

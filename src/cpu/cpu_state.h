@@ -231,6 +231,7 @@ struct cpu_pins {
     int (*interrupt_acknowledge)(void *opaque); /* vector from the PIC; INTR was asserted */
     uint64_t (*time_stamp)(void *opaque);       /* TSC value, in cycles since reset */
     void (*ferr)(void *opaque, bool level);     /* FERR#: x87 error to IRQ13, when CR0.NE is 0 */
+    void (*apic_base)(void *opaque);            /* IA32_APIC_BASE was written: cpu_apic_page() */
     void *opaque;
 };
 

@@ -36,7 +36,7 @@ static struct cpuid_result features(const struct cpu_state *cpu)
     struct cpuid_result result = {.eax = model->cpuid_signature,
                                   .ecx = (uint32_t)(model->features >> 32),
                                   .edx = (uint32_t)model->features};
-    if (!cpu->has_local_apic || !(cpu->apic_base & APIC_BASE_ENABLE)) {
+    if (!cpu_apic_is_enabled(cpu)) {
         result.edx &= ~(1u << FEATURE_APIC);
     }
     if (cpu_model_has(model, FEATURE_CLFSH)) {

@@ -78,6 +78,16 @@ void msr_reset(struct cpu_state *cpu)
     memset(cpu->mtrr_physical, 0, sizeof cpu->mtrr_physical);
 }
 
+uint64_t cpu_apic_page(const struct cpu_state *cpu)
+{
+    return cpu->apic_base & ~UINT64_C(0xfff);
+}
+
+bool cpu_apic_is_enabled(const struct cpu_state *cpu)
+{
+    return cpu->has_local_apic && (cpu->apic_base & APIC_BASE_ENABLE);
+}
+
 uint64_t cpu_read_time_stamp(struct cpu_state *cpu)
 {
     uint64_t now = cpu->pins.time_stamp != NULL ? cpu->pins.time_stamp(cpu->pins.opaque) : cpu->retired;
@@ -96,7 +106,8 @@ static uint64_t *msr_slot(struct cpu_state *cpu, uint32_t number)
         }
     }
     if (number == MSR_APIC_BASE) {
-        return cpu_model_has(cpu->model, FEATURE_APIC) ? &cpu->apic_base : NULL;
+        bool exists = cpu_model_has(cpu->model, FEATURE_APIC) && cpu->model->generation >= CPU_P6;
+        return exists ? &cpu->apic_base : NULL;
     }
     if (number == MSR_EFER) {
         return cpu->model->extended_features & EXTENDED_FEATURE_NX ? &cpu->efer : NULL;
@@ -196,6 +207,9 @@ void cpu_write_msr(struct cpu_state *cpu, uint32_t number, uint64_t value)
             cpu_raise_error(cpu, VECTOR_GP, 0);
         }
         *slot = number >= MSR_SYSENTER_CS && number <= MSR_SYSENTER_EIP ? value & UINT32_MAX : value;
+        if (number == MSR_APIC_BASE && cpu->pins.apic_base != NULL) {
+            cpu->pins.apic_base(cpu->pins.opaque);
+        }
         if (number == MSR_EFER) {
             cpu->memory_ops->flush_tlb(cpu, true);
         }

@@ -50,7 +50,12 @@ static uint64_t pin_time_stamp(void *opaque)
 
 static int pin_interrupt_acknowledge(void *opaque)
 {
-    return machine_pc_acknowledge_interrupt(opaque);
+    return machine_interrupts_acknowledge(opaque);
+}
+
+static void pin_apic_base(void *opaque)
+{
+    machine_interrupts_set_apic_base(opaque);
 }
 
 static void pin_ferr(void *opaque, bool level)
@@ -98,7 +103,9 @@ static struct status create_core(struct machine *machine, const struct machine_c
                                           .interrupt_acknowledge = pin_interrupt_acknowledge,
                                           .time_stamp = pin_time_stamp,
                                           .ferr = pin_ferr,
+                                          .apic_base = pin_apic_base,
                                           .opaque = machine};
+    machine->cpu.has_local_apic = cpu_model_has(model, FEATURE_APIC);
     cpu_init(&machine->cpu, model);
     if (machine->memory != NULL) {
         machine->mmu = mmu_create(&machine->cpu, machine->memory);
@@ -179,6 +186,7 @@ void machine_reset(struct machine *machine)
     machine_pc_reset(machine);
     machine->cpu.pending &= ~(uint32_t)(CPU_PENDING_RESET | CPU_PENDING_STOP);
     cpu_reset(&machine->cpu);
+    machine_interrupts_set_apic_base(machine);
     mmu_flush(machine->mmu);
     machine->engine->ops->flush(machine->engine);
 }
@@ -213,7 +221,8 @@ static enum machine_stop reset_as_requested(struct machine *machine)
         if (!resumes) {
             machine_boot_forget_once(machine);
         }
-        cpu_reset(&machine->cpu);
+        cpu_initialize(&machine->cpu);
+        machine_interrupts_initialize(machine);
         mmu_flush(machine->mmu);
     }
     return MACHINE_GUEST_RESET;

@@ -4,7 +4,6 @@
  * image: the smallest that reads its size of disk, 1.44 MB when there is no image. */
 #include "devices/floppy.h"
 #include "devices/i8237.h"
-#include "devices/i8259.h"
 #include "machine/machine_internal.h"
 
 #define FLOPPY_BASE 0x3F0
@@ -57,7 +56,7 @@ struct status machine_floppy_create(struct machine *machine, const struct machin
     struct disk disks[MACHINE_FLOPPIES] = {0};
     struct device_host host = machine_device_host(machine);
     struct floppy_config floppy = {.base = FLOPPY_BASE,
-                                   .irq = i8259_pair_input(machine->chips.pic, FLOPPY_IRQ),
+                                   .irq = machine_isa_irq(machine, FLOPPY_IRQ),
                                    .dma = i8237_pair_line(machine->chips.dma, FLOPPY_DMA)};
     struct status status = status_ok();
     for (unsigned i = 0; i < MACHINE_FLOPPIES && status_is_ok(&status); i++) {

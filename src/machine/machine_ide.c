@@ -2,7 +2,6 @@
  *
  * Drives are numbered as -hda to -hdd name them: two on the first channel, two on the second. */
 #include "devices/fw_cfg.h"
-#include "devices/i8259.h"
 #include "devices/ide.h"
 #include "devices/mc146818.h"
 #include "machine/machine_internal.h"
@@ -133,7 +132,7 @@ struct status machine_ide_create(struct machine *machine, const struct machine_c
     struct device_host host = machine_device_host(machine);
     struct ide_config ide = {.slot = PCI_SLOT, .function = PCI_IDE};
     for (unsigned channel = 0; channel < IDE_CHANNELS; channel++) {
-        ide.irq[channel] = i8259_pair_input(machine->chips.pic, IDE_IRQ + channel);
+        ide.irq[channel] = machine_isa_irq(machine, IDE_IRQ + channel);
     }
     struct status status = ide_create(&host, machine->chips.pci, &ide, &machine->chips.ide);
     if (!status_is_ok(&status)) {

@@ -23,6 +23,8 @@
 enum machine_reset_request { MACHINE_RESET_NONE, MACHINE_RESET_CPU, MACHINE_RESET_ALL };
 
 struct ns16550;
+struct local_apic;
+struct ioapic;
 
 struct machine_serial {
     struct machine *machine;
@@ -51,6 +53,8 @@ struct machine_ide_drive {
 /* The chips that are talked to after they were built; every chip is in machine->devices as well. */
 struct machine_chips {
     struct i8259_pair *pic;
+    struct local_apic *local_apic; /* NULL: the CPU has none; the next: its board has none */
+    struct ioapic *ioapic;
     struct i8254 *pit;
     struct mc146818 *rtc;
     struct i8237_pair *dma;
@@ -89,8 +93,10 @@ struct machine {
     struct firmware system_rom, vga_rom;
     uint8_t shadow_rom[SHADOW_SIZE]; /* what C0000h-FFFFFh reads while it is ROM */
     bool a20_keyboard, a20_port92;
-    unsigned shutdown_letters;        /* of the word at the shutdown port so far */
-    struct pci_function vga_function; /* the VGA's face on the PCI bus */
+    bool timer_lines[2], clock_lines[2]; /* what drives IRQ0 and IRQ8: the chip of the AT, the HPET */
+    bool legacy_replacement;             /* which of them counts */
+    unsigned shutdown_letters;           /* of the word at the shutdown port so far */
+    struct pci_function vga_function;    /* the VGA's face on the PCI bus */
     struct display_source display;
     struct input_sink input;
     struct machine_serial serial[MACHINE_SERIALS];
@@ -127,7 +133,6 @@ struct status machine_pc_create(struct machine *machine,
                                 const struct machine_config *config) STATUS_MUST_CHECK;
 void machine_pc_destroy(struct machine *machine);
 void machine_pc_reset(struct machine *machine);
-int machine_pc_acknowledge_interrupt(struct machine *machine);
 void machine_pc_set_ferr(struct machine *machine, bool level);
 
 /* The CMOS shutdown byte says that a reset of the CPU alone is a way out of protected mode, not a reboot. */
@@ -140,6 +145,18 @@ void machine_add_device(struct machine *machine, struct device *device);
 struct device_host machine_device_host(struct machine *machine);
 
 /* ---- groups of chips, each in a file of its own */
+
+/* machine_interrupts.c: interrupt controllers and HPET. */
+struct status machine_interrupts_create(struct machine *machine) STATUS_MUST_CHECK;
+struct status machine_interrupts_describe_to_firmware(struct machine *machine) STATUS_MUST_CHECK;
+/* A chip's line to ISA IRQ `irq`, 0..15, to be driven by one chip. */
+struct irq_line machine_isa_irq(struct machine *machine, unsigned irq);
+/* The CPU's INTA cycle: the vector. */
+int machine_interrupts_acknowledge(struct machine *machine);
+/* The CPU's IA32_APIC_BASE has changed. */
+void machine_interrupts_set_apic_base(struct machine *machine);
+/* The CPU was initialised, not reset. */
+void machine_interrupts_initialize(struct machine *machine);
 
 /* machine_floppy.c */
 struct status machine_floppy_create(struct machine *machine,

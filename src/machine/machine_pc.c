@@ -1,5 +1,5 @@
 /* The schematic of the board: an AT with the 440FX chipset. Which chip there is, at which IRQ, and which wire
- * goes where.
+ * goes where. What happens between an IRQ and the CPU is in machine_interrupts.c.
  *
  *   IRQ 0 timer         4 serial 0      8 clock          12 mouse
  *       1 keyboard      5 -             9 ACPI, PCI      13 x87 errors
@@ -27,7 +27,6 @@
 #include "devices/i8042.h"
 #include "devices/i8237.h"
 #include "devices/i8254.h"
-#include "devices/i8259.h"
 #include "devices/isa_debug_exit.h"
 #include "devices/mc146818.h"
 #include "devices/pc_speaker.h"
@@ -68,28 +67,7 @@ struct device_host machine_device_host(struct machine *machine)
         .memory = machine->memory, .ports = machine->ports, .clock = machine->clock, .log = &machine->log};
 }
 
-static struct irq_line isa_irq(struct machine *machine, unsigned irq)
-{
-    return i8259_pair_input(machine->chips.pic, irq);
-}
-
 /* ---- wires to the CPU and the memory controller */
-
-static void set_intr(void *opaque, unsigned number, bool level)
-{
-    (void)number;
-    struct machine *machine = opaque;
-    if (level) {
-        machine->cpu.pending |= CPU_PENDING_INTERRUPT;
-    } else {
-        machine->cpu.pending &= ~(uint32_t)CPU_PENDING_INTERRUPT;
-    }
-}
-
-int machine_pc_acknowledge_interrupt(struct machine *machine)
-{
-    return i8259_pair_acknowledge(machine->chips.pic);
-}
 
 static void set_a20(void *opaque, unsigned number, bool level)
 {
@@ -151,7 +129,7 @@ static void post_code(void *opaque, uint8_t code)
  * coprocessor"); the write also asserts IGNNE#, so that the handler can use the coprocessor. */
 void machine_pc_set_ferr(struct machine *machine, bool level)
 {
-    struct irq_line line = isa_irq(machine, IRQ_FERR);
+    struct irq_line line = machine_isa_irq(machine, IRQ_FERR);
     irq_line_set(&line, level);
 }
 
@@ -220,19 +198,13 @@ bool machine_input_ready(struct machine *machine)
 
 /* ---- the chips */
 
-/* Interrupts, timers, clock, DMA, speaker: the AT's core. */
+/* Timers, clock, DMA, speaker: the AT's core. */
 static struct status create_core_chips(struct machine *machine, const struct machine_config *config)
 {
     struct machine_chips *chips = &machine->chips;
     struct device_host host = machine_device_host(machine);
-    struct irq_line intr = {.set = set_intr, .opaque = machine};
-    struct status status = i8259_pair_create(&host, &intr, &chips->pic);
-    if (!status_is_ok(&status)) {
-        return status;
-    }
-    machine_add_device(machine, i8259_pair_device(chips->pic));
-
-    status = i8254_create(&host, &(struct i8254_config){.out[0] = isa_irq(machine, IRQ_TIMER)}, &chips->pit);
+    struct status status = i8254_create(
+        &host, &(struct i8254_config){.out[0] = machine_isa_irq(machine, IRQ_TIMER)}, &chips->pit);
     if (!status_is_ok(&status)) {
         return status;
     }
@@ -248,7 +220,7 @@ static struct status create_core_chips(struct machine *machine, const struct mac
     machine_add_device(machine, pc_speaker_device(chips->speaker));
 
     const struct mc146818_config rtc = {.start_seconds = (int64_t)config->rtc_epoch,
-                                        .irq = isa_irq(machine, IRQ_CLOCK)};
+                                        .irq = machine_isa_irq(machine, IRQ_CLOCK)};
     status = mc146818_create(&host, &rtc, &chips->rtc);
     if (!status_is_ok(&status)) {
         return status;
@@ -269,8 +241,8 @@ static struct status create_input_chips(struct machine *machine)
 {
     struct machine_chips *chips = &machine->chips;
     struct device_host host = machine_device_host(machine);
-    const struct i8042_config controller = {.keyboard_irq = isa_irq(machine, IRQ_KEYBOARD),
-                                            .mouse_irq = isa_irq(machine, IRQ_MOUSE),
+    const struct i8042_config controller = {.keyboard_irq = machine_isa_irq(machine, IRQ_KEYBOARD),
+                                            .mouse_irq = machine_isa_irq(machine, IRQ_MOUSE),
                                             .a20 = a20_gate(machine, A20_KEYBOARD),
                                             .cpu_reset = reset_line(machine, RESET_BY_KEYBOARD)};
     struct status status = i8042_create(&host, &controller, &chips->keyboard_controller);
@@ -326,7 +298,7 @@ static struct status create_chipset(struct machine *machine)
 
     struct piix3_config isa_bridge;
     for (unsigned i = 0; i < ARRAY_COUNT(isa_bridge.isa_irq); i++) {
-        isa_bridge.isa_irq[i] = isa_irq(machine, i);
+        isa_bridge.isa_irq[i] = machine_isa_irq(machine, i);
     }
     status = piix3_create(chips->pci, &isa_bridge, &chips->isa_bridge);
     if (!status_is_ok(&status)) {
@@ -425,6 +397,9 @@ struct status machine_pc_create(struct machine *machine, const struct machine_co
     struct status status = load_firmware(machine, config);
     if (status_is_ok(&status)) {
         map_memory(machine);
+        status = machine_interrupts_create(machine);
+    }
+    if (status_is_ok(&status)) {
         status = create_core_chips(machine, config);
     }
     if (status_is_ok(&status)) {

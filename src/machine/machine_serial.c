@@ -4,7 +4,6 @@
  * In realtime output is not slowed down to the baud rate, which a console's user would only wait for, unless
  * the host falls behind. In counted time it is: when it goes out must not depend on the host. */
 #include "devices/debug_console.h"
-#include "devices/i8259.h"
 #include "devices/ns16550.h"
 #include "machine/machine_internal.h"
 
@@ -55,7 +54,7 @@ static struct status create_port(struct machine *machine, unsigned port, struct 
     serial->stream = stream;
     const struct ns16550_config config = {.name = names[port],
                                           .base = bases[port],
-                                          .irq = i8259_pair_input(machine->chips.pic, irqs[port]),
+                                          .irq = machine_isa_irq(machine, irqs[port]),
                                           .transmit = transmit,
                                           .takes_at_once = takes_at_once,
                                           .opaque = serial,

@@ -90,6 +90,9 @@ struct status machine_describe_to_firmware(struct machine *machine, const struct
         status = add_firmware_items(machine);
     }
     if (status_is_ok(&status)) {
+        status = machine_interrupts_describe_to_firmware(machine);
+    }
+    if (status_is_ok(&status)) {
         status = machine_boot_create(machine, config);
     }
     if (status_is_ok(&status)) {

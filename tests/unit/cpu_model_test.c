@@ -138,7 +138,7 @@ static void cpuid_reports_the_model(void **state)
         const char *model;
         uint32_t leaves, signature, features;
     } rows[] = {
-        {"pentium", 1, 0x0525, 0x000001bf},  {"pentium-mmx", 1, 0x0543, 0x008001bf},
+        {"pentium", 1, 0x0525, 0x000003bf},  {"pentium-mmx", 1, 0x0543, 0x008003bf},
         {"pentium2", 2, 0x0652, 0x0183fbff}, {"pentium3", 2, 0x0686, 0x0383fbff},
         {"pentium4", 2, 0x0f29, 0x078bfbff},
     };
