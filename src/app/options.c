@@ -281,6 +281,18 @@ static struct status option_D(struct options *options, char *value)
     return status_ok();
 }
 
+static struct status option_dfilter(struct options *options, char *value)
+{
+    return log_set_filter(&options->machine.log, value);
+}
+
+static struct status option_singlestep(struct options *options, char *value)
+{
+    (void)value;
+    options->machine.log.each_instruction = true;
+    return status_ok();
+}
+
 static struct status option_version(struct options *options, char *value)
 {
     (void)value;

@@ -12,6 +12,7 @@
 #include "base/bits.h"
 #include "bus/event_clock.h"
 #include "chardev/char_device.h"
+#include "debugger/disassembly.h"
 #include "debugger/monitor.h"
 #include "host/host_clock.h"
 #include "machine/machine.h"
@@ -78,6 +79,7 @@ static struct status create_machine(struct session *session)
     for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
         config.serial[i] = session->streams[i];
     }
+    config.log.disassembler = disassembly_is_there() ? disassembly_log : NULL;
     config.debug_console = session->streams[STREAMS - 1];
     if (session->options->log_file != NULL) {
         session->log_file = fopen(session->options->log_file, "w");
@@ -360,6 +362,17 @@ static void close_stream(struct session *session, unsigned index, struct status 
     char_device_close(stream);
 }
 
+static void close_log(struct session *session, struct status *status)
+{
+    bool failed = ferror(session->log_file) != 0;
+    errno = 0;
+    failed |= fclose(session->log_file) != 0;
+    if (failed && status_is_ok(status)) {
+        *status = status_from_errno(errno != 0 ? errno : EIO, "cannot write the log %s",
+                                    session->options->log_file);
+    }
+}
+
 static void take_down(struct session *session, struct status *status)
 {
     front_end_destroy(session->front_end);
@@ -368,8 +381,8 @@ static void take_down(struct session *session, struct status *status)
     for (unsigned i = 0; i < STREAMS; i++) {
         close_stream(session, i, status);
     }
-    if (session->log_file != NULL && fclose(session->log_file) != 0 && status_is_ok(status)) {
-        *status = status_from_errno(errno, "cannot write the log %s", session->options->log_file);
+    if (session->log_file != NULL) {
+        close_log(session, status);
     }
     if (session->signal_fd >= 0) {
         quit_signals_close(session->signal_fd);

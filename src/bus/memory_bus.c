@@ -365,8 +365,8 @@ static uint64_t read_device(struct memory_bus *bus, const struct io_region *regi
     uint64_t value =
         region->read == NULL ? UINT64_MAX : region->read(region->opaque, phys - region->base, width);
     value &= bits_mask(width * 8);
-    log_printf(bus->log, LOG_IO, "mmio read  %08llx/%u = %llx", (unsigned long long)phys, width,
-               (unsigned long long)value);
+    log_printf(bus->log, LOG_IO, "mmio read  %08llx/%u = %0*llx  %s", (unsigned long long)phys, width,
+               (int)width * 2, (unsigned long long)value, region->name);
     return value;
 }
 
@@ -374,8 +374,8 @@ static void write_device(struct memory_bus *bus, const struct io_region *region,
                          unsigned width, uint64_t value)
 {
     counter_add(bus->counters, COUNTER_MMIO_WRITES, 1);
-    log_printf(bus->log, LOG_IO, "mmio write %08llx/%u = %llx", (unsigned long long)phys, width,
-               (unsigned long long)(value & bits_mask(width * 8)));
+    log_printf(bus->log, LOG_IO, "mmio write %08llx/%u = %0*llx  %s", (unsigned long long)phys, width,
+               (int)width * 2, (unsigned long long)(value & bits_mask(width * 8)), region->name);
     if (region->write != NULL) {
         region->write(region->opaque, phys - region->base, width, value & bits_mask(width * 8));
     }

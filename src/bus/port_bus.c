@@ -84,6 +84,12 @@ static const struct io_region *region_at(const struct port_bus *bus, uint16_t po
     return owner == 0 ? NULL : &bus->regions[owner - 1];
 }
 
+static const char *owner_name(const struct port_bus *bus, uint16_t port)
+{
+    const struct io_region *region = region_at(bus, port);
+    return region != NULL ? region->name : "(nothing)";
+}
+
 /* The widest single transfer that the owner of `port` takes for an access of `width` bytes. */
 static unsigned transfer_width(const struct io_region *region, uint16_t port, unsigned width)
 {
@@ -114,15 +120,16 @@ uint32_t port_bus_read(struct port_bus *bus, uint16_t port, unsigned width)
         value |= (read_one(region, at, part) & (uint32_t)bits_mask(part * 8)) << (done * 8);
         done += part;
     }
-    log_printf(bus->log, LOG_IO, "in  %04x/%u = %0*x", port, width, (int)width * 2, value);
+    log_printf(bus->log, LOG_IO, "in  %04x/%u = %0*x  %s", port, width, (int)width * 2, value,
+               owner_name(bus, port));
     return value;
 }
 
 void port_bus_write(struct port_bus *bus, uint16_t port, unsigned width, uint32_t value)
 {
     counter_add(bus->counters, COUNTER_PORT_WRITES, 1);
-    log_printf(bus->log, LOG_IO, "out %04x/%u = %0*x", port, width, (int)width * 2,
-               value & (uint32_t)bits_mask(width * 8));
+    log_printf(bus->log, LOG_IO, "out %04x/%u = %0*x  %s", port, width, (int)width * 2,
+               value & (uint32_t)bits_mask(width * 8), owner_name(bus, port));
     for (unsigned done = 0; done < width;) {
         uint16_t at = (uint16_t)(port + done);
         const struct io_region *region = region_at(bus, at);

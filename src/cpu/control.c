@@ -52,6 +52,7 @@ static void use_pointers(struct cpu_state *cpu, const struct pae_pointers *point
 
 void control_load_cr3(struct cpu_state *cpu, uint64_t cr3, const struct pae_pointers *pointers)
 {
+    log_line(cpu->log, LOG_MMU, "CR3 update: CR3=%08x", (unsigned)cr3);
     cpu->cr3 = cr3;
     use_pointers(cpu, pointers);
     cpu->memory_ops->flush_tlb(cpu, false);
@@ -83,6 +84,11 @@ static void set_cr0(struct cpu_state *cpu, uint64_t value)
     cpu_update_alignment_checks(cpu);
 }
 
+static void log_control(const struct cpu_state *cpu, unsigned number, uint64_t value)
+{
+    log_line(cpu->log, LOG_MMU, "CR%u update: CR%u=0x%08x", number, number, (unsigned)value);
+}
+
 static void write_cr0(struct cpu_state *cpu, uint64_t value)
 {
     if ((value & CR0_PG) && !(value & CR0_PE)) {
@@ -94,6 +100,7 @@ static void write_cr0(struct cpu_state *cpu, uint64_t value)
     uint64_t writable = cpu->model->cr0_writable;
     value = (cpu->cr0 & ~writable) | (value & writable);
     reload_pointers(cpu, value, cpu->cr4);
+    log_control(cpu, 0, value);
     set_cr0(cpu, value);
 }
 
@@ -104,6 +111,7 @@ static void write_cr4(struct cpu_state *cpu, uint64_t value)
     }
     uint64_t changed = cpu->cr4 ^ value;
     reload_pointers(cpu, cpu->cr0, value);
+    log_control(cpu, 4, value);
     cpu->cr4 = value;
     if (changed & CR4_PAGING) {
         cpu->memory_ops->flush_tlb(cpu, true);
@@ -155,5 +163,6 @@ uint64_t cpu_read_control(struct cpu_state *cpu, unsigned number)
 void cpu_load_machine_status_word(struct cpu_state *cpu, uint16_t value)
 {
     uint64_t bits = (value & MSW_BITS) | (cpu->cr0 & CR0_PE);
+    log_control(cpu, 0, (cpu->cr0 & ~(uint64_t)MSW_BITS) | bits);
     set_cr0(cpu, (cpu->cr0 & ~(uint64_t)MSW_BITS) | bits);
 }

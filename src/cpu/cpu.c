@@ -1,11 +1,9 @@
-/* Life cycle of the CPU: reset state per model (SDM 3A table 9-1, the 8086, 80286 and 80386 manuals), the
- * fields derived from mode bits, and the register dump.
+/* Life cycle of the CPU: reset state per model (SDM 3A table 9-1, the 8086, 80286 and 80386 manuals), and
+ * the fields derived from mode bits.
  *
  * The privilege level in protected mode is kept as the DPL of SS's hidden part, where the processors keep it:
  * a selector's low bits mean nothing between setting CR0.PE and the first far transfer. */
 #include "cpu/cpu.h"
-
-#include <inttypes.h>
 
 #include "cpu/descriptor.h"
 #include "cpu/msr.h"
@@ -118,39 +116,4 @@ void cpu_update_mode(struct cpu_state *cpu)
     cpu->code_size = cs->attributes & SEGMENT_BIG ? 4 : 2;
     cpu->stack_size = ss->attributes & SEGMENT_BIG ? 4 : 2;
     cpu->stack_mask = bits_mask(cpu->stack_size * 8u);
-}
-
-static void describe_segment(const struct segment *segment, const char *name, FILE *out)
-{
-    uint32_t flags = (uint32_t)segment->attributes << 8 | (segment->limit >> 12 & 0xf0000u);
-    fprintf(out, "%-3s=%04x %08" PRIx64 " %08" PRIx32 " %08" PRIx32 " DPL=%u\n", name, segment->selector,
-            segment->base, segment->limit, flags, attributes_dpl(segment->attributes));
-}
-
-void cpu_describe(const struct cpu_state *cpu, FILE *out)
-{
-    static const char *const segment_names[CPU_SEGMENTS] = {"ES", "CS", "SS", "DS", "FS", "GS"};
-    static const char *const mode_names[] = {"real", "v86", "protected"};
-    uint32_t eflags = cpu_eflags(cpu);
-    fprintf(out, "EAX=%08" PRIx32 " EBX=%08" PRIx32 " ECX=%08" PRIx32 " EDX=%08" PRIx32 "\n",
-            cpu->gpr[CPU_AX].d, cpu->gpr[CPU_BX].d, cpu->gpr[CPU_CX].d, cpu->gpr[CPU_DX].d);
-    fprintf(out, "ESI=%08" PRIx32 " EDI=%08" PRIx32 " EBP=%08" PRIx32 " ESP=%08" PRIx32 "\n",
-            cpu->gpr[CPU_SI].d, cpu->gpr[CPU_DI].d, cpu->gpr[CPU_BP].d, cpu->gpr[CPU_SP].d);
-    fprintf(out, "EIP=%08" PRIx64 " EFL=%08" PRIx32 " [%c%c%c%c%c%c%c] CPL=%d II=%d HLT=%d %s\n", cpu->rip,
-            eflags, eflags & EFLAGS_DF ? 'D' : '-', eflags & EFLAGS_OF ? 'O' : '-',
-            eflags & EFLAGS_SF ? 'S' : '-', eflags & EFLAGS_ZF ? 'Z' : '-', eflags & EFLAGS_AF ? 'A' : '-',
-            eflags & EFLAGS_PF ? 'P' : '-', eflags & EFLAGS_CF ? 'C' : '-', cpu->cpl,
-            (cpu->pending & CPU_PENDING_SHADOW) != 0, cpu->halted, mode_names[cpu->mode]);
-    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-        describe_segment(&cpu->segment[i], segment_names[i], out);
-    }
-    describe_segment(&cpu->ldtr, "LDT", out);
-    describe_segment(&cpu->tr, "TR", out);
-    fprintf(out, "GDT=     %08" PRIx64 " %08x\n", cpu->gdtr.base, cpu->gdtr.limit);
-    fprintf(out, "IDT=     %08" PRIx64 " %08x\n", cpu->idtr.base, cpu->idtr.limit);
-    fprintf(out, "CR0=%08" PRIx64 " CR2=%08" PRIx64 " CR3=%08" PRIx64 " CR4=%08" PRIx64 "\n", cpu->cr0,
-            cpu->cr2, cpu->cr3, cpu->cr4);
-    fprintf(out, "DR0=%08" PRIx64 " DR1=%08" PRIx64 " DR2=%08" PRIx64 " DR3=%08" PRIx64 "\n", cpu->dr[0],
-            cpu->dr[1], cpu->dr[2], cpu->dr[3]);
-    fprintf(out, "DR6=%08" PRIx64 " DR7=%08" PRIx64 "\n", cpu->dr[6], cpu->dr[7]);
 }

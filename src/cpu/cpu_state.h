@@ -232,6 +232,7 @@ struct cpu_pins {
     uint64_t (*time_stamp)(void *opaque);       /* TSC value, in cycles since reset */
     void (*ferr)(void *opaque, bool level);     /* FERR#: x87 error to IRQ13, when CR0.NE is 0 */
     void (*apic_base)(void *opaque);            /* IA32_APIC_BASE was written: cpu_apic_page() */
+    bool (*a20)(void *opaque);                  /* A20M#, for descriptions; NULL: open */
     void *opaque;
 };
 

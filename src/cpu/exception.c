@@ -266,16 +266,27 @@ static struct event event_from_exception(const struct cpu_state *cpu, const stru
                           .ext = SELECTOR_ERROR_EXT};
 }
 
+/* -d int, as QEMU writes it: the IP is that of the instruction that faults, is interrupted or asks (INT n).
+ */
 static void log_event(const struct cpu_state *cpu, const struct event *event)
 {
-    if (log_is_enabled(cpu->log, LOG_INT)) {
-        log_printf(cpu->log, LOG_INT,
-                   "v=%02x e=%04" PRIx32 " cpl=%d IP=%04x:%08" PRIx64 " SP=%04x:%08" PRIx32 " EAX=%08" PRIx32
-                   " CR2=%08" PRIx64,
-                   event->vector, event->error_code, cpu->cpl, cpu->segment[CPU_CS].selector,
-                   event->return_rip, cpu->segment[CPU_SS].selector, cpu->gpr[CPU_SP].d, cpu->gpr[CPU_AX].d,
-                   cpu->cr2);
+    if (!log_is_enabled(cpu->log, LOG_INT)) {
+        return;
     }
+    char last[32];
+    if (event->kind == EVENT_EXCEPTION && event->vector == VECTOR_PF) {
+        snprintf(last, sizeof last, "CR2=%08" PRIx64, cpu->cr2);
+    } else {
+        snprintf(last, sizeof last, "env->regs[R_EAX]=%08" PRIx32, cpu->gpr[CPU_AX].d);
+    }
+    uint64_t *count = &cpu->counters->value[COUNTER_EVENTS_LOGGED];
+    log_line(cpu->log, LOG_INT,
+             "%6" PRIu64 ": v=%02x e=%04" PRIx32 " i=%d cpl=%d IP=%04x:%08" PRIx64 " pc=%08" PRIx64
+             " SP=%04x:%08" PRIx32 " %s",
+             (*count)++, event->vector, event->error_code, event->kind == EVENT_SOFTWARE, cpu->cpl,
+             cpu->segment[CPU_CS].selector, cpu->rip, (cpu->segment[CPU_CS].base + cpu->rip) & UINT32_MAX,
+             cpu->segment[CPU_SS].selector, cpu->gpr[CPU_SP].d, last);
+    cpu_describe(cpu, log_sink(cpu->log));
 }
 
 /* Delivers `first` and whatever its delivery raises, until something is delivered or the CPU shuts down. */
@@ -320,6 +331,7 @@ void cpu_deliver_exception(struct cpu_state *cpu)
 
 void cpu_deliver_interrupt(struct cpu_state *cpu, uint8_t vector)
 {
+    log_line(cpu->log, LOG_INT, "Servicing hardware INT=0x%02x", vector);
     struct event event = {.kind = EVENT_EXTERNAL,
                           .vector = vector,
                           .return_rip = cpu->rip,

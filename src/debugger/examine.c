@@ -1,5 +1,4 @@
-/* Looking at memory: `x`, `xp`, `print` and the expressions they take; disassembly through capstone when it
- * is built in.
+/* Looking at memory: `x`, `xp`, `print` and the expressions they take.
  *
  * Expressions: terms joined by + and -, no blanks. A term is a number (C notation), a register name (eax,
  * $eip, cr3, ds: the selector), or SEGMENT:OFFSET, which gives a linear address: each side a register or a
@@ -11,10 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#ifdef DOPPEL_HAVE_CAPSTONE
-#include <capstone/capstone.h>
-#endif
-
+#include "debugger/disassembly.h"
 #include "debugger/monitor_internal.h"
 
 #define MAX_COUNT 4096
@@ -298,14 +294,12 @@ static void print_strings(const struct view *view, FILE *out, const struct forma
     }
 }
 
-#ifdef DOPPEL_HAVE_CAPSTONE
 static struct status print_instructions(const struct view *view, FILE *out, const struct format *format,
                                         uint64_t address)
 {
     const struct cpu_state *cpu = machine_cpu(view->monitor->machine);
-    csh handle;
-    if (cs_open(CS_ARCH_X86, cpu->code_size == 2 ? CS_MODE_16 : CS_MODE_32, &handle) != CS_ERR_OK) {
-        return status_error(STATUS_NO_MEMORY, "capstone cannot be set up");
+    if (!disassembly_is_there()) {
+        return status_error(STATUS_UNSUPPORTED, "this doppel was built without a disassembler (capstone)");
     }
     for (unsigned i = 0; i < format->count; i++) {
         uint8_t bytes[15];
@@ -315,31 +309,17 @@ static struct status print_instructions(const struct view *view, FILE *out, cons
             fputs(" ??\n", out);
             break;
         }
-        cs_insn *insn = NULL;
-        bool known = cs_disasm(handle, bytes, length, address, 1, &insn) == 1;
-        unsigned used = known ? insn->size : 1;
-        for (unsigned n = 0; n < used; n++) {
+        const struct disassembly text =
+            disassembly_of(DISASSEMBLY_INTEL, cpu->code_size * 8u, address, bytes, length);
+        for (unsigned n = 0; n < text.length; n++) {
             fprintf(out, " %02x", bytes[n]);
         }
-        fprintf(out, "%*s  %s%s%s\n", used < 8 ? (int)(3 * (8 - used)) : 0, "",
-                known ? insn->mnemonic : "(bad)", known && insn->op_str[0] != '\0' ? " " : "",
-                known ? insn->op_str : "");
-        if (known) {
-            cs_free(insn, 1);
-        }
-        address += used;
+        fprintf(out, "%*s  %s%s%s\n", text.length < 8 ? (int)(3 * (8 - text.length)) : 0, "", text.mnemonic,
+                text.operands[0] != '\0' ? " " : "", text.operands);
+        address += text.length;
     }
-    cs_close(&handle);
     return status_ok();
 }
-#else
-static struct status print_instructions(const struct view *view, FILE *out, const struct format *format,
-                                        uint64_t address)
-{
-    (void)view, (void)out, (void)format, (void)address;
-    return status_error(STATUS_UNSUPPORTED, "this doppel was built without a disassembler (capstone)");
-}
-#endif
 
 static struct status examine(struct monitor_session *session, int argc, char **argv, bool physical)
 {

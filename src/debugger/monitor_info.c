@@ -77,6 +77,11 @@ static void info_block(struct monitor *monitor, FILE *out)
     machine_describe_ide(monitor->machine, out);
 }
 
+static void info_post(struct monitor *monitor, FILE *out)
+{
+    machine_describe_post_codes(monitor->machine, out);
+}
+
 static void info_display(struct monitor *monitor, FILE *out)
 {
     const struct display_frame *frame = monitor_render(monitor);

@@ -76,6 +76,7 @@ static struct block *add_block(struct interpreter *in, uint64_t phys, const uint
     if (in->cache.count >= MAX_BLOCKS) {
         block_cache_clear(in);
     }
+    interpreter_trace_code(in, bytes, length);
     struct block *block = malloc(sizeof *block + (count + 1) * sizeof uops[0]);
     if (block == NULL) {
         return NULL;

@@ -90,16 +90,9 @@ static struct block *find_block(struct interpreter *in)
 
 /* ---- running it */
 
-/* -d exec and -d cpu: where each block begins, and the registers there. */
-static void trace_block(const struct interpreter *in, const struct block *block)
+static uint32_t repeat_limit(const struct interpreter *in)
 {
-    const struct cpu_state *cpu = in->cpu;
-    log_printf(cpu->log, LOG_EXEC, "%04x:%08llx linear %08x physical %08llx, %u instructions",
-               cpu->segment[CPU_CS].selector, (unsigned long long)cpu->rip, linear_rip(cpu),
-               (unsigned long long)block->phys, block->count);
-    if (log_is_enabled(cpu->log, LOG_CPU)) {
-        cpu_describe(cpu, cpu->log->sink != NULL ? cpu->log->sink : stderr);
-    }
+    return in->one_by_one ? 1 : REPEAT_LIMIT;
 }
 
 /* Runs `block`, and those that follow it while cpu->retired stays below `chain_until`. */
@@ -107,7 +100,8 @@ static inline void execute(struct interpreter *in, struct block *block, uint64_t
 {
     struct cpu_state *cpu = in->cpu;
     if (UNLIKELY(in->tracing)) {
-        trace_block(in, block);
+        interpreter_trace_block(in, block,
+                                in->cut_uop != NULL ? (unsigned)(in->cut_uop - block->uops) : block->count);
     }
     in->tlb = in->mmu->tlb[cpu->cpl == 3];
     in->chain_until = chain_until;
@@ -143,10 +137,10 @@ static void execute_part(struct interpreter *in, struct block *block, uint64_t c
 static void execute_within_budget(struct interpreter *in, struct block *block)
 {
     uint64_t retired = in->cpu->retired;
-    uint64_t budget = in->stop_at - retired;
+    uint64_t budget = UNLIKELY(in->one_by_one) ? 1 : in->stop_at - retired;
     if (UNLIKELY(block->count > budget)) {
         execute_part(in, block, budget);
-    } else if (in->tracing) {
+    } else if (in->tracing || in->one_by_one) {
         execute(in, block, 0);
     } else {
         execute(in, block, retired + (budget < CHAIN_LIMIT ? budget : CHAIN_LIMIT));
@@ -190,6 +184,7 @@ static void execute_odd(struct interpreter *in)
     enum decode_result result;
     unsigned count = fetch_odd(in, &mode, bytes, &insn, &result);
     struct block *block = in->scratch;
+    interpreter_trace_code(in, bytes, count);
     switch (result) {
     case DECODE_OK: interpreter_lower(cpu->model, &insn, 0, &block->uops[0]); break;
     case DECODE_TRUNCATED: cpu_raise_error(cpu, VECTOR_GP, 0);
@@ -236,7 +231,7 @@ static void execute_alone(struct interpreter *in)
     in->held_dr6 = in->cpu->pending_dr6;
     in->repeat_limit = 1;
     execute_one(in);
-    in->repeat_limit = REPEAT_LIMIT;
+    in->repeat_limit = repeat_limit(in);
 }
 
 static void single_step(struct interpreter *in)
@@ -386,7 +381,7 @@ static void drop_traps_of_instruction(struct interpreter *in)
 static void settle_fault(struct interpreter *in)
 {
     restore_cut(in);
-    in->repeat_limit = REPEAT_LIMIT;
+    in->repeat_limit = repeat_limit(in);
     in->block = NULL;
     if (in->cpu->pending & CPU_PENDING_DEBUG) {
         drop_traps_of_instruction(in);
@@ -401,6 +396,8 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     struct cpu_state *cpu = in->cpu;
     in->stop_at = cpu->retired + budget;
     in->tracing = log_is_enabled(cpu->log, LOG_EXEC) || log_is_enabled(cpu->log, LOG_CPU);
+    in->one_by_one = cpu->log->each_instruction;
+    in->repeat_limit = repeat_limit(in);
     cpu->pending |= CPU_PENDING_ENGINE; /* the CPU may be halted */
     if (setjmp(in->unwind) != 0) {
         settle_fault(in);

@@ -58,6 +58,12 @@ static void pin_apic_base(void *opaque)
     machine_interrupts_set_apic_base(opaque);
 }
 
+static bool pin_a20(void *opaque)
+{
+    const struct machine *machine = opaque;
+    return memory_bus_a20(machine->memory);
+}
+
 static void pin_ferr(void *opaque, bool level)
 {
     machine_pc_set_ferr(opaque, level);
@@ -104,6 +110,7 @@ static struct status create_core(struct machine *machine, const struct machine_c
                                           .time_stamp = pin_time_stamp,
                                           .ferr = pin_ferr,
                                           .apic_base = pin_apic_base,
+                                          .a20 = pin_a20,
                                           .opaque = machine};
     machine->cpu.has_local_apic = cpu_model_has(model, FEATURE_APIC);
     cpu_init(&machine->cpu, model);

@@ -177,6 +177,9 @@ struct status machine_change_cdrom(struct machine *machine, unsigned drive, cons
 struct status machine_eject_cdrom(struct machine *machine, unsigned drive, bool force) STATUS_MUST_CHECK;
 void machine_describe_ide(struct machine *machine, FILE *out); /* `info block` */
 
+/* The last codes that were written to port 80h, oldest first (`info post`). */
+void machine_describe_post_codes(struct machine *machine, FILE *out);
+
 /* The power button: a guest with ACPI switched on shuts itself down; others do not notice. */
 void machine_press_power_button(struct machine *machine);
 

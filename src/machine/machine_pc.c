@@ -117,10 +117,14 @@ static void remap_shadow(void *opaque, uint32_t base, uint32_t length, bool read
     memory_bus_map_split(machine->memory, base, length, read_ram ? ram : rom, write_ram ? ram : NULL);
 }
 
-static void post_code(void *opaque, uint8_t code)
+void machine_describe_post_codes(struct machine *machine, FILE *out)
 {
-    const struct machine *machine = opaque;
-    log_printf(&machine->log, LOG_POST, "%02x", code);
+    uint8_t codes[I8237_POST_HISTORY];
+    unsigned count = i8237_pair_post_codes(machine->chips.dma, codes);
+    for (unsigned i = 0; i < count; i++) {
+        fprintf(out, "%s%02x", i > 0 ? " " : "", codes[i]);
+    }
+    fputs(count > 0 ? "\n" : "no POST code was written\n", out);
 }
 
 /* ---- ports of the board itself */
@@ -227,8 +231,7 @@ static struct status create_core_chips(struct machine *machine, const struct mac
     }
     machine_add_device(machine, mc146818_device(chips->rtc));
 
-    status = i8237_pair_create(&host, &(struct i8237_config){.post_code = post_code, .opaque = machine},
-                               &chips->dma);
+    status = i8237_pair_create(&host, &(struct i8237_config){0}, &chips->dma);
     if (!status_is_ok(&status)) {
         return status;
     }

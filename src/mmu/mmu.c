@@ -12,15 +12,40 @@ static bool paging_is_on(const struct mmu *mmu)
     return (mmu->cpu->cr0 & CR0_PG) != 0;
 }
 
+/* -d mmu: `walk` NULL is a fault with this error code. */
+static void log_walk(const struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user,
+                     const struct paging_result *walk, uint32_t error_code)
+{
+    static const char *const accesses[] = {[MMU_LOAD] = "load", [MMU_STORE] = "store", [MMU_FETCH] = "fetch"};
+    if (!log_is_enabled(mmu->cpu->log, LOG_MMU)) {
+        return;
+    }
+    char text[64];
+    if (walk != NULL) {
+        snprintf(text, sizeof text, "%08llx %s%s%s", (unsigned long long)walk->phys,
+                 walk->writable ? "writable" : "read-only", walk->executable ? "" : " no-execute",
+                 walk->dirty ? " dirty" : "");
+    } else {
+        snprintf(text, sizeof text, "page fault, error code %04x", error_code);
+    }
+    log_printf(mmu->cpu->log, LOG_MMU, "walk %08x for a %s %s: %s", (unsigned)linear,
+               user ? "user" : "supervisor", accesses[access], text);
+}
+
 /* What a page allows, apart from how it is backed. */
 static struct paging_result translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
 {
     struct paging_result result = {
         .phys = linear & 0xffffffffu, .writable = true, .executable = true, .dirty = true};
     uint32_t error_code = 0;
-    if (paging_is_on(mmu) && !paging_walk(mmu, linear, access, user, true, &result, &error_code)) {
+    if (!paging_is_on(mmu)) {
+        return result;
+    }
+    if (!paging_walk(mmu, linear, access, user, true, &result, &error_code)) {
+        log_walk(mmu, linear, access, user, NULL, error_code);
         cpu_raise_page_fault(mmu->cpu, linear & 0xffffffffu, error_code);
     }
+    log_walk(mmu, linear, access, user, &result, 0);
     return result;
 }
 
@@ -269,11 +294,13 @@ static void probe_write_for_cpu(struct cpu_state *cpu, uint64_t linear, unsigned
 static void flush_for_cpu(struct cpu_state *cpu, bool including_global)
 {
     (void)including_global; /* keeping fewer translations than allowed is always right */
+    log_printf(cpu->log, LOG_MMU, "TLB flush");
     mmu_flush(cpu->memory);
 }
 
 static void flush_page_for_cpu(struct cpu_state *cpu, uint64_t linear)
 {
+    log_printf(cpu->log, LOG_MMU, "TLB flush of page %08x", (unsigned)linear);
     flush_page(cpu->memory, linear & 0xffffffffu);
 }
 

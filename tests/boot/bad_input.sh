@@ -41,6 +41,7 @@ check()
 printf 'quit\n' >quit
 printf 'frobnicate\n' >unknown-command
 printf 'quit 5\n' >quit-5
+printf 'run-instructions 100000 10\nquit\n' >run-a-little
 printf '\nwait-screen "never seen" 0.1\nquit\n' >failing-wait
 printf 'type "abc\n' >open-quote
 printf 'change a missing.img\nquit\n' >bad-change
@@ -134,7 +135,13 @@ check "unknown stream" 1 "frobnicator" -serial frobnicator:
 check "three serial ports" 2 "serial ports" -serial null -serial null -serial null
 check "two users of the terminal" 2 "can have the terminal" -monitor stdio -serial stdio
 check "unknown log category" 2 "nonsense" -d nonsense
+check "empty log category" 2 "unknown log category" -d int,,cpu
 check "log that cannot be written" 1 "/nonexistent/log" -d int -D /nonexistent/log
+check "directory as log" 1 "directory" -d int -D directory
+check "filter that is none" 2 "START+LENGTH" -dfilter everywhere
+if [ -w /dev/full ]; then
+    check "log on a full disk" 1 "cannot write the log /dev/full" -d exec -D /dev/full -script run-a-little
+fi
 
 check "missing script" 1 "missing-script" -script missing-script
 check "directory as script" 1 "directory" -script directory

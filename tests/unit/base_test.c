@@ -184,6 +184,47 @@ static void log_writes_only_categories_that_are_on(void **state)
     free(text);
 }
 
+static void log_lines_have_no_name_in_front(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    struct log log = {.enabled = 1u << LOG_EXEC, .sink = open_memstream(&text, &size)};
+    log_line(&log, LOG_EXEC, "Trace %d", 0);
+    log_line(&log, LOG_CPU, "EAX");
+    fclose(log.sink);
+    assert_string_equal(text, "Trace 0\n");
+    free(text);
+}
+
+static void filters_take_ranges_in_three_notations(void **state)
+{
+    (void)state;
+    struct log log = {0};
+    assert_true(log_wants_address(&log, 5));
+    struct status status = log_set_filter(&log, "0x100..0x1ff,0x7c00+0x200,4095-16");
+    assert_int_equal(status.code, STATUS_OK);
+    static const struct {
+        uint64_t address;
+        bool wanted;
+    } cases[] = {{0xff, false},   {0x100, true},  {0x1ff, true},  {0x200, false},
+                 {0x7bff, false}, {0x7c00, true}, {0x7dff, true}, {0x7e00, false},
+                 {4095, true},    {4080, true},   {4079, false},  {4096, false}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_int_equal(log_wants_address(&log, cases[i].address), cases[i].wanted);
+    }
+    static const char *const bad[] = {"",     "x",     "1",     "1..",       "1.2",
+                                      "2..1", "1+0",   "1-0",   "1+2,",      ",1+2",
+                                      "1+2x", "-1..2", "1 ..2", "0x10-0x12", "0xffffffffffffffff+2"};
+    for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
+        status = log_set_filter(&log, bad[i]);
+        assert_int_equal(status.code, STATUS_INVALID_ARGUMENT);
+        assert_non_null(strstr(status.message, "START+LENGTH"));
+    }
+    status = log_set_filter(&log, "1+1,2+1,3+1,4+1,5+1,6+1,7+1,8+1,9+1");
+    assert_non_null(strstr(status.message, "at most 8"));
+}
+
 static void categories_and_counters_are_described_once(void **state)
 {
     (void)state;
@@ -228,6 +269,8 @@ int main(void)
         cmocka_unit_test(log_lists_turn_categories_on),
         cmocka_unit_test(unknown_log_categories_name_the_known_ones),
         cmocka_unit_test(log_writes_only_categories_that_are_on),
+        cmocka_unit_test(log_lines_have_no_name_in_front),
+        cmocka_unit_test(filters_take_ranges_in_three_notations),
         cmocka_unit_test(categories_and_counters_are_described_once),
         cmocka_unit_test(counters_count_apart),
     };

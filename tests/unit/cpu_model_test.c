@@ -238,9 +238,9 @@ static void the_register_dump_shows_registers_and_modes(void **state)
     fclose(out);
     assert_non_null(strstr(text, "EBX=deadbeef"));
     assert_non_null(strstr(text, "CPL=3"));
-    assert_non_null(strstr(text, "protected"));
-    assert_non_null(strstr(text, "CS =003b 00000000 ffffffff 00cffb00 DPL=3"));
-    assert_non_null(strstr(text, "TR =0050 00004000 000007ff 00008b00"));
+    assert_non_null(strstr(text, "CPL=3 II=0 A20=1 SMM=0 HLT=0\n"));
+    assert_non_null(strstr(text, "CS =003b 00000000 ffffffff 00cffb00 DPL=3 CS32 [-RA]\n"));
+    assert_non_null(strstr(text, "TR =0050 00004000 000007ff 00008b00 DPL=0 TSS32-busy\n"));
     assert_non_null(strstr(text, "CR0=60000011"));
     free(text);
     machine_free(m);

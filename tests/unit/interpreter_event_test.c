@@ -517,15 +517,14 @@ static void endless_faults_use_up_the_budget(void **state)
 
 /* ---- tracing */
 
-/* Runs two blocks (a jump, then NOP and HLT) with `categories` on and returns what was logged in `text`. */
-static void trace(const char *categories, char *text, size_t size)
+/* Runs two blocks (a jump, then NOP and HLT) with `log` and returns what was logged in `text`. */
+static void trace_with(struct log log, char *text, size_t size)
 {
     struct cpu_bench *bench = create_flat();
     FILE *sink = tmpfile();
     assert_non_null(sink);
+    bench->log = log;
     bench->log.sink = sink;
-    struct status status = log_enable_list(&bench->log, categories);
-    assert_true(status_is_ok(&status));
     cpu_bench_load(bench, 0x1000, BENCH_BYTES(0xeb, 0x06)); /* jmp 1008h */
     cpu_bench_load(bench, 0x1008, BENCH_BYTES(0x90, 0xf4)); /* nop; hlt */
     bench->cpu.rip = 0x1000;
@@ -536,14 +535,31 @@ static void trace(const char *categories, char *text, size_t size)
     cpu_bench_destroy(bench);
 }
 
+static void trace(const char *categories, char *text, size_t size)
+{
+    struct log log = {0};
+    struct status status = log_enable_list(&log, categories);
+    assert_true(status_is_ok(&status));
+    trace_with(log, text, size);
+}
+
 static void exec_tracing_names_every_block(void **state)
 {
     char text[1000];
     (void)state;
     trace("exec", text, sizeof text);
-    assert_non_null(strstr(text, ":00001000 linear 00001000 physical 00001000, 1 instructions\n"));
-    assert_non_null(strstr(text, ":00001008 linear 00001008 physical 00001008, 2 instructions\n"));
-    assert_null(strstr(text, "EAX="));
+    assert_string_equal(text, "Trace 0: 0x000000001000 [00000000/00001000/000000b0/1] \n"
+                              "Trace 0: 0x000000001008 [00000000/00001008/000000b0/2] \n");
+}
+
+static void exec_tracing_one_by_one_names_every_instruction(void **state)
+{
+    char text[1000];
+    (void)state;
+    trace_with((struct log){.enabled = 1u << LOG_EXEC, .each_instruction = true}, text, sizeof text);
+    assert_string_equal(text, "Trace 0: 0x000000001000 [00000000/00001000/000000b0/1] \n"
+                              "Trace 0: 0x000000001008 [00000000/00001008/000000b0/1] \n"
+                              "Trace 0: 0x000000001009 [00000000/00001009/000000b0/1] \n");
 }
 
 static void cpu_tracing_prints_the_registers_at_every_block(void **state)
@@ -553,13 +569,46 @@ static void cpu_tracing_prints_the_registers_at_every_block(void **state)
     trace("cpu", text, sizeof text);
     assert_non_null(strstr(text, "EIP=00001000"));
     assert_non_null(strstr(text, "EIP=00001008"));
-    assert_null(strstr(text, "exec:"));
+    assert_null(strstr(text, "Trace"));
+}
+
+static void show_length(FILE *sink, uint64_t address, const uint8_t *bytes, size_t length, unsigned bits)
+{
+    fprintf(sink, "%llx: %02x, %zu bytes of %u-bit code\n", (unsigned long long)address, bytes[0], length,
+            bits);
+}
+
+static void code_is_shown_when_it_is_decoded(void **state)
+{
+    char text[1000];
+    (void)state;
+    trace("in_asm", text, sizeof text);
+    assert_string_equal(text, "----------------\nIN: \n0x00001000:  eb 06\n\n"
+                              "----------------\nIN: \n0x00001008:  90 f4\n\n");
+    trace_with((struct log){.enabled = 1u << LOG_IN_ASM, .disassembler = show_length}, text, sizeof text);
+    assert_string_equal(text, "----------------\nIN: \n1000: eb, 2 bytes of 32-bit code\n\n"
+                              "----------------\nIN: \n1008: 90, 2 bytes of 32-bit code\n\n");
+}
+
+static void filtered_traces_show_only_their_addresses(void **state)
+{
+    char text[1000];
+    (void)state;
+    const struct log log = {.enabled = 1u << LOG_EXEC | 1u << LOG_IN_ASM,
+                            .range_count = 1,
+                            .ranges = {{.first = 0x1001, .last = 0x1008}}};
+    trace_with(log, text, sizeof text);
+    assert_string_equal(text, "----------------\nIN: \n0x00001008:  90 f4\n\n"
+                              "Trace 0: 0x000000001008 [00000000/00001008/000000b0/2] \n");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exec_tracing_names_every_block),
+        cmocka_unit_test(exec_tracing_one_by_one_names_every_instruction),
+        cmocka_unit_test(code_is_shown_when_it_is_decoded),
+        cmocka_unit_test(filtered_traces_show_only_their_addresses),
         cmocka_unit_test(cpu_tracing_prints_the_registers_at_every_block),
         cmocka_unit_test(every_instruction_traps_and_popf_ends_it),
         cmocka_unit_test(popf_that_sets_tf_steps_from_the_next_instruction),

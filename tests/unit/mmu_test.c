@@ -744,6 +744,35 @@ static void the_cpus_own_accesses_go_the_same_way(void **state)
 #define WITH_PAGING(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 #define WITH_PAE(test)    cmocka_unit_test_setup_teardown(test, set_up_pae, tear_down)
 
+static void walks_flushes_and_control_registers_are_logged(void **state)
+{
+    struct rig *rig = *state;
+    char *text = NULL;
+    size_t size = 0;
+    rig->log = (struct log){.enabled = 1u << LOG_MMU, .sink = open_memstream(&text, &size)};
+    load(rig, LINEAR + 4, 4);
+    load(rig, LINEAR + 8, 4); /* by the TLB */
+    put32(rig, TABLE + 4, FRAME_B | P);
+    expect_fault(rig, LINEAR + PAGE_SIZE, 4, MMU_STORE, true, CODE_P | CODE_W | CODE_U, LINEAR + PAGE_SIZE);
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR);
+    cpu_write_control(&rig->cpu, 3, DIRECTORY);
+    cpu_write_control(&rig->cpu, 4, CR4_PSE);
+    fclose(rig->log.sink);
+    char expected[512];
+    snprintf(expected, sizeof expected,
+             "mmu: walk 40000004 for a supervisor load: %08x writable\n"
+             "mmu: walk 40001000 for a user store: page fault, error code 0007\n"
+             "mmu: TLB flush of page 40000000\n"
+             "CR3 update: CR3=%08x\n"
+             "mmu: TLB flush\n"
+             "CR4 update: CR4=0x00000010\n"
+             "mmu: TLB flush\n",
+             (unsigned)FRAME_A + 4, (unsigned)DIRECTORY);
+    assert_string_equal(text, expected);
+    free(text);
+    rig->log = (struct log){0};
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -783,6 +812,7 @@ int main(void)
         WITH_PAGING(a_new_map_is_seen_at_once),
         WITH_PAGING(tables_outside_memory_read_as_ones),
         WITH_PAGING(the_cpus_own_accesses_go_the_same_way),
+        WITH_PAGING(walks_flushes_and_control_registers_are_logged),
     };
     return cmocka_run_group_tests_name("mmu", tests, NULL, NULL);
 }

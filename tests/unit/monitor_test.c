@@ -315,6 +315,7 @@ static void info_knows_topics_and_devices(void **state)
     assert_contains(answer(bench, "info block"), "floppy a: empty");
     assert_contains(answer(bench, "info cpus"), "pentium3");
     assert_contains(answer(bench, "info counters"), "tlb-fills");
+    assert_contains(answer(bench, "info post"), "17 2a");
 }
 
 static void memory_is_examined_in_all_formats(void **state)

@@ -242,7 +242,7 @@ static void accesses_are_counted_and_logged_once_each(void **state)
     port_bus_read(rig->bus, 0x100, 4);
     port_bus_write(rig->bus, 0x100, 2, 0xffff1234);
     fclose(rig->log.sink);
-    assert_string_equal(text, "io: in  0100/4 = 13121110\nio: out 0100/2 = 1234\n");
+    assert_string_equal(text, "io: in  0100/4 = 13121110  a\nio: out 0100/2 = 1234  a\n");
     free(text);
     assert_int_equal(rig->counters.value[COUNTER_PORT_READS], 1);
     assert_int_equal(rig->counters.value[COUNTER_PORT_WRITES], 1);
