@@ -11,12 +11,14 @@ copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
 # Another directory, so that a path in the image would show.
-cp "$sources"/* "$copy"
+mkdir "$copy/image"
+cp "$sources"/* "$copy/image"
+cp "$sources/../build_image.sh" "$copy"
 for compiler in gcc gcc-12 x86_64-linux-gnu-gcc x86_64-linux-gnu-gcc-12; do
     command -v "$compiler" >/dev/null || continue
-    CC=$compiler sh "$copy/build.sh" --compiler >"$copy/found"
+    CC=$compiler sh "$copy/image/build.sh" --compiler >"$copy/found"
     cmp -s "$copy/found" "$sources/COMPILER" || continue
-    CC=$compiler sh "$copy/build.sh" "$copy/again"
+    CC=$compiler sh "$copy/image/build.sh" "$copy/again"
     if cmp "$copy/again" "$sources/$image"; then
         exit 0
     fi
