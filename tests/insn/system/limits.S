@@ -26,6 +26,7 @@ run:
     call    limits
     call    expand_down
     call    types
+    call    v86
     ret
 
 stacks:
@@ -162,4 +163,68 @@ types:
     TRY     "write through CS"
     mov     cs:[AREA], eax
     DONE
+    ret
+
+.macro V86_ONE text, eflags, insn:vararg
+    TRY_V86 "\text", \eflags
+    \insn
+    DONE
+.endm
+
+v86:
+    SAY     "-- virtual-8086 mode"
+    V86_ONE "a word at the limit", 2, mov ax, [0xffff]
+    V86_ONE "the last word", 2, mov ax, [0xfffe]
+    TRY_V86 "a doubleword on the stack across the limit"
+    mov     bp, 0xfffd
+    mov     eax, [bp]
+    DONE
+    TRY_V86 "32-bit addresses beyond 64 KiB"
+    mov     ebx, 0x10000
+    mov     al, [ebx]
+    DONE
+    TRY_V86 "PUSH at SP = 1"
+    mov     sp, 1
+    push    ax
+    END
+    SHOW    "sp", [saved_stack]
+    NEXT
+    TRY_V86 "PUSH at SP = 0"
+    mov     sp, 0
+    push    ax
+    END
+    SHOW    "sp", [saved_stack]
+    NEXT
+    mov     byte ptr [0x10ffef], 0x5a
+    TRY_V86 "beyond 1 MiB"
+    mov     ax, 0xffff
+    mov     ds, ax
+    mov     al, [0xffff]
+    END
+    SHOW    "al", [saved_eax]
+    NEXT
+    TRY_V86 "running off the end of CS"
+    mov     ax, 0x4000
+    mov     ds, ax
+    mov     byte ptr [0xffff], 0x90
+    ljmp    0x4000:0xffff
+    END
+    SHOW    "cs", [saved_cs]
+    SHOW    "eip", [saved_eip]
+    NEXT
+    TRY_V86 "a 32-bit jump beyond 64 KiB"
+    mov     eax, 0x10000
+    jmp     eax
+    DONE
+    TRY_V86 "far transfers load any selector"
+    push    cs
+    mov     eax, offset 1f - IMAGE
+    push    ax
+    retf
+1:  mov     cx, cs
+    END
+    movzx   eax, word ptr [saved_ecx]
+    SHOW    "cs", eax
+    NEXT
+    V86_ONE "LOCK without a store", 2, .byte 0xf0, 0x90
     ret

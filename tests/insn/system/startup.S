@@ -229,6 +229,13 @@ record:
     mov     [saved_stack], eax
     mov     eax, ss:[esi + 4]
     mov     [saved_ss], eax
+    mov     edi, offset saved_items
+    add     esi, 8
+    mov     ecx, 4
+7:  mov     eax, ss:[esi]
+    add     esi, 4
+    stosd
+    loop    7b
 3:  mov     ax, DATA0
     mov     ss, ax
     mov     esp, [try_esp]
@@ -446,4 +453,4 @@ saved_es:       .long 0
 saved_fs:       .long 0
 saved_gs:       .long 0
 saved_cr2:      .long 0
-saved_items:    .fill 8, 4, 0       /* what was on top of the stack, when the level did not change */
+saved_items:    .fill 8, 4, 0       /* the top of the stack, when the level did not change; from V86: ES DS FS GS */
