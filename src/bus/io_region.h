@@ -17,6 +17,10 @@ struct io_region {
     uint64_t (*read)(void *opaque, uint64_t offset, unsigned width);
     void (*write)(void *opaque, uint64_t offset, unsigned width,
                   uint64_t value); /* NULL: writes are ignored */
+    /* Optional, for registers that repeated INS and OUTS stream through: move up to `count` elements of
+     * `width` bytes at once, in memory order, and return how many; 0: they have to go one by one. */
+    uint32_t (*read_block)(void *opaque, uint64_t offset, unsigned width, void *to, uint32_t count);
+    uint32_t (*write_block)(void *opaque, uint64_t offset, unsigned width, const void *from, uint32_t count);
     void *opaque;
 };
 

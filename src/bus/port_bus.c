@@ -142,6 +142,38 @@ void port_bus_write(struct port_bus *bus, uint16_t port, unsigned width, uint32_
     }
 }
 
+/* The region that may stream `width` bytes at a time through `port`, or NULL. */
+static const struct io_region *streaming_region(const struct port_bus *bus, uint16_t port, unsigned width)
+{
+    const struct io_region *region = region_at(bus, port);
+    return region == NULL || log_is_enabled(bus->log, LOG_IO) || transfer_width(region, port, width) != width
+               ? NULL
+               : region;
+}
+
+uint32_t port_bus_read_block(struct port_bus *bus, uint16_t port, unsigned width, void *to, uint32_t count)
+{
+    const struct io_region *region = streaming_region(bus, port, width);
+    if (region == NULL || region->read_block == NULL) {
+        return 0;
+    }
+    uint32_t done = region->read_block(region->opaque, port - region->base, width, to, count);
+    counter_add(bus->counters, COUNTER_PORT_READS, done);
+    return done;
+}
+
+uint32_t port_bus_write_block(struct port_bus *bus, uint16_t port, unsigned width, const void *from,
+                              uint32_t count)
+{
+    const struct io_region *region = streaming_region(bus, port, width);
+    if (region == NULL || region->write_block == NULL) {
+        return 0;
+    }
+    uint32_t done = region->write_block(region->opaque, port - region->base, width, from, count);
+    counter_add(bus->counters, COUNTER_PORT_WRITES, done);
+    return done;
+}
+
 void port_bus_for_each(const struct port_bus *bus,
                        void (*visit)(void *opaque, const struct io_region *region), void *opaque)
 {

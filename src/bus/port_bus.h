@@ -28,6 +28,12 @@ void port_bus_release(struct port_bus *bus, uint64_t base, void *opaque);
 uint32_t port_bus_read(struct port_bus *bus, uint16_t port, unsigned width);
 void port_bus_write(struct port_bus *bus, uint16_t port, unsigned width, uint32_t value);
 
+/* Repeated accesses to one port, as many of `count` as can be done at once; returns how many. 0: the next one
+ * has to be done by itself, as all have while they are logged. */
+uint32_t port_bus_read_block(struct port_bus *bus, uint16_t port, unsigned width, void *to, uint32_t count);
+uint32_t port_bus_write_block(struct port_bus *bus, uint16_t port, unsigned width, const void *from,
+                              uint32_t count);
+
 /* Calls `visit` for each claimed region in order of its base (`info io`). */
 void port_bus_for_each(const struct port_bus *bus,
                        void (*visit)(void *opaque, const struct io_region *region), void *opaque);

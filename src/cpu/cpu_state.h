@@ -228,6 +228,11 @@ struct cpu_memory_ops {
 struct cpu_pins {
     uint32_t (*port_read)(void *opaque, uint16_t port, unsigned width);
     void (*port_write)(void *opaque, uint16_t port, unsigned width, uint32_t value);
+    /* A repeated INS or OUTS: moves as many of `count` elements as go at once, in memory order; returns how
+     * many. Both may be NULL. */
+    uint32_t (*port_read_block)(void *opaque, uint16_t port, unsigned width, void *to, uint32_t count);
+    uint32_t (*port_write_block)(void *opaque, uint16_t port, unsigned width, const void *from,
+                                 uint32_t count);
     int (*interrupt_acknowledge)(void *opaque); /* vector from the PIC; INTR was asserted */
     uint64_t (*time_stamp)(void *opaque);       /* TSC value, in cycles since reset */
     void (*ferr)(void *opaque, bool level);     /* FERR#: x87 error to IRQ13, when CR0.NE is 0 */

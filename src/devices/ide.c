@@ -249,6 +249,8 @@ static void set_up_channel(struct ide *ide, unsigned number, const struct ide_co
                                                   .max_width = 4,
                                                   .read = ide_channel_read,
                                                   .write = ide_channel_write,
+                                                  .read_block = ide_channel_read_block,
+                                                  .write_block = ide_channel_write_block,
                                                   .opaque = channel};
     ide->regions[2 * number + 1] = (struct io_region){.name = "ide-control",
                                                       .base = bases[number] + 0x206u,

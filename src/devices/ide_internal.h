@@ -149,6 +149,9 @@ struct ide {
 
 uint64_t ide_channel_read(void *opaque, uint64_t offset, unsigned width);
 void ide_channel_write(void *opaque, uint64_t offset, unsigned width, uint64_t value);
+uint32_t ide_channel_read_block(void *opaque, uint64_t offset, unsigned width, void *to, uint32_t count);
+uint32_t ide_channel_write_block(void *opaque, uint64_t offset, unsigned width, const void *from,
+                                 uint32_t count);
 uint64_t ide_channel_read_alternate(void *opaque, uint64_t offset, unsigned width);
 void ide_channel_write_control(void *opaque, uint64_t offset, unsigned width, uint64_t value);
 

@@ -4,7 +4,7 @@
  * instruction restarts. Each iteration counts as a retired instruction; a repetition gives way when the
  * budget or in->repeat_limit is used up: RIP then still points at the instruction, and interrupts and time
  * get their turn. It therefore ends its block. Runs of MOVS and STOS within one page are done on host memory
- * directly. */
+ * directly, and so are those of INS and OUTS where the device hands over many elements at once. */
 #include "cpu/debug_registers.h"
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
@@ -226,6 +226,42 @@ static uint32_t string_bulk(struct cpu_state *cpu, const struct uop *uop, struct
     return count;
 }
 
+/* Whether repetitions of INS or OUTS may go by at once: an I/O breakpoint has to see each. */
+static bool streams_through_port(const struct cpu_state *cpu, enum insn_id id)
+{
+    bool possible = id == INSN_INS ? cpu->pins.port_read_block != NULL
+                                   : id == INSN_OUTS && cpu->pins.port_write_block != NULL;
+    return possible && !(cpu->pending & CPU_PENDING_DEBUG);
+}
+
+/* The same for INS and OUTS, as far as the device goes along. */
+static uint32_t string_stream(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                              enum insn_id id, unsigned width, uint32_t most)
+{
+    uint16_t port = cpu->gpr[CPU_DX].w;
+    bool store = id == INSN_INS;
+    unsigned index = store ? CPU_DI : CPU_SI;
+    uint8_t *host = NULL;
+    uop_sync(cpu, in);
+    cpu_check_io(cpu, port, width);
+    uint32_t count =
+        direct_run(cpu, uop, in, store ? CPU_ES : uop->segment, index, width, store, most, &host);
+    if (count > 0) {
+        count = store ? cpu->pins.port_read_block(cpu->pins.opaque, port, width, host, count)
+                      : cpu->pins.port_write_block(cpu->pins.opaque, port, width, host, count);
+        advance(cpu, uop, index, count * width);
+    }
+    return count;
+}
+
+/* Does up to `most` iterations of a repeated instruction at once, if that is possible; returns how many. */
+static inline uint32_t string_at_once(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
+                                      enum insn_id id, unsigned width, uint32_t most)
+{
+    return id == INSN_MOVS || id == INSN_STOS ? string_bulk(cpu, uop, in, id, width, most)
+                                              : string_stream(cpu, uop, in, id, width, most);
+}
+
 /* ---- repetition */
 
 static inline void string_single(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
@@ -253,7 +289,8 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
     unsigned count_width = address_width(uop);
     uint64_t left = in->stop_at - in->block_retired - uop->position;
     uint32_t budget = left < in->repeat_limit ? (uint32_t)left : in->repeat_limit;
-    bool bulk = (id == INSN_MOVS || id == INSN_STOS) && !(cpu->eflags_other & EFLAGS_DF);
+    bool bulk = (id == INSN_MOVS || id == INSN_STOS || streams_through_port(cpu, id)) &&
+                !(cpu->eflags_other & EFLAGS_DF);
     uint32_t count = gpr_read(cpu, CPU_CX, count_width);
     struct lazy_flags flags = cpu->flags;
     if (count == 0) {
@@ -265,7 +302,8 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
         return;
     }
     while (count != 0 && budget != 0) {
-        uint32_t done = bulk && count > 1 ? string_bulk(cpu, uop, in, id, width, minimum(count, budget)) : 0;
+        uint32_t done =
+            bulk && count > 1 ? string_at_once(cpu, uop, in, id, width, minimum(count, budget)) : 0;
         if (done == 0) {
             if (id != INSN_CMPS) {
                 count_before_load(cpu, count);

@@ -41,6 +41,19 @@ static void pin_port_write(void *opaque, uint16_t port, unsigned width, uint32_t
     port_bus_write(machine->ports, port, width, value);
 }
 
+static uint32_t pin_port_read_block(void *opaque, uint16_t port, unsigned width, void *to, uint32_t count)
+{
+    struct machine *machine = opaque;
+    return port_bus_read_block(machine->ports, port, width, to, count);
+}
+
+static uint32_t pin_port_write_block(void *opaque, uint16_t port, unsigned width, const void *from,
+                                     uint32_t count)
+{
+    struct machine *machine = opaque;
+    return port_bus_write_block(machine->ports, port, width, from, count);
+}
+
 /* The time-stamp counter ticks once a virtual nanosecond: a 1 GHz processor, whatever the host is. */
 static uint64_t pin_time_stamp(void *opaque)
 {
@@ -106,6 +119,8 @@ static struct status create_core(struct machine *machine, const struct machine_c
     machine->cpu.counters = &machine->counters;
     machine->cpu.pins = (struct cpu_pins){.port_read = pin_port_read,
                                           .port_write = pin_port_write,
+                                          .port_read_block = pin_port_read_block,
+                                          .port_write_block = pin_port_write_block,
                                           .interrupt_acknowledge = pin_interrupt_acknowledge,
                                           .time_stamp = pin_time_stamp,
                                           .ferr = pin_ferr,

@@ -209,6 +209,37 @@ static void data_port_takes_32_bit_accesses(void **state)
     assert_int_equal(ide_rig_wait(rig), 0x50);
 }
 
+static void blocks_move_at_once_up_to_the_end_of_the_drives_block(void **state)
+{
+    struct ide_rig *rig = *state;
+    struct port_bus *ports = rig->bench->host.ports;
+    uint8_t data[2048];
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 2, data, 256), 0); /* nothing to give */
+    ide_rig_command(rig, 0xE0, 0, 2, 0x123, 0x20);
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 2, data, 256), 0); /* not yet */
+    assert_int_equal(ide_rig_wait(rig), 0x58);
+    assert_int_equal(port_bus_write_block(ports, RIG_COMMAND, 2, data, 256), 0); /* the other direction */
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 1, data, 256), 0);
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 2, data, 2), 2);
+    assert_int_equal(load_le32(data), 0x123);
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 4, data, 300), 127);
+    assert_int_equal(ide_rig_wait(rig), 0x58);
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 4, data, 300), 128);
+    assert_int_equal(load_le32(data), 0x124);
+    assert_int_equal(ide_rig_wait(rig), 0x50);
+    ide_rig_command(rig, 0xE0, 0, 2, 0x200, 0x30);
+    assert_int_equal(ide_rig_wait(rig), 0x58);
+    memset(data, 0x77, sizeof data);
+    assert_int_equal(port_bus_write_block(ports, RIG_COMMAND, 2, data, 1024), 256);
+    assert_int_equal(ide_rig_wait(rig), 0x58);
+    assert_int_equal(port_bus_write_block(ports, RIG_COMMAND, 4, data, 128), 128);
+    assert_int_equal(ide_rig_wait(rig), 0x50);
+    bench_check(block_device_read(ide_rig_disk_image(rig), 0x200, 3, data));
+    assert_int_equal(data[0], 0x77);
+    assert_int_equal(data[1023], 0x77);
+    assert_int_equal(load_le32(data + 1024), 0x202);
+}
+
 static void disabled_interrupts_wait_for_nien(void **state)
 {
     struct ide_rig *rig = *state;
@@ -418,6 +449,7 @@ int main(void)
         TEST(sectors_are_written_without_an_interrupt_for_the_first),
         TEST(multiple_moves_blocks_once_it_is_set),
         TEST(data_port_takes_32_bit_accesses),
+        TEST(blocks_move_at_once_up_to_the_end_of_the_drives_block),
         TEST(disabled_interrupts_wait_for_nien),
         TEST(interrupt_belongs_to_the_selected_drive),
         TEST(verify_and_seek_check_the_address),

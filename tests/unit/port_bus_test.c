@@ -248,6 +248,49 @@ static void accesses_are_counted_and_logged_once_each(void **state)
     assert_int_equal(rig->counters.value[COUNTER_PORT_WRITES], 1);
 }
 
+static uint32_t give_block(void *opaque, uint64_t offset, unsigned width, void *to, uint32_t count)
+{
+    (void)opaque;
+    memset(to, (int)(offset + 1), width * count);
+    return count - 1;
+}
+
+static uint32_t take_block(void *opaque, uint64_t offset, unsigned width, const void *from, uint32_t count)
+{
+    struct recording *recording = opaque;
+    recording->answer = offset << 16 | width << 8 | ((const uint8_t *)from)[width * count - 1];
+    return count;
+}
+
+static void blocks_go_to_regions_that_stream_in_that_width(void **state)
+{
+    struct rig *rig = *state;
+    uint8_t bytes[16] = {[15] = 0x99};
+    struct io_region region = recording_region(&rig->a, "a", 0x100, 4, 2);
+    claim(rig, &region);
+    assert_int_equal(port_bus_read_block(rig->bus, 0x100, 2, bytes, 4), 0);
+    assert_int_equal(port_bus_write_block(rig->bus, 0x100, 2, bytes, 4), 0);
+    struct io_region streaming = recording_region(&rig->b, "b", 0x200, 4, 2);
+    streaming.read_block = give_block;
+    streaming.write_block = take_block;
+    claim(rig, &streaming);
+    assert_int_equal(port_bus_read_block(rig->bus, 0x201, 2, bytes, 4), 3);
+    assert_int_equal(bytes[7], 2);
+    assert_int_equal(bytes[8], 0);
+    assert_int_equal(port_bus_write_block(rig->bus, 0x202, 2, bytes, 8), 8);
+    assert_int_equal(rig->b.answer, 0x20299);
+    assert_int_equal(port_bus_read_block(rig->bus, 0x200, 4, bytes, 2), 0); /* would be split */
+    assert_int_equal(port_bus_read_block(rig->bus, 0x203, 2, bytes, 2), 0);
+    assert_int_equal(port_bus_read_block(rig->bus, 0x300, 2, bytes, 2), 0);
+    assert_int_equal(rig->counters.value[COUNTER_PORT_READS], 3);
+    assert_int_equal(rig->counters.value[COUNTER_PORT_WRITES], 8);
+    rig->log = (struct log){.enabled = 1u << LOG_IO, .sink = stderr};
+    assert_int_equal(port_bus_read_block(rig->bus, 0x200, 2, bytes, 4), 0); /* each is to be seen */
+    assert_int_equal(port_bus_write_block(rig->bus, 0x200, 2, bytes, 4), 0);
+    recording_expect(&rig->a, "");
+    recording_expect(&rig->b, "");
+}
+
 #define WITH_BUS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -266,6 +309,7 @@ int main(void)
         WITH_BUS(too_many_regions_are_refused),
         WITH_BUS(visits_go_by_port_once_per_region),
         WITH_BUS(accesses_are_counted_and_logged_once_each),
+        WITH_BUS(blocks_go_to_regions_that_stream_in_that_width),
     };
     return cmocka_run_group_tests_name("port_bus", tests, NULL, NULL);
 }
