@@ -35,6 +35,12 @@ static inline bool mmx_enter(struct cpu_state *cpu, const struct uop *uop, struc
 }
 
 /* What every MMX instruction but EMMS does to the x87's stack, once it can no longer fault. */
+/* An MMX instruction that may fault yet when it stores: processors have cleared TOP by then. */
+static inline void mmx_begin_store(struct cpu_state *cpu)
+{
+    cpu->x87.status &= (uint16_t) ~(unsigned)X87_TOP;
+}
+
 static inline void mmx_commit(struct cpu_state *cpu)
 {
     cpu->x87.status &= (uint16_t) ~(unsigned)X87_TOP;

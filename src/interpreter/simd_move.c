@@ -95,6 +95,7 @@ static inline void mmx_to_memory(struct cpu_state *cpu, const struct uop *uop, s
                                  unsigned width)
 {
     if (mmx_enter(cpu, uop, in)) {
+        mmx_begin_store(cpu);
         memory_store(cpu, uop, in, width, mmx_read(cpu, uop->source) & bits_mask(width * 8));
         mmx_commit(cpu);
         uop_next(cpu, uop, in);
@@ -491,8 +492,8 @@ static void maskmovq(struct cpu_state *cpu, const struct uop *uop, struct interp
     if (mmx_enter(cpu, uop, in)) {
         store_le64(bytes, mmx_read(cpu, uop->destination));
         store_le64(mask, mmx_read(cpu, uop->source));
+        mmx_commit(cpu); /* by then, also when the store faults, as processors do */
         store_masked(cpu, uop, in, bytes, mask, MMX_SIZE);
-        mmx_commit(cpu);
         uop_next(cpu, uop, in);
     }
 }

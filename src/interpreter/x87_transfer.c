@@ -299,7 +299,7 @@ static inline void store_to_register(struct cpu_state *cpu, const struct uop *uo
     uop_next(cpu, uop, in);
 }
 
-/* D9 D8+i, an undocumented FSTP that does not look whether ST(0) is empty. */
+/* D9 D8+i, an undocumented FSTP: without a stack underflow, ST(i) stays as it is when ST(0) is empty. */
 static void store_register_unchecked_pop(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
     struct x87_state *x87 = &cpu->x87;
@@ -307,8 +307,6 @@ static void store_register_unchecked_pop(struct cpu_state *cpu, const struct uop
         x87_note(cpu, uop, in);
         if (x87_is_full(x87, 0)) {
             x87_put(x87, uop->number, x87_get(x87, 0));
-        } else {
-            x87->full &= (uint8_t) ~(1u << x87_register(x87, uop->number));
         }
         x87_set_codes(x87, X87_C1, 0);
         x87_pop(x87);

@@ -2,12 +2,11 @@
  *
  * usage: host-oracle HELPER [COUNT [SEED]]
  *
- * HELPER is the 32-bit process (host_oracle_helper.c). Registers, the flags that are defined, the windows of
- * memory, exceptions with their error codes, CR2 and EIP must be the same. COUNT snippets (default 1,000,000)
- * of sequence SEED are run. Exit status: 0 no difference, 1 differences, 77 this host cannot run 32-bit x86
- * code.
- *
- * NOT IMPLEMENTED: x87, MMX and SSE state. */
+ * HELPER is the 32-bit process (host_oracle_helper.c). Registers, the flags that are defined, the x87,
+ * MMX and SSE state, the windows of memory, exceptions with their error codes, CR2 and EIP must be the same.
+ * COUNT snippets (default 1,000,000) of sequence SEED are run. Exit status: 0 no difference, 1 differences,
+ * 77 this host cannot run 32-bit x86 code.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,6 +24,7 @@
 #endif
 
 #include "base/bits.h"
+#include "host_oracle_float.h"
 #include "host_oracle_guest.h"
 #include "host_oracle_snippet.h"
 
@@ -42,6 +42,13 @@ struct helper {
     uint8_t *memory;
     struct oracle_header *header;
     struct oracle_slot *slots;
+};
+
+/* The interpreter's side of a slot. */
+struct outcome {
+    struct oracle_registers after;
+    uint8_t float_after[ORACLE_FXSAVE_BYTES];
+    uint8_t window[ORACLE_WINDOW_BYTES];
 };
 
 struct oracle {
@@ -220,8 +227,8 @@ static void print_windows(const struct oracle_slot *slot, const uint8_t *ours)
     }
 }
 
-static void report(const struct oracle *oracle, uint64_t number, uint32_t index,
-                   const struct oracle_registers *after, const uint8_t *window, uint32_t flags)
+static void report(const struct oracle *oracle, uint64_t number, uint32_t index, const struct outcome *ours,
+                   uint32_t flags)
 {
     const struct oracle_slot *slot = &oracle->helper.slots[index];
     printf("snippet %" PRIu64 " of seed %" PRIu64 " (flags compared: %08" PRIx32 ")\n", number, oracle->seed,
@@ -229,8 +236,9 @@ static void report(const struct oracle *oracle, uint64_t number, uint32_t index,
     print_code(&oracle->snippets[index], slot_address(index));
     print_registers("before", &slot->before);
     print_registers("host", &slot->after);
-    print_registers("interpreter", after);
-    print_windows(slot, window);
+    print_registers("interpreter", &ours->after);
+    float_print_difference(slot->float_before, slot->float_after, ours->float_after);
+    print_windows(slot, ours->window);
 }
 
 /* ---- comparison */
@@ -240,32 +248,32 @@ static bool has_error_code(uint32_t vector)
     return vector == VECTOR_DF || (vector >= VECTOR_TS && vector <= VECTOR_PF) || vector == VECTOR_AC;
 }
 
-static bool same_outcome(const struct oracle_slot *slot, const struct oracle_registers *ours,
-                         const uint8_t *window, uint32_t flags)
+static bool same_outcome(const struct oracle_slot *slot, const struct outcome *outcome, uint32_t flags)
 {
     const struct oracle_registers *host = &slot->after;
+    const struct oracle_registers *ours = &outcome->after;
     return memcmp(host->gpr, ours->gpr, sizeof host->gpr) == 0 && host->eip == ours->eip &&
            ((host->eflags ^ ours->eflags) & flags) == 0 && host->vector == ours->vector &&
            (!has_error_code(host->vector) || host->error_code == ours->error_code) &&
            (host->vector != VECTOR_PF || host->cr2 == ours->cr2) &&
-           memcmp(slot->window_after, window, ORACLE_WINDOW_BYTES) == 0;
+           float_same_state(slot->float_after, outcome->float_after) &&
+           memcmp(slot->window_after, outcome->window, ORACLE_WINDOW_BYTES) == 0;
 }
 
 static void compare_slot(struct oracle *oracle, uint64_t number, uint32_t index)
 {
     const struct oracle_slot *slot = &oracle->helper.slots[index];
     const struct snippet *snippet = &oracle->snippets[index];
-    struct oracle_registers after;
-    uint8_t window[ORACLE_WINDOW_BYTES];
-    oracle_guest_run(&oracle->guest, slot, &after, window);
+    struct outcome ours;
+    oracle_guest_run(&oracle->guest, slot, &ours.after, ours.float_after, ours.window);
     uint32_t flags = snippet_defined_flags(snippet, slot_address(index), slot->after.eip, slot->after.vector);
     oracle->compared++;
     oracle->faulted += slot->after.vector != ORACLE_NO_VECTOR;
     for (unsigned i = 0; i < snippet->count; i++) {
         oracle->met[snippet->id[i]]++;
     }
-    if (!same_outcome(slot, &after, window, flags) && oracle->different++ < MOST_REPORTS) {
-        report(oracle, number, index, &after, window, flags);
+    if (!same_outcome(slot, &ours, flags) && oracle->different++ < MOST_REPORTS) {
+        report(oracle, number, index, &ours, flags);
     }
 }
 

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "cpu/x87.h"
+
 #define RAM_SIZE   (4 * MIB)
 #define RUN_BUDGET 100000u
 
@@ -95,7 +97,7 @@ static void prepare_segments(struct oracle_guest *guest)
 
 struct oracle_guest oracle_guest_create(const struct oracle_header *header)
 {
-    struct oracle_guest guest = {.bench = cpu_bench_create(cpu_model_find("pentium4"), RAM_SIZE),
+    struct oracle_guest guest = {.bench = cpu_bench_create(cpu_model_find("max"), RAM_SIZE),
                                  .end_address = header->end_address};
     struct cpu_state *cpu = &guest.bench->cpu;
     cpu_bench_enter_flat(guest.bench, 4, 3);
@@ -105,8 +107,8 @@ struct oracle_guest oracle_guest_create(const struct oracle_header *header)
     memset(guest.bench->ram + END_PAGE, OPCODE_HALT, PAGE_SIZE);
     cpu->efer |= EFER_NXE;
     cpu_write_control(cpu, 3, POINTERS);
-    cpu_write_control(cpu, 4, cpu->cr4 | CR4_PAE);
-    cpu_write_control(cpu, 0, cpu->cr0 | CR0_PG | CR0_WP);
+    cpu_write_control(cpu, 4, cpu->cr4 | CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    cpu_write_control(cpu, 0, cpu->cr0 | CR0_PG | CR0_WP | CR0_NE | CR0_MP);
     return guest;
 }
 
@@ -125,9 +127,11 @@ uint8_t *oracle_guest_data(struct oracle_guest *guest)
     return guest->bench->ram + DATA_PAGES;
 }
 
-static void load_state(struct oracle_guest *guest, const struct oracle_registers *before)
+static void load_state(struct oracle_guest *guest, const struct oracle_slot *slot)
 {
     struct cpu_state *cpu = &guest->bench->cpu;
+    const struct oracle_registers *before = &slot->before;
+    cpu_load_fxsave(cpu, true, slot->float_before);
     for (unsigned i = 0; i < 8; i++) {
         cpu->gpr[i].q = before->gpr[i];
     }
@@ -168,14 +172,16 @@ static void save_state(const struct oracle_guest *guest, struct oracle_registers
 }
 
 void oracle_guest_run(struct oracle_guest *guest, const struct oracle_slot *slot,
-                      struct oracle_registers *after, uint8_t *window_after)
+                      struct oracle_registers *after, uint8_t *float_after, uint8_t *window_after)
 {
     uint8_t *data = oracle_guest_data(guest);
     memcpy(data + ORACLE_WINDOW1, slot->window_before, ORACLE_WINDOW1_BYTES);
     memcpy(data + ORACLE_WINDOW2, slot->window_before + ORACLE_WINDOW1_BYTES, ORACLE_WINDOW2_BYTES);
-    load_state(guest, &slot->before);
+    load_state(guest, slot);
     cpu_bench_run(guest->bench, RUN_BUDGET);
     save_state(guest, after);
+    memset(float_after, 0, ORACLE_FXSAVE_BYTES);
+    cpu_store_fxsave(&guest->bench->cpu, true, float_after);
     memcpy(window_after, data + ORACLE_WINDOW1, ORACLE_WINDOW1_BYTES);
     memcpy(window_after + ORACLE_WINDOW1_BYTES, data + ORACLE_WINDOW2, ORACLE_WINDOW2_BYTES);
 }

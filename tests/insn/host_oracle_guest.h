@@ -26,6 +26,6 @@ uint8_t *oracle_guest_data(struct oracle_guest *guest);
 
 /* Runs one snippet from slot->before and the window; the result goes to *after and window_after. */
 void oracle_guest_run(struct oracle_guest *guest, const struct oracle_slot *slot,
-                      struct oracle_registers *after, uint8_t *window_after);
+                      struct oracle_registers *after, uint8_t *float_after, uint8_t *window_after);
 
 #endif

@@ -26,8 +26,10 @@ struct signal_frame_registers {
     uint32_t gs, fs, es, ds;
     uint32_t edi, esi, ebp, esp, ebx, edx, ecx, eax;
     uint32_t trap_number, error_code, eip, cs, eflags, esp_at_signal, ss;
-    uint32_t fpu_state, old_mask, cr2;
+    const uint8_t *fpu_state; /* FSAVE's image, followed by FXSAVE's */
+    uint32_t old_mask, cr2;
 };
+#define FSAVE_PART 112u
 
 struct signal_context {
     uint32_t flags, link;
@@ -44,6 +46,7 @@ struct signal_action {
 
 /* Used from assembly. */
 struct oracle_registers oracle_live;
+uint8_t oracle_float[ORACLE_FXSAVE_BYTES] __attribute__((aligned(16)));
 uint32_t oracle_stack;
 void oracle_run(void);
 void oracle_end(void);
@@ -65,6 +68,7 @@ __asm__(".text\n"
         "oracle_run:\n"
         "    pushal\n"
         "    movl %esp, oracle_stack\n"
+        "    fxrstor oracle_float\n"
         "    pushl oracle_live + 36\n"
         "    popfl\n"
         "    movl oracle_live, %eax\n"
@@ -93,6 +97,7 @@ __asm__(".text\n"
         "    popl oracle_live + 36\n"
         "    movl $oracle_end, oracle_live + 32\n"
         "    movl $0xffffffff, oracle_live + 40\n"
+        "    fxsave oracle_float\n"
         ".globl oracle_leave\n"
         "oracle_leave:\n"
         "    movl oracle_stack, %esp\n"
@@ -136,6 +141,11 @@ static int map(uint32_t address, uint32_t length, uint32_t protection, uint32_t 
     return result == address;
 }
 
+static void copy(volatile uint8_t *to, const volatile uint8_t *from, uint32_t length)
+{
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
+}
+
 static void handle_signal(int number, void *info, struct signal_context *context)
 {
     const struct signal_frame_registers *from = &context->registers;
@@ -148,6 +158,7 @@ static void handle_signal(int number, void *info, struct signal_context *context
         .vector = from->trap_number,
         .error_code = from->error_code,
         .cr2 = from->cr2};
+    copy(oracle_float, from->fpu_state + FSAVE_PART, ORACLE_FXSAVE_BYTES);
     oracle_leave();
 }
 
@@ -164,19 +175,16 @@ static int catch_signals(void)
     return !failed;
 }
 
-static void copy(volatile uint8_t *to, const volatile uint8_t *from, uint32_t length)
-{
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(length) : : "memory");
-}
-
 static void run_slot(struct oracle_slot *slot)
 {
     volatile uint8_t *data = (volatile uint8_t *)ORACLE_DATA;
     copy(data + ORACLE_WINDOW1, slot->window_before, ORACLE_WINDOW1_BYTES);
     copy(data + ORACLE_WINDOW2, slot->window_before + ORACLE_WINDOW1_BYTES, ORACLE_WINDOW2_BYTES);
+    copy(oracle_float, slot->float_before, ORACLE_FXSAVE_BYTES);
     oracle_live = slot->before;
     __asm__ volatile("call oracle_run" : : : "memory", "cc");
     slot->after = oracle_live;
+    copy(slot->float_after, oracle_float, ORACLE_FXSAVE_BYTES);
     copy(slot->window_after, data + ORACLE_WINDOW1, ORACLE_WINDOW1_BYTES);
     copy(slot->window_after + ORACLE_WINDOW1_BYTES, data + ORACLE_WINDOW2, ORACLE_WINDOW2_BYTES);
 }

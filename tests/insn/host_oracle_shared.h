@@ -41,9 +41,13 @@ struct oracle_registers {
     uint32_t cr2;
 };
 
+#define ORACLE_FXSAVE_BYTES 512u
+
 struct oracle_slot {
     struct oracle_registers before;
     struct oracle_registers after;
+    uint8_t float_before[ORACLE_FXSAVE_BYTES]; /* FXSAVE images */
+    uint8_t float_after[ORACLE_FXSAVE_BYTES];
     uint8_t window_before[ORACLE_WINDOW_BYTES];
     uint8_t window_after[ORACLE_WINDOW_BYTES];
 };

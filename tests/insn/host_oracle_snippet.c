@@ -5,6 +5,8 @@
 
 #include "base/bits.h"
 #include "cpu/cpu_state.h"
+#include "host_oracle_float.h"
+#include "host_oracle_random.h"
 
 #define PADDING_START  56u         /* branch targets lie from here to the end of a snippet's bytes */
 #define LONGEST        46u         /* instructions end here, so that the jump to the end fits */
@@ -17,7 +19,8 @@ struct generator {
     uint32_t address;
     struct snippet *snippet;
     struct oracle_slot *slot;
-    bool alone; /* the snippet is this one instruction */
+    bool alone;    /* the snippet is this one instruction */
+    bool floating; /* its instructions are mostly x87, MMX and SSE */
     bool first;
 };
 
@@ -25,20 +28,17 @@ struct generator {
 
 static uint64_t draw64(struct generator *g)
 {
-    g->random ^= g->random >> 12;
-    g->random ^= g->random << 25;
-    g->random ^= g->random >> 27;
-    return g->random * 0x2545f4914f6cdd1dull;
+    return random_draw64(&g->random);
 }
 
 static uint32_t draw(struct generator *g, uint32_t below)
 {
-    return (uint32_t)((draw64(g) >> 32) * below >> 32);
+    return random_draw(&g->random, below);
 }
 
 static bool chance(struct generator *g, unsigned percent)
 {
-    return draw(g, 100) < percent;
+    return random_chance(&g->random, percent);
 }
 
 /* Values at which carries and signs change are more frequent than chance would have them. */
@@ -86,7 +86,10 @@ static uint32_t draw_code_address(struct generator *g)
 bool snippet_allows(const struct insn *insn)
 {
     const struct insn_info *info = insn_info((enum insn_id)insn->id);
-    if (insn->level > INSN_LEVEL_P6 || (info->properties & (INSN_X87 | INSN_MMX | INSN_SSE))) {
+    if (info->properties & (INSN_X87 | INSN_MMX | INSN_SSE)) {
+        return insn->level <= INSN_LEVEL_SSSE3 && float_allows(insn);
+    }
+    if (insn->level > INSN_LEVEL_P6) {
         return false;
     }
     switch (insn->id) {
@@ -294,10 +297,33 @@ static bool locks_bus(const struct insn *insn)
     return memory_operand(insn) != NULL && (insn->id == INSN_XCHG || (insn->prefixes & PREFIX_LOCK));
 }
 
+/* x87 numbers of 10 bytes, environments, states: processors differ in what they access first, which is seen
+ * when a part of them faults. */
+static bool is_long(const struct operand *operand)
+{
+    return operand != NULL && operand->size != 16 && operand->size > 8;
+}
+
+static uint32_t draw_operand_address(struct generator *g, const struct insn *insn)
+{
+    const struct operand *operand = memory_operand(insn);
+    if (is_long(operand)) {
+        return ORACLE_DATA + ORACLE_WINDOW1 + draw(g, ORACLE_WINDOW1_BYTES - 128);
+    }
+    uint32_t address = draw_data_address(g);
+    if (locks_bus(insn)) {
+        address &= ~7u;
+    }
+    if (operand != NULL && operand->size == 16 && chance(g, 85)) {
+        address &= ~15u; /* most of these want it */
+    }
+    return address;
+}
+
 /* An address that the instruction's addresses reach. */
 static uint32_t draw_reachable(struct generator *g, const struct insn *insn)
 {
-    uint32_t address = draw_data_address(g) & (locks_bus(insn) ? ~7u : ~0u);
+    uint32_t address = draw_operand_address(g, insn);
     if (insn->address_size == 4) {
         return address;
     }
@@ -515,6 +541,11 @@ static bool place_first(struct generator *g, const struct insn *insn, uint8_t *b
         set_register(g, GPR_BX, draw_reachable(g, insn) - (g->slot->before.gpr[GPR_AX] & 0xff),
                      insn->address_size);
         return true;
+    case INSN_MASKMOVQ:
+    case INSN_MASKMOVDQU:
+        /* well inside: which bytes fault that the mask leaves out differs between processors */
+        g->slot->before.gpr[GPR_DI] = ORACLE_DATA + ORACLE_WINDOW1 + 16 + draw(g, ORACLE_WINDOW1_BYTES - 48);
+        return insn->address_size == 4;
     case INSN_DIV:
     case INSN_IDIV: place_dividend(g); break;
     default: break;
@@ -536,6 +567,8 @@ static bool place_later(struct generator *g, const struct insn *insn, uint8_t *b
     case INSN_POPF:
     case INSN_ENTER:
     case INSN_LEAVE:
+    case INSN_MASKMOVQ:
+    case INSN_MASKMOVDQU:
     case INSN_XLAT: return false;
     case INSN_BT:
     case INSN_BTC:
@@ -585,6 +618,10 @@ static bool draw_bytes(struct generator *g, uint8_t *bytes, struct insn *insn)
 {
     uint64_t random[2] = {draw64(g), draw64(g)};
     memset(bytes, 0, 2 * INSN_MAX_LENGTH);
+    if (g->floating && chance(g, 85)) {
+        float_draw_bytes(&g->random, bytes);
+        return decode(bytes, insn);
+    }
     unsigned count = draw_prefixes(g, bytes);
     if (chance(g, 30)) {
         bytes[count++] = 0x0f;
@@ -597,7 +634,7 @@ static bool draw_bytes(struct generator *g, uint8_t *bytes, struct insn *insn)
 static bool draw_instruction(struct generator *g, unsigned start, uint32_t undefined, uint8_t *bytes,
                              struct insn *insn)
 {
-    if (!draw_bytes(g, bytes, insn) || (is_dull(insn) && chance(g, 90)) || (flags_read(insn) & undefined) ||
+    if (!draw_bytes(g, bytes, insn) || (is_dull(insn) && chance(g, 75)) || (flags_read(insn) & undefined) ||
         (!g->alone && names_stack_pointer(insn))) {
         return false;
     }
@@ -632,6 +669,10 @@ static void draw_state(struct generator *g)
     for (unsigned i = 0; i < ORACLE_WINDOW_BYTES; i += 8) {
         store_le64(slot->window_before + i, chance(g, 70) ? draw64(g) : draw_value(g));
     }
+    float_draw_state(&g->random, slot->float_before);
+    if (g->floating) {
+        float_draw_memory(&g->random, slot->window_before, ORACLE_WINDOW_BYTES);
+    }
 }
 
 static void finish(struct snippet *snippet, uint32_t address, uint32_t end_address)
@@ -654,6 +695,7 @@ void snippet_generate(uint64_t seed, uint64_t number, uint32_t address, uint32_t
         draw64(&g);
     }
     *snippet = (struct snippet){0};
+    g.floating = chance(&g, 50);
     draw_state(&g);
     unsigned wanted = chance(&g, 55) ? 1 : 2 + draw(&g, SNIPPET_MAX_INSNS - 1);
     g.alone = wanted == 1;

@@ -1,4 +1,4 @@
-/* Random snippets of user-mode integer code for the host-CPU oracle.
+/* Random snippets of user-mode code for the host-CPU oracle.
  *
  * Bytes are drawn at random and kept when the decoder finds an instruction in them that both sides define;
  * then its operands are moved to where something can be seen: addresses into the windows, targets into the
@@ -24,7 +24,7 @@ struct snippet {
 /* Whether the generator may choose this instruction. */
 bool snippet_allows(const struct insn *insn);
 
-/* Snippet `number` of the sequence `seed`: its bytes, and in slot->before and slot->window_before the state
+/* Snippet `number` of the sequence `seed`: its bytes, and in the slot's `before` parts the state
  * it starts from. `address` is where it will stand. */
 void snippet_generate(uint64_t seed, uint64_t number, uint32_t address, uint32_t end_address,
                       struct snippet *snippet, struct oracle_slot *slot);
