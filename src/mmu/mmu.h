@@ -30,8 +30,8 @@ struct tlb_entry {
 #define TLB_FILLED  128u
 
 /* Sets of pages, by hash, for INVLPG: what it must forget. */
-#define LARGE_REGION_SHIFT 21
-#define LARGE_REGIONS      2048u
+#define LARGE_REGION_SHIFT 22
+#define LARGE_REGIONS      1024u
 #define FETCHED_PAGES      1024u
 
 struct mmu {
@@ -43,7 +43,7 @@ struct mmu {
     uint64_t generation;
     unsigned filled_count;       /* fills since the last flush; beyond TLB_FILLED all entries are swept */
     uint16_t filled[TLB_FILLED]; /* their slots: user << TLB_BITS | index */
-    /* Since the last flush: regions of 2 MiB in which a large page was met. Since `generation` changed: pages
+    /* Since the last flush: regions of 4 MiB in which a large page was met. Since `generation` changed: pages
      * that were fetched from. */
     uint64_t large_regions[LARGE_REGIONS / 64];
     uint64_t fetched_pages[FETCHED_PAGES / 64];
