@@ -65,7 +65,7 @@ run_bochs()
     cat >rc <<END
 megs: 16
 romimage: file=$work/image
-cpu: model=p4_prescott_celeron_336, ips=50000000, reset_on_triple_fault=1
+cpu: model=p4_prescott_celeron_336, ips=50000000, reset_on_triple_fault=1, ignore_bad_msrs=0
 display_library: sdl2
 sound: driver=dummy
 port_e9_hack: enabled=1
