@@ -7,7 +7,8 @@
 # worth 64 ns, so that guests which poll while they wait do not take long. IMAGE "none" is a machine without a disk. An
 # IMAGE that is not there is a skip (77).
 #
-# Lines of SCRIPT that begin with "#expect FILE" name files that must exist afterwards and not be empty.
+# Lines of SCRIPT that begin with "#expect FILE" name files that must exist afterwards and not be empty, "#expect-text FILE
+# TEXT" what must stand in one. What was sent to serial.log is shown after a failure.
 set -eu
 
 doppel=$1
@@ -39,9 +40,18 @@ if [ "$image" != none ]; then
 fi
 
 status=0
+show_serial()
+{
+    if [ -s "$work/serial.log" ]; then
+        echo "---- failures among what the guest said, and its last lines:"
+        grep -a FAIL "$work/serial.log" || true
+        tail -n 20 "$work/serial.log"
+    fi
+}
 (cd "$work" && exec "$doppel" --icount shift=6 -display none -script "$script" "$@") || status=$?
 if [ "$status" -ne 0 ]; then
     echo "FAILED: doppel ended with status $status"
+    show_serial
     exit 1
 fi
 if [ -n "$suffix" ] && ! cmp "$image" "$work/disk.img"; then
@@ -51,6 +61,13 @@ fi
 sed -n 's/^#expect //p' "$script" | while read -r file; do
     if [ ! -s "$work/$file" ]; then
         echo "FAILED: $file was not written"
+        exit 1
+    fi
+done
+sed -n 's/^#expect-text //p' "$script" | while read -r file text; do
+    if ! grep -aqF -- "$text" "$work/$file"; then
+        echo "FAILED: \"$text\" is not in $file"
+        show_serial
         exit 1
     fi
 done

@@ -1,0 +1,37 @@
+#!/bin/sh
+# build_checks.sh CACHE OUTPUT: compiles the program of checks for i686 Linux, statically, with the C library of the
+# distribution's i386 packages (debian_package.sh), so that the compiler needs -m32 but no 32-bit library. Status 77
+# where that cannot be done.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+cache=$1
+output=$2
+
+compiler=
+for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc clang; do
+    command -v "$candidate" >/dev/null || continue
+    if echo 'int x;' | "$candidate" -m32 -c -x c -o /dev/null - 2>/dev/null; then
+        compiler=$candidate
+        break
+    fi
+done
+if [ -z "$compiler" ]; then
+    echo "SKIPPED: there is no compiler for 32-bit x86"
+    exit 77
+fi
+
+sh "$here/../debian_package.sh" "$cache" libc6-dev libc6-dev
+sh "$here/../debian_package.sh" "$cache" linux-libc-dev linux-libc-dev
+sh "$here/../debian_package.sh" "$cache" libgcc '^libgcc-[0-9]+-dev$'
+
+headers=/usr/include
+libraries=$cache/libc6-dev/usr/lib/i386-linux-gnu
+for gcc in "$cache"/libgcc/usr/lib/gcc/i686-linux-gnu/*; do :; done
+"$compiler" -m32 -march=i686 -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -fno-pie -static -nostdlib -nostdinc -o "$output" \
+    -isystem "$("$compiler" -print-file-name=include)" \
+    -isystem "$cache/libc6-dev$headers" -isystem "$cache/libc6-dev$headers/i386-linux-gnu" \
+    -isystem "$cache/linux-libc-dev$headers" -isystem "$cache/linux-libc-dev$headers/i386-linux-gnu" \
+    "$libraries/crt1.o" "$libraries/crti.o" "$gcc/crtbeginT.o" "$here"/*.c \
+    -L "$libraries" -L "$gcc" -no-pie -lm -Wl,--start-group -lgcc -lgcc_eh -lc -Wl,--end-group \
+    "$gcc/crtend.o" "$libraries/crtn.o"
