@@ -1,2 +1,3 @@
 doppel_test(two_machines_test SOURCES two_machines_test.c MODULES machine cpu bus base
     ARGS "${CMAKE_SOURCE_DIR}/roms/demo/demo.img")
+doppel_test(machine_interrupts_test SOURCES machine_interrupts_test.c MODULES machine cpu bus base)
