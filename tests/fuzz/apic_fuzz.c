@@ -1,0 +1,191 @@
+/* Any sequence of accesses to local APIC, I/O APIC and HPET, of lines, time and acknowledges leaves them
+ * sane: no sanitizer report, no endless message, no event storm, and INTR is not high for nothing.
+ *
+ * The input is a program: one byte chooses the action, the next ones are its operands; it ends with the
+ * input. */
+#include <stdlib.h>
+
+#include "../devices/device_bench.h"
+#include "base/bits.h"
+#include "devices/hpet.h"
+#include "devices/ioapic.h"
+#include "devices/local_apic.h"
+
+#define MAX_STEP_NS (4 * NS_PER_MILLISECOND)
+#define MAX_EVENTS  4000 /* of one step: four timers, each every 10 us at most, with room for one-shots */
+#define MAX_NESTING 64
+#define PIC_VECTOR  8
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct board {
+    struct bench *bench;
+    struct local_apic *apic;
+    struct ioapic *ioapic;
+    struct hpet *hpet;
+    struct bench_line intr, nmi, smi, init, replacement;
+    unsigned sends; /* nested ones */
+};
+
+struct program {
+    const uint8_t *data;
+    size_t size;
+};
+
+static uint8_t next_byte(struct program *program)
+{
+    if (program->size == 0) {
+        return 0;
+    }
+    program->size--;
+    return *program->data++;
+}
+
+static uint64_t next_number(struct program *program, unsigned bytes)
+{
+    uint64_t value = 0;
+    for (unsigned i = 0; i < bytes; i++) {
+        value = value << 8 | next_byte(program);
+    }
+    return value;
+}
+
+static int acknowledge_pic(void *opaque)
+{
+    (void)opaque;
+    return PIC_VECTOR;
+}
+
+static void end_of_interrupt(void *opaque, uint8_t vector)
+{
+    const struct board *board = opaque;
+    ioapic_end_of_interrupt(board->ioapic, vector);
+}
+
+static void deliver(void *opaque, const struct interrupt_message *message)
+{
+    struct board *board = opaque;
+    if (++board->sends > MAX_NESTING) {
+        abort();
+    }
+    struct interrupt_sink sink = local_apic_sink(board->apic);
+    interrupt_sink_deliver(&sink, message);
+    board->sends--;
+}
+
+static void create(struct board *board)
+{
+    board->bench = bench_create();
+    const struct device_host *host = &board->bench->host;
+    const struct local_apic_config apic = {.intr = bench_line_connect(&board->intr),
+                                           .nmi = bench_line_connect(&board->nmi),
+                                           .smi = bench_line_connect(&board->smi),
+                                           .init = bench_line_connect(&board->init),
+                                           .acknowledge_external = acknowledge_pic,
+                                           .end_of_interrupt = end_of_interrupt,
+                                           .opaque = board};
+    bench_check(local_apic_create(host, &apic, &board->apic));
+    local_apic_set_base(board->apic, LOCAL_APIC_BASE, true);
+    const struct interrupt_sink sink = {.deliver = deliver, .opaque = board};
+    bench_check(ioapic_create(host, &sink, &board->ioapic));
+    struct hpet_config hpet = {.legacy = {ioapic_input(board->ioapic, 2), ioapic_input(board->ioapic, 8)},
+                               .legacy_replacement = bench_line_connect(&board->replacement),
+                               .route_mask = 0x00FF0000};
+    for (unsigned input = 16; input < IOAPIC_INPUTS; input++) {
+        hpet.routes[input] = ioapic_input(board->ioapic, input);
+    }
+    bench_check(hpet_create(host, &hpet, &board->hpet));
+}
+
+static void destroy(struct board *board)
+{
+    struct device *devices[] = {hpet_device(board->hpet), ioapic_device(board->ioapic),
+                                local_apic_device(board->apic)};
+    for (size_t i = 0; i < ARRAY_COUNT(devices); i++) {
+        devices[i]->class->destroy(devices[i]);
+    }
+    if (event_clock_next_deadline(board->bench->host.clock) != EVENT_CLOCK_NEVER) {
+        abort(); /* an event outlived its device */
+    }
+    bench_destroy(board->bench);
+}
+
+static void access_register(struct board *board, struct program *program, bool write)
+{
+    static const uint32_t bases[] = {LOCAL_APIC_BASE, LOCAL_APIC_BASE, IOAPIC_BASE, HPET_BASE};
+    uint8_t choice = next_byte(program);
+    unsigned width = choice & 0x70 ? 4 : 1u << (choice >> 2 & 3);
+    unsigned offset = next_byte(program) << ((choice & 3) < 2 ? 4 : 1);
+    uint64_t address = bases[choice & 3] + offset;
+    if (choice & 0x80) {
+        address += next_byte(program) & 7;
+    }
+    if (write) {
+        memory_bus_write(board->bench->host.memory, address, width, next_number(program, width));
+    } else {
+        (void)memory_bus_read(board->bench->host.memory, address, width);
+    }
+}
+
+static void run_for(struct board *board, uint64_t ns)
+{
+    struct event_clock *clock = board->bench->host.clock;
+    uint64_t end = board->bench->host_ns + ns;
+    for (unsigned events = 0; event_clock_next_deadline(clock) <= end; events++) {
+        uint64_t deadline = event_clock_next_deadline(clock);
+        if (events > MAX_EVENTS) {
+            abort();
+        }
+        bench_run_until(board->bench, deadline > board->bench->host_ns ? deadline : board->bench->host_ns);
+    }
+    bench_run_until(board->bench, end);
+}
+
+static void acknowledge(struct board *board)
+{
+    bool waits = board->intr.level;
+    int vector = local_apic_acknowledge(board->apic);
+    if (vector < 0 || vector > 255 || (waits && vector < 16 && vector != PIC_VECTOR)) {
+        abort();
+    }
+}
+
+static void step(struct board *board, struct program *program)
+{
+    struct irq_line line;
+    uint8_t action = next_byte(program);
+    switch (action & 15) {
+    case 0: access_register(board, program, false); break;
+    case 1:
+        line = local_apic_lint(board->apic, action >> 4 & 1);
+        irq_line_set(&line, action & 0x80);
+        break;
+    case 2:
+    case 3:
+        line = ioapic_input(board->ioapic, next_byte(program) % IOAPIC_INPUTS);
+        irq_line_set(&line, action & 0x80);
+        break;
+    case 4:
+    case 5: acknowledge(board); break;
+    case 6: run_for(board, next_number(program, 3) % MAX_STEP_NS); break;
+    case 7: bench_jump_to(board->bench, board->bench->host_ns + next_number(program, 4)); break;
+    case 8:
+        local_apic_set_base(board->apic, action & 0x10 ? LOCAL_APIC_BASE : next_number(program, 3) << 12,
+                            action & 0x20);
+        break;
+    case 9: local_apic_initialize(board->apic); break;
+    default: access_register(board, program, true); break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct board board = {0};
+    struct program program = {.data = data, .size = size < 4096 ? size : 4096};
+    create(&board);
+    while (program.size > 0) {
+        step(&board, &program);
+    }
+    destroy(&board);
+    return 0;
+}
