@@ -225,6 +225,38 @@ static void the_cpu_moves_and_disables_its_apic(void **state)
     machine_destroy(machine);
 }
 
+static void out_wide(struct machine *machine, uint16_t port, unsigned width, uint32_t value)
+{
+    port_bus_write(machine_ports(machine), port, width, value);
+}
+
+static void configure_pm(struct machine *machine, uint32_t reg, uint32_t value)
+{
+    out_wide(machine, 0xCF8, 4, 0x80000B00 | reg); /* 00:01.3 */
+    out_wide(machine, 0xCFC, 4, value);
+}
+
+static void the_acpi_interrupt_is_a_level_at_input_9(void **state)
+{
+    struct machine *machine = create(NULL);
+    (void)state;
+    start_local_apic(machine);
+    configure_pm(machine, 0x40, 0xB001);
+    configure_pm(machine, 0x80, 0x01);
+    out_wide(machine, 0xB002, 2, 0x0100); /* PWRBTN_EN */
+    out_wide(machine, 0xB004, 2, 0x0001); /* SCI_EN */
+    route(machine, 9, LEVEL | 0x79);
+    assert_false(intr(machine));
+    machine_press_power_button(machine);
+    assert_int_equal(acknowledge(machine), 0x79);
+    store(machine, LOCAL_APIC + APIC_EOI, 0);
+    assert_int_equal(acknowledge(machine), 0x79);
+    out_wide(machine, 0xB000, 2, 0x0100); /* PWRBTN_STS */
+    store(machine, LOCAL_APIC + APIC_EOI, 0);
+    assert_false(intr(machine));
+    machine_destroy(machine);
+}
+
 static void an_nmi_by_message_reaches_the_cpu(void **state)
 {
     struct machine *machine = create(NULL);
@@ -247,6 +279,7 @@ int main(void)
         cmocka_unit_test(the_timer_is_input_2),
         cmocka_unit_test(the_hpet_takes_the_place_of_the_timer),
         cmocka_unit_test(the_cpu_moves_and_disables_its_apic),
+        cmocka_unit_test(the_acpi_interrupt_is_a_level_at_input_9),
         cmocka_unit_test(an_nmi_by_message_reaches_the_cpu),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
