@@ -2,8 +2,8 @@
 # repository; the same ROMs run under QEMU and Bochs where these are installed (they are not among the packages that
 # scripts/test asks for: 200 MB to confirm what the expected texts already say), except where a program that relies on
 # something they do not have would be lost.
-set(system_roms segments limits gates tasks v86 vme paging control)
-set(system_not_qemu limits vme control)
+set(system_roms segments limits gates tasks v86 vme paging control debug alignment faults strings)
+set(system_not_qemu limits vme control debug alignment)
 doppel_program(doppel doppel)
 
 function(doppel_system_test emulator program rom)

@@ -26,6 +26,7 @@ run:
     call    limits
     call    expand_down
     call    types
+    call    strings
     call    v86
     ret
 
@@ -163,6 +164,65 @@ types:
     TRY     "write through CS"
     mov     cs:[AREA], eax
     DONE
+    ret
+
+strings:
+    SAY     "-- string instructions"
+    DESCRIPTOR ONE, AREA, 0xff, DATA_RW, BIG
+    TRY     "REP LODSB over the limit"
+    mov     eax, ONE
+    mov     ds, ax
+    mov     esi, 0xf0
+    mov     ecx, 0x20
+    rep     lodsb
+    END
+    SHOW    "ecx", [saved_ecx]
+    SHOW    "esi", [saved_esi]
+    NEXT
+    TRY     "REP STOSD across the limit"
+    mov     eax, ONE
+    mov     es, ax
+    mov     edi, 0xf2
+    mov     ecx, 0x20
+    rep     stosd
+    END
+    SHOW    "ecx", [saved_ecx]
+    SHOW    "edi", [saved_edi]
+    NEXT
+    TRY     "REP MOVSB from within to without"
+    mov     eax, ONE
+    mov     es, ax
+    mov     esi, AREA
+    mov     edi, 0xf8
+    mov     ecx, 0x20
+    rep     movsb
+    END
+    SHOW    "ecx", [saved_ecx]
+    SHOW    "esi", [saved_esi]
+    SHOW    "edi", [saved_edi]
+    NEXT
+    TRY     "backwards below 0"
+    mov     eax, ONE
+    mov     es, ax
+    mov     edi, 2
+    mov     ecx, 0x20
+    std
+    rep     stosb
+    END
+    SHOW    "ecx", [saved_ecx]
+    SHOW    "edi", [saved_edi]
+    NEXT
+    DESCRIPTOR ONE, AREA, 0xff, DATA_RO, BIG
+    TRY     "REP STOSB to read-only data"
+    mov     eax, ONE
+    mov     es, ax
+    mov     edi, 2
+    mov     ecx, 0x20
+    rep     stosb
+    END
+    SHOW    "ecx", [saved_ecx]
+    SHOW    "edi", [saved_edi]
+    NEXT
     ret
 
 .macro V86_ONE text, eflags, insn:vararg

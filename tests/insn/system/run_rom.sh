@@ -59,7 +59,7 @@ run_qemu()
         -device isa-debug-exit,iobase=0xf4,iosize=4 >host 2>&1 || true
 }
 
-# Bochs prints the guest's text between its own.
+# Bochs prints the guest's text between its own, and stops at a reset for another command.
 run_bochs()
 {
     cat >rc <<END
@@ -72,9 +72,10 @@ port_e9_hack: enabled=1
 log: $work/log
 panic: action=report
 END
-    echo c >commands
+    printf 'c\nc\n' >commands
     SDL_VIDEODRIVER=dummy timeout "$limit" "$program" -q -f rc -rc commands >host 2>&1 || true
-    sed -n '/^Next at/,/^=====/p' host | sed '1,2d; /^=====/d' >text
+    sed -e '1,/^Next at/d' -e 's/^<bochs:[0-9]*> //' host |
+        sed -e '/^====/,$d' -e '/^(0)/d' -e '/^Next at/d' -e '/^$/d' >text
 }
 
 # Drops the lines known to differ; what a line is about stands before its first ": ".

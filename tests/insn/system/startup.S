@@ -54,7 +54,11 @@ start:
     mov     gs, ax
     mov     ss, ax
     mov     esp, STACK
-    fninit
+    cmp     dword ptr [RESTART], RESTART_MAGIC
+    jne     1f
+    mov     dword ptr [RESTART], 0
+    jmp     [RESTART + 4]
+1:  fninit
     mov     esi, offset first_gdt
     mov     edi, gdt
     mov     ecx, (TABLE_LIMIT + 1) / 4
@@ -175,6 +179,7 @@ stubs:
 
 /* On the stack: vector, error code, EIP, CS, EFLAGS, … */
 common:
+    cld
     push    eax
     mov     eax, ds
     push    eax
