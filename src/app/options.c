@@ -293,6 +293,12 @@ static struct status option_singlestep(struct options *options, char *value)
     return status_ok();
 }
 
+static struct status option_counters(struct options *options, char *value)
+{
+    options->counters_file = value;
+    return status_ok();
+}
+
 static struct status option_version(struct options *options, char *value)
 {
     (void)value;

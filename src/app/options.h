@@ -25,6 +25,7 @@ struct options {
     bool display_given;
     enum front_end_kind display;
     const char *log_file;
+    const char *counters_file;
     bool rtc_given;
 };
 

@@ -428,6 +428,11 @@ struct log *machine_log(struct machine *machine)
     return &machine->log;
 }
 
+uint64_t machine_retired(const struct machine *machine)
+{
+    return machine->cpu.retired;
+}
+
 struct counters *machine_counters(struct machine *machine)
 {
     return &machine->counters;

@@ -153,7 +153,8 @@ struct log *machine_log(struct machine *machine);
 struct counters *machine_counters(struct machine *machine);
 const struct display_source *machine_display(struct machine *machine);
 const struct input_sink *machine_input(struct machine *machine);
-uint64_t machine_now(struct machine *machine); /* virtual ns */
+uint64_t machine_now(struct machine *machine);           /* virtual ns */
+uint64_t machine_retired(const struct machine *machine); /* instructions since power-on */
 
 /* True while the guest can take another key press without losing it. */
 bool machine_input_ready(struct machine *machine);

@@ -137,6 +137,7 @@ check "two users of the terminal" 2 "can have the terminal" -monitor stdio -seri
 check "unknown log category" 2 "nonsense" -d nonsense
 check "empty log category" 2 "unknown log category" -d int,,cpu
 check "log that cannot be written" 1 "/nonexistent/log" -d int -D /nonexistent/log
+check "counters that cannot be written" 1 "/nonexistent/counters" -counters /nonexistent/counters
 check "directory as log" 1 "directory" -d int -D directory
 check "filter that is none" 2 "START+LENGTH" -dfilter everywhere
 if [ -w /dev/full ]; then

@@ -1,6 +1,6 @@
 #!/bin/sh
-# trace.sh DOPPEL IMAGE: what -d writes is what happened, in the lines that can be compared with QEMU's, and -D, -dfilter
-# and -singlestep do what they say.
+# trace.sh DOPPEL IMAGE: what -d writes is what happened, in the lines that can be compared with QEMU's, and -D, -dfilter,
+# -singlestep and -counters do what they say.
 set -eu
 
 doppel=$1
@@ -78,5 +78,10 @@ has "the same in protected mode" log " *[0-9]*: v=20 e=0000 i=0 cpl=0 IP=0008:[0
 
 trace 1000
 is "nothing was asked for" "$(wc -c <log | tr -d ' ')" 0
+
+trace 12345 -counters counters
+has "the counters say how many instructions were retired" counters 'instructions 12345'
+has "the counters have what the machine counts, by name" counters 'port-writes [1-9][0-9]*'
+is "the counters are a name and a number each" "$(grep -cvE '^[a-z-]+ [0-9]+$' counters || true)" 0
 
 [ "$failures" -eq 0 ]
