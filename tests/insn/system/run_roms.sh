@@ -1,5 +1,5 @@
 #!/bin/sh
-# run_rom.sh EMULATOR PROGRAM SOURCES ROM: builds the system test ROM, runs it and compares what it prints with
+# run_roms.sh EMULATOR PROGRAM SOURCES ROM...: builds each system test ROM, runs it and compares what it prints with
 # SOURCES/ROM.expected. EMULATOR is doppel, qemu or bochs, PROGRAM how to start it. Lines in which another emulator is
 # known to differ from the manual are left out of its comparison: SOURCES/known_differences. Skipped (77) without an
 # x86 GCC or without the emulator.
@@ -8,7 +8,7 @@ set -eu
 emulator=$1
 program=$2
 sources=$3
-rom=$4
+shift 3
 limit=120                           # seconds that another emulator may take before it counts as lost
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -32,12 +32,16 @@ if ! command -v "$program" >/dev/null; then
     exit 77
 fi
 
-"$compiler" -m32 -march=pentium4 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-    -Wl,-z,noexecstack -Wl,-T,"$sources/rom.ld" -Wl,--oformat=binary -o image "$sources/startup.S" "$sources/$rom.S"
-if [ "$(wc -c <image)" -ne 65536 ]; then
-    echo "FAILED: the image has $(wc -c <image) bytes"
-    exit 1
-fi
+# build ROM
+build()
+{
+    "$compiler" -m32 -march=pentium4 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+        -Wl,-z,noexecstack -Wl,-T,"$sources/rom.ld" -Wl,--oformat=binary -o image "$sources/startup.S" "$sources/$1.S"
+    if [ "$(wc -c <image)" -ne 65536 ]; then
+        echo "FAILED: the image of $1 has $(wc -c <image) bytes"
+        exit 1
+    fi
+}
 
 # The guest ends itself: exit status 1 from isa-debug-exit.
 run_doppel()
@@ -78,10 +82,10 @@ END
         sed -e '/^====/,$d' -e '/^(0)/d' -e '/^Next at/d' -e '/^$/d' >text
 }
 
-# Drops the lines known to differ; what a line is about stands before its first ": ".
+# comparable ROM TEXT: drops the lines known to differ; what a line is about stands before its first ": ".
 comparable()
 {
-    awk -v emulator="$emulator" -v rom="$rom" '
+    awk -v emulator="$emulator" -v rom="$1" '
         FILENAME == ARGV[1] {
             if (split($0, field, "|") >= 4 && field[1] == emulator && field[2] == rom)
                 known[field[3]] = 1
@@ -92,14 +96,24 @@ comparable()
             sub(/: .*/, "", subject)
             if (!(subject in known))
                 print
-        }' "$sources/known_differences" "$1"
+        }' "$sources/known_differences" "$2"
 }
 
-"run_$emulator"
-comparable "$sources/$rom.expected" >expected
-comparable text >got
-if ! cmp -s expected got; then
-    echo "FAILED: $rom under $emulator (> expected, < did):"
-    diff -a got expected | cut -c 1-200 || true
-    exit 1
-fi
+failed=0
+for rom in "$@"; do
+    build "$rom"
+    rm -f text
+    case $emulator in
+        doppel) run_doppel ;;
+        qemu) run_qemu ;;
+        bochs) run_bochs ;;
+    esac
+    comparable "$rom" "$sources/$rom.expected" >expected
+    comparable "$rom" text >got
+    if ! cmp -s expected got; then
+        echo "FAILED: $rom under $emulator (> expected, < did):"
+        diff -a got expected | head -n 100 | cut -c 1-200 || true
+        failed=1
+    fi
+done
+exit "$failed"
