@@ -498,14 +498,11 @@ static void write_lvt(struct local_apic *apic, enum lvt_entry number, uint32_t v
 {
     uint32_t *entry = &apic->registers.lvt[number];
     uint32_t writable = lvt_shapes[number].writable;
-    uint32_t old = *entry;
-    *entry = (value & writable) | (old & LVT_REMOTE_IRR);
+    *entry = (value & writable) | (*entry & LVT_REMOTE_IRR);
     if (!is_software_enabled(apic)) {
         *entry |= LVT_MASKED;
     }
-    if (number == LVT_TIMER && (old ^ *entry) & LVT_PERIODIC) {
-        timer_schedule(apic);
-    } else if (number == LVT_LINT0 || number == LVT_LINT1) {
+    if (number == LVT_LINT0 || number == LVT_LINT1) {
         if (!(*entry & LVT_LEVEL)) {
             *entry &= ~LVT_REMOTE_IRR;
         }
