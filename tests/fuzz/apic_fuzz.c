@@ -115,7 +115,7 @@ static void access_register(struct board *board, struct program *program, bool w
     static const uint32_t bases[] = {LOCAL_APIC_BASE, LOCAL_APIC_BASE, IOAPIC_BASE, HPET_BASE};
     uint8_t choice = next_byte(program);
     unsigned width = choice & 0x70 ? 4 : 1u << (choice >> 2 & 3);
-    unsigned offset = next_byte(program) << ((choice & 3) < 2 ? 4 : 1);
+    unsigned offset = (unsigned)next_byte(program) << ((choice & 3) < 2 ? 4 : 1);
     uint64_t address = bases[choice & 3] + offset;
     if (choice & 0x80) {
         address += next_byte(program) & 7;
