@@ -157,8 +157,9 @@ guest_start:
     cld
     mov esp, offset stack_top
     lgdt [guest_gdt_pointer]
+    mov eax, offset guest_flat
     push 8
-    push offset guest_flat
+    push eax
     retf
 guest_flat:
     mov ax, 16

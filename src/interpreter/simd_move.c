@@ -465,6 +465,7 @@ static void store_masked(struct cpu_state *cpu, const struct uop *uop, struct in
 {
     uint32_t offset = effective_address(cpu, uop);
     uop_sync(cpu, in);
+    (void)cpu_segment_to_linear(cpu, (enum cpu_segment)uop->segment, offset, size, true); /* mask or not */
     for (unsigned i = 0; i < size; i++) {
         if (mask[i] & 0x80) {
             uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)uop->segment,

@@ -648,6 +648,9 @@ static bool draw_instruction(struct generator *g, unsigned start, uint32_t undef
     if (locks_bus(insn) && (effective_address(g->slot, insn) & 7) != 0) {
         return false;
     }
+    if (is_long(memory_operand(insn)) && in_window(g->slot, effective_address(g->slot, insn), 128) == NULL) {
+        return false;
+    }
     bool is_shift_double = insn->id == INSN_SHLD || insn->id == INSN_SHRD;
     if (is_shift_double && (shift_count(g, insn) < 0 || shift_count(g, insn) > insn->operand[0].size * 8)) {
         return false; /* the result is undefined */
