@@ -13,6 +13,17 @@ static int fail(const struct status *status, int exit_status)
     return exit_status;
 }
 
+/* Output that did not arrive is a failure, unless there is one already. */
+static int finish(int exit_status)
+{
+    bool failed = fflush(stdout) != 0 || ferror(stdout) != 0;
+    if (failed && exit_status == 0) {
+        fputs("doppel: standard output could not be written\n", stderr);
+        return EXIT_RUNTIME;
+    }
+    return exit_status;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
@@ -21,10 +32,10 @@ int main(int argc, char **argv)
         return fail(&status, EXIT_USAGE);
     }
     switch (options.action) {
-    case OPTIONS_HELP: options_print_help(stdout); return 0;
-    case OPTIONS_VERSION: printf("doppel %s\n", DOPPEL_VERSION); return 0;
-    case OPTIONS_CPU_HELP: options_print_cpus(stdout); return 0;
-    case OPTIONS_LOG_HELP: options_print_log_categories(stdout); return 0;
+    case OPTIONS_HELP: options_print_help(stdout); return finish(0);
+    case OPTIONS_VERSION: printf("doppel %s\n", DOPPEL_VERSION); return finish(0);
+    case OPTIONS_CPU_HELP: options_print_cpus(stdout); return finish(0);
+    case OPTIONS_LOG_HELP: options_print_log_categories(stdout); return finish(0);
     case OPTIONS_RUN: break;
     }
     status = machine_config_check(&options.machine);
@@ -36,5 +47,5 @@ int main(int argc, char **argv)
     if (!status_is_ok(&status)) {
         return fail(&status, EXIT_RUNTIME);
     }
-    return exit_status;
+    return finish(exit_status);
 }

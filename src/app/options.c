@@ -136,6 +136,19 @@ static struct status option_icount(struct options *options, char *value)
     return status_ok();
 }
 
+static struct status option_name(struct options *options, char *value)
+{
+    options->name = value;
+    return status_ok();
+}
+
+static struct status option_S(struct options *options, char *value)
+{
+    (void)value;
+    options->start_paused = true;
+    return status_ok();
+}
+
 static struct status option_no_reboot(struct options *options, char *value)
 {
     (void)value;
@@ -349,10 +362,33 @@ static size_t word_distance(const char *a, const char *b)
     return row[width];
 }
 
+/* What people who know QEMU look for under another name. */
+static const struct {
+    const char *name, *advice;
+} other_ways[] = {
+    {"nographic", "use -display none -serial stdio, or -display tty"},
+    {"curses", "use -display tty"},
+    {"no-shutdown", "a machine that is off ends doppel"},
+    {"accel", "there is one engine, an interpreter"},
+    {"enable-kvm", "there is one engine, an interpreter"},
+    {"machine", "there is one board, with the 440FX"},
+    {"M", "there is one board, with the 440FX"},
+    {"smp", "there is one processor"},
+    {"vga", "there is one adapter, a VGA with Bochs VBE"},
+    {"hdachs", "use -drive file=FILE,cyls=C,heads=H,secs=S"},
+    {"one-insn-per-tb", "use -singlestep"},
+};
+
 static struct status unknown_option(const char *word, const char *name)
 {
+    for (size_t i = 0; i < ARRAY_COUNT(other_ways); i++) {
+        if (strcmp(name, other_ways[i].name) == 0) {
+            return status_error(STATUS_INVALID_ARGUMENT, "there is no option %s: %s", word,
+                                other_ways[i].advice);
+        }
+    }
     const char *nearest = NULL;
-    size_t nearest_distance = 3;
+    size_t nearest_distance = strlen(name) / 3 + 1;
     for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
         size_t distance = word_distance(name, option_rows[i].name);
         if (distance < nearest_distance && distance < strlen(name)) {
@@ -445,7 +481,15 @@ struct status options_parse(int argc, char **argv, struct options *options)
     if (!options->rtc_given) {
         options->machine.rtc_epoch = options->machine.counted ? COUNTED_RTC_EPOCH : host_clock_epoch();
     }
-    return settle_stdio(options);
+    struct status status = settle_stdio(options);
+    bool can_go_on =
+        options->monitor_on_stdio || options->script != NULL || options->display != FRONT_END_NONE;
+    if (status_is_ok(&status) && options->start_paused && !can_go_on) {
+        status = status_error(
+            STATUS_INVALID_ARGUMENT,
+            "-S needs something that lets the machine go on: -monitor stdio, -script or a display");
+    }
+    return status;
 }
 
 void options_print_help(FILE *out)

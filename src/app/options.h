@@ -26,6 +26,8 @@ struct options {
     enum front_end_kind display;
     const char *log_file;
     const char *counters_file;
+    const char *name; /* NULL: none */
+    bool start_paused;
     bool rtc_given;
 };
 

@@ -188,6 +188,7 @@ static struct status create_front_end(struct session *session)
                                   .input = machine_input(session->machine),
                                   .input_ready = input_is_ready,
                                   .request = take_request,
+                                  .name = session->options->name,
                                   .opaque = session};
     return front_end_create(session->options->display, &host, &session->front_end);
 }
@@ -209,6 +210,10 @@ static struct status build(struct session *session)
     }
     if (status_is_ok(&status)) {
         status = create_front_end(session);
+    }
+    if (status_is_ok(&status) && session->options->start_paused) {
+        machine_pause(session->machine);
+        front_end_set_state(session->front_end, FRONT_END_STOPPED);
     }
     return status;
 }

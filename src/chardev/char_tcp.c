@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +25,9 @@ static struct status split_address(const char *text, struct tcp_address *address
     if (!colon || colon[1] == '\0' || strlen(colon + 1) >= sizeof address->port) {
         return status_error(STATUS_INVALID_ARGUMENT,
                             "tcp:%.100s: a port is missing, as in tcp:localhost:4444", text);
+    }
+    if (strspn(colon + 1, "0123456789") == strlen(colon + 1) && strtoul(colon + 1, NULL, 10) > 65535) {
+        return status_error(STATUS_INVALID_ARGUMENT, "tcp:%.100s: ports go up to 65535", text);
     }
     const char *host = text;
     size_t length = (size_t)(colon - text);

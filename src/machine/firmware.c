@@ -1,14 +1,13 @@
 /* ROM files; see firmware.h. */
 #include "machine/firmware.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bits.h"
+#include "machine/input_file.h"
 
 #define ROM_PAGE        (4 * KIB)
 #define SYSTEM_MAX      (1 * MIB)
@@ -20,36 +19,27 @@
 static struct status read_rom(const char *path, uint64_t limit, uint64_t granularity,
                               struct firmware *firmware)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return status_from_errno(errno, "cannot read the ROM %s", path);
+    FILE *file;
+    uint64_t size;
+    struct status status = input_file_open(path, "ROM", &file, &size);
+    if (!status_is_ok(&status)) {
+        return status;
     }
-    struct stat information;
-    struct status status = status_ok();
-    uint64_t size = 0;
-    if (fstat(fileno(file), &information) != 0) {
-        status = status_from_errno(errno, "cannot read the ROM %s", path);
-    } else if (!S_ISREG(information.st_mode)) {
-        status = status_error(STATUS_INVALID_ARGUMENT, "the ROM %s is not a file", path);
+    if (size > limit || size % granularity != 0) {
+        fclose(file);
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "the ROM %.100s has %llu bytes; it must be a multiple of %llu up to %llu KiB",
+                            path, (unsigned long long)size, (unsigned long long)granularity,
+                            (unsigned long long)(limit / KIB));
+    }
+    firmware->size = (size_t)bits_align_up(size, ROM_PAGE);
+    firmware->bytes = malloc(firmware->size);
+    if (firmware->bytes == NULL) {
+        status = status_error(STATUS_NO_MEMORY, "out of memory for the ROM %.150s", path);
     } else {
-        size = (uint64_t)information.st_size;
-        if (size == 0 || size > limit || size % granularity != 0) {
-            status = status_error(STATUS_INVALID_ARGUMENT,
-                                  "the ROM %s has %llu bytes; it must be a multiple of %llu up to %llu KiB",
-                                  path, (unsigned long long)size, (unsigned long long)granularity,
-                                  (unsigned long long)(limit / KIB));
-        }
-    }
-    if (status_is_ok(&status)) {
-        firmware->size = (size_t)bits_align_up(size, ROM_PAGE);
-        firmware->bytes = malloc(firmware->size);
-        if (firmware->bytes == NULL) {
-            status = status_error(STATUS_NO_MEMORY, "out of memory for the ROM %s", path);
-        } else {
-            memset(firmware->bytes, 0xFF, firmware->size);
-            if (fread(firmware->bytes, 1, (size_t)size, file) != size) {
-                status = status_error(STATUS_IO_ERROR, "cannot read the ROM %s", path);
-            }
+        memset(firmware->bytes, 0xFF, firmware->size);
+        if (fread(firmware->bytes, 1, (size_t)size, file) != size) {
+            status = status_error(STATUS_IO_ERROR, "cannot read the ROM %.150s", path);
         }
     }
     fclose(file);

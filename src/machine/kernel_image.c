@@ -18,6 +18,7 @@
 #define SECTOR 512u
 
 #define LINUX_SETUP_SECTORS   0x1F1
+#define LINUX_SYSTEM_SIZE     0x1F4 /* 16-byte paragraphs */
 #define LINUX_VIDEO_MODE      0x1FA
 #define LINUX_BOOT_FLAG       0x1FE
 #define LINUX_MAGIC           0x202
@@ -133,6 +134,10 @@ static struct status parse_linux(const uint8_t *bytes, size_t size, const char *
         return damaged(name, "it ends in the setup code");
     }
     uint32_t kernel_size = (uint32_t)(size - setup_size);
+    if (version >= 0x204 &&
+        (uint64_t)load_le32(bytes + LINUX_SYSTEM_SIZE) * 16 > (uint64_t)kernel_size + 15) {
+        return damaged(name, "it is shorter than its header says");
+    }
     bool high = (bytes[LINUX_LOAD_FLAGS] & LOADED_HIGH) != 0;
     bool old = !high || version < 0x202;
     if (!high && kernel_size > SETUP_HIGH - LOW_MEMORY_START) {

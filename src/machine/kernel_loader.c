@@ -1,14 +1,13 @@
 /* See kernel_loader.h. */
 #include "machine/kernel_loader.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/bits.h"
 #include "devices/fw_cfg.h"
+#include "machine/input_file.h"
 #include "machine/kernel_image.h"
 #include "machine/kernel_rom.h"
 
@@ -57,39 +56,32 @@ struct status kernel_loader_check(const struct machine_kernel_config *config)
 /* Appends the file to the blob, from the next page's start on; *offset is where that is. */
 static struct status append_file(const char *path, const char *what, struct blob *blob, size_t *offset)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL) {
-        return status_from_errno(errno, "cannot read the %s %.120s", what, path);
+    FILE *file;
+    uint64_t size;
+    struct status status = input_file_open(path, what, &file, &size);
+    if (!status_is_ok(&status)) {
+        return status;
     }
-    struct stat information;
-    struct status status = status_ok();
     *offset = (size_t)bits_align_up(blob->size, PAGE_SIZE);
-    size_t size = 0;
-    if (fstat(fileno(file), &information) != 0) {
-        status = status_from_errno(errno, "cannot read the %s %.120s", what, path);
-    } else if (!S_ISREG(information.st_mode)) {
-        status = status_error(STATUS_INVALID_ARGUMENT, "the %s %.120s is not a file", what, path);
-    } else if (information.st_size == 0) {
-        status = status_error(STATUS_INVALID_ARGUMENT, "the %s %.120s is empty", what, path);
-    } else if ((uint64_t)information.st_size > UINT32_MAX - *offset) {
-        status = status_error(STATUS_INVALID_ARGUMENT, "the %s %.120s is larger than 4 GiB", what, path);
+    uint8_t *bytes = NULL;
+    if (size > UINT32_MAX - *offset) {
+        status = status_error(STATUS_INVALID_ARGUMENT, "the %s %.150s is larger than 4 GiB", what, path);
     } else {
-        size = (size_t)information.st_size;
-        uint8_t *bytes = realloc(blob->bytes, *offset + size);
-        if (bytes == NULL) {
-            status = status_error(STATUS_NO_MEMORY, "out of memory for the %s %.120s", what, path);
+        bytes = realloc(blob->bytes, *offset + (size_t)size);
+        status = bytes != NULL
+                     ? status_ok()
+                     : status_error(STATUS_NO_MEMORY, "out of memory for the %s %.150s", what, path);
+    }
+    if (bytes != NULL) {
+        memset(bytes + blob->size, 0, *offset - blob->size);
+        blob->bytes = bytes;
+        if (fread(bytes + *offset, 1, (size_t)size, file) == size) {
+            blob->size = *offset + (size_t)size;
         } else {
-            memset(bytes + blob->size, 0, *offset - blob->size);
-            blob->bytes = bytes;
-            if (fread(bytes + *offset, 1, size, file) != size) {
-                status = status_error(STATUS_IO_ERROR, "cannot read the %s %.120s", what, path);
-            }
+            status = status_error(STATUS_IO_ERROR, "cannot read the %s %.150s", what, path);
         }
     }
     fclose(file);
-    if (status_is_ok(&status)) {
-        blob->size = *offset + size;
-    }
     return status;
 }
 

@@ -150,9 +150,9 @@ static struct status lock_file(const char *path, int file, bool read_only)
     if (flock(file, (read_only ? LOCK_SH : LOCK_EX) | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
         return status_ok();
     }
-    return status_error(STATUS_CONFLICT, "image '%s' is in use by another machine%s", path,
+    return status_error(STATUS_CONFLICT, "image '%s' is in use by another drive or machine%s", path,
                         read_only ? ", which writes to it"
-                                  : "; open it read-only or as a snapshot there and here");
+                                  : "; give it to all of them read-only or as a snapshot");
 }
 
 struct status raw_image_open(const char *path, bool read_only, struct block_device **device)

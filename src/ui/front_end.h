@@ -47,6 +47,7 @@ struct front_end_host {
     bool (*input_ready)(void *opaque);
     void (*request)(void *opaque, enum front_end_request request);
     void *opaque;
+    const char *name; /* of the machine, for a window's title; borrowed; NULL: it has none */
 };
 
 struct front_end;

@@ -120,10 +120,11 @@ static void update_title(struct sdl_window *window)
 {
     char title[sizeof window->title];
     bool stopped = atomic_load(&window->state) == FRONT_END_STOPPED;
+    const char *name = window->host.name != NULL ? window->host.name : "doppel";
     if (SDL_GetTicks64() < window->message_end) {
-        snprintf(title, sizeof title, "doppel - %s", window->message);
+        snprintf(title, sizeof title, "%.48s - %s", name, window->message);
     } else {
-        snprintf(title, sizeof title, "doppel%s - %s, Ctrl+Alt+F full screen, Ctrl+Alt+M monitor",
+        snprintf(title, sizeof title, "%.48s%s - %s, Ctrl+Alt+F full screen, Ctrl+Alt+M monitor", name,
                  stopped ? " (stopped)" : "",
                  window->grabbed ? "Ctrl+Alt+G releases the mouse" : "click to use the mouse");
     }
@@ -467,6 +468,14 @@ static struct status sdl_failure(const char *what)
     return status_error(STATUS_UNSUPPORTED, "-display sdl: cannot %s: %s", what, SDL_GetError());
 }
 
+/* Without a desktop SDL may fall back on drivers that show nothing; who wants one of them says so. */
+static bool is_seen(void)
+{
+    const char *driver = SDL_GetCurrentVideoDriver();
+    return getenv("SDL_VIDEODRIVER") != NULL ||
+           (strcmp(driver, "offscreen") != 0 && strcmp(driver, "dummy") != 0 && strcmp(driver, "evdev") != 0);
+}
+
 static struct status open_window(struct sdl_window *window)
 {
     SDL_SetMainReady();
@@ -475,6 +484,11 @@ static struct status open_window(struct sdl_window *window)
     SDL_SetHint(SDL_HINT_WINDOWS_NO_CLOSE_ON_ALT_F4, "1");
     if (SDL_InitSubSystem(SDL_INIT_VIDEO) != 0) {
         return sdl_failure("start SDL");
+    }
+    if (!is_seen()) {
+        return status_error(STATUS_UNSUPPORTED,
+                            "-display sdl: there is no desktop to open a window on (DISPLAY "
+                            "and WAYLAND_DISPLAY); use -display tty or none");
     }
     SDL_EnableScreenSaver();
     window->natural_width = FIRST_WIDTH;

@@ -72,9 +72,27 @@ check "small BIOS" 1 "multiple of 4096" -bios small.rom
 check "large BIOS" 1 "large.rom" -bios large.rom
 check "VGA BIOS that is none" 1 "55 AA" -vgabios zero.rom
 
+mkfifo pipe
+check "pipe as BIOS" 1 "not a file" -bios pipe
+check "directory as VGA BIOS" 1 "is a directory" -vgabios directory
+check "pipe as image" 1 "neither a file" -fda pipe
+check "pipe as kernel" 1 "not a file" -kernel pipe
 check "missing kernel" 1 "missing-kernel" -kernel missing-kernel
+# A Linux 2.06 boot header with one setup sector, whose kernel should be 16 MiB long.
+dd if=/dev/zero of=cut bs=512 count=3 2>/dev/null
+put()
+{
+    # shellcheck disable=SC2059 # the format is the bytes
+    printf "$2" | dd of=cut bs=1 seek="$1" conv=notrunc 2>/dev/null
+}
+put 497 '\001'
+put 500 '\000\000\020'
+put 510 '\125\252'
+put 514 'HdrS\006\002'
+put 529 '\001'
+check "kernel that was cut off" 1 "shorter than its header says" -kernel cut
 check "empty kernel" 1 "empty.img is empty" -kernel empty.img
-check "directory as kernel" 1 "not a file" -kernel directory
+check "directory as kernel" 1 "is a directory" -kernel directory
 check "floppy image as kernel" 1 "not a kernel" -kernel "$image"
 check "initrd without kernel" 2 "-initrd needs a kernel" -initrd odd.img
 check "command line without kernel" 2 "-append needs a kernel" -append quiet
@@ -85,6 +103,9 @@ check "too much memory" 2 "memory size" -m 8G
 check "memory in words" 2 "is not a memory size" -m lots
 check "negative memory" 2 "is not a memory size" -m -1
 check "missing disk" 1 "missing.img" -hda missing.img
+cp "$image" image
+check "one image in two drives" 1 "another drive" -hda image -hdb image
+check "port that does not exist" 1 "65535" -serial tcp:localhost:99999
 check "disk in one place twice" 2 "described twice" -hdc "$image" -cdrom "$image"
 check "unknown drive word" 2 "cylinder" -drive file=x,cylinder=3
 check "unknown disk format" 2 "known are raw" -drive file=x,format=qcow2
@@ -127,6 +148,9 @@ check "timeout in words" 2 "milliseconds" -boot reboot-timeout=soon
 check "unknown clock" 2 "is not a time" -rtc base=yesterday
 check "unknown icount" 2 "shift" --icount=shift=99
 check "unknown option" 2 "did you mean -snapshot" -snapshoot
+check "option of another name elsewhere" 2 "use -display none -serial stdio" -nographic
+check "option for what is always so" 2 "one processor" -smp 2
+check "paused for ever" 2 "lets the machine go on" -S
 check "unknown option like nothing" 2 "unknown option" -xyzzyxyzzy
 check "missing value" 2 "needs a value" -m
 check "value where none is taken" 2 "takes no value" --snapshot=yes
@@ -158,6 +182,15 @@ export DOPPEL_ROMS
 printf 'x' >bios-256k.bin
 check "bad ROM in DOPPEL_ROMS" 1 "$work/bios-256k.bin" -script quit
 unset DOPPEL_ROMS
+
+if [ -w /dev/full ]; then
+    status=0
+    "$doppel" -help 2>err >/dev/full || status=$?
+    if [ "$status" -ne 1 ] || ! grep -q 'could not be written' err; then
+        echo "FAILED: output to a full disk: exit status $status"
+        failures=$((failures + 1))
+    fi
+fi
 
 check "help" 0 "-snapshot" --help
 check "version" 0 "doppel " -version
