@@ -27,6 +27,11 @@ extern struct guest_tss guest_tss;
  * Vectors without a handler of their own end the program with "failed exception ...". */
 void guest_set_gate(unsigned vector, void (*handler)(void), unsigned ring);
 
+/* Runs function(argument) in ring 3, on a stack of its own, with these flags (EFLAGS.IF as it should be
+ * there), and returns what it returned. Without paging user code may touch everything. Vector 81h is the way
+ * back. Not to be nested. */
+uint32_t guest_run_user(uint32_t (*function)(uint32_t), uint32_t argument, uint32_t eflags);
+
 static inline uint8_t guest_port_read(uint16_t port)
 {
     uint8_t value;
