@@ -9,10 +9,11 @@
 
 #define MAX_BLOCKS 200000u
 
+/* Fibonacci hashing: 2^64 over the golden ratio spreads keys that differ in few bits. */
 static unsigned address_bucket(uint64_t phys, unsigned code_size)
 {
-    uint64_t key = phys ^ (phys >> 15) ^ (uint64_t)code_size << 7;
-    return (unsigned)(key & ((1u << BLOCK_HASH_BITS) - 1));
+    uint64_t key = phys << 4 | code_size;
+    return (unsigned)(key * 0x9E3779B97F4A7C15u >> (64 - BLOCK_HASH_BITS));
 }
 
 static unsigned page_bucket(uint64_t phys)

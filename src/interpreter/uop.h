@@ -68,8 +68,8 @@ struct jump_cache_entry {
     struct block *block;
 };
 
-#define BLOCK_HASH_BITS 15
-#define PAGE_HASH_BITS  12
+#define BLOCK_HASH_BITS 18
+#define PAGE_HASH_BITS  16
 
 struct block_cache {
     struct block *by_address[1u << BLOCK_HASH_BITS];
