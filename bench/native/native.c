@@ -5,7 +5,7 @@
 
 enum system_call { CALL_EXIT = 1, CALL_WRITE = 4, CALL_MMAP2 = 192 };
 
-#define PROTECTION_READ_WRITE 3u
+#define PROTECTION_ALL        7u /* a workload may make code */
 #define MAP_PRIVATE_ANONYMOUS 0x22u
 
 void native_main(const uint32_t *stack);
@@ -35,8 +35,8 @@ static uint32_t map_memory(uint32_t bytes)
                      "int $0x80\n\t"
                      "popl %%ebp"
                      : "=a"(result)
-                     : "a"(CALL_MMAP2), "b"(0), "c"(bytes), "d"(PROTECTION_READ_WRITE),
-                       "S"(MAP_PRIVATE_ANONYMOUS), "D"(UINT32_MAX)
+                     : "a"(CALL_MMAP2), "b"(0), "c"(bytes), "d"(PROTECTION_ALL), "S"(MAP_PRIVATE_ANONYMOUS),
+                       "D"(UINT32_MAX)
                      : "memory");
     return result;
 }
