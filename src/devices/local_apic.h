@@ -12,9 +12,8 @@
  * Narrower loads give a part of the register, other stores are ignored. While the APIC is globally disabled,
  * LINT0 is the core's INTR pin and LINT1 its NMI pin (§10.4.3).
  *
- * After RESET, LINT0 passes the 8259's interrupts on, as on other virtual boards: the manual has it masked,
- * but firmware that does not know of the APIC depends on what came before it in the machine. From then on the
- * rules hold; a disabled APIC masks it.
+ * After RESET and INIT, LINT0 passes the 8259's interrupts on. The manual has it masked; but firmware older
+ * than the APIC expects its interrupts without asking for them, and on other virtual boards it gets them.
  *
  * The timer counts a bus of 100 MHz. A period too short to serve gets an interrupt every
  * LOCAL_APIC_SHORTEST_NS.
