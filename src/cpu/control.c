@@ -1,8 +1,8 @@
 /* Control and debug registers (SDM 3A §2.5, SDM 3B §17.2, SDM 2 MOV CR, MOV DR, LMSW).
  *
- * Setting or clearing CR0.PE leaves the hidden parts of segment registers alone, as the processors do: only
- * what may be accessed through them is derived anew. Reserved bits of CR0 and DRn are ignored, those of CR4
- * raise #GP(0).
+ * Setting or clearing CR0.PE leaves the hidden parts of segment registers alone, as the processors do: what
+ * was unusable in protected mode is so in real mode until it is loaded (SDM 3A §9.9.2). Reserved bits of CR0
+ * and DRn are ignored, those of CR4 raise #GP(0).
  *
  * PAE paging works with copies of the four page-directory-pointer entries, read when CR3 or a bit that
  * matters to them is loaded (SDM 3A §4.4.1). */
@@ -73,11 +73,6 @@ static void set_cr0(struct cpu_state *cpu, uint64_t value)
     uint64_t changed = cpu->cr0 ^ value;
     cpu->cr0 = value;
     cpu_update_mode(cpu);
-    if (changed & CR0_PE) {
-        for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-            segment_update_bounds(&cpu->segment[i], value & CR0_PE);
-        }
-    }
     if (changed & CR0_PAGING) {
         cpu->memory_ops->flush_tlb(cpu, true);
     }

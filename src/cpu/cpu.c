@@ -15,7 +15,7 @@ static void reset_segments(struct cpu_state *cpu)
     const uint16_t data = SEGMENT_PRESENT | SEGMENT_S | SEGMENT_WRITABLE | SEGMENT_ACCESSED;
     for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
         cpu->segment[i] = (struct segment){.attributes = data, .limit = 0xffff};
-        segment_update_bounds(&cpu->segment[i], false);
+        segment_update_bounds(&cpu->segment[i]);
     }
     struct segment *cs = &cpu->segment[CPU_CS];
     if (model->generation < CPU_80286) {

@@ -113,7 +113,7 @@ static inline void cpu_check_alignment(struct cpu_state *cpu, uint64_t linear, u
 }
 
 /* The derived bounds of a segment after base, limit or attributes changed. */
-void segment_update_bounds(struct segment *segment, bool protected_mode);
+void segment_update_bounds(struct segment *segment);
 
 /* MOV/POP/Lxx to ES, SS, DS, FS, GS (CS: #UD is the engine's business): real, V86 and protected mode rules,
  * #GP/#NP/#SS. Sets the accessed bit. SS in protected mode changes stack_size. Does not set the interrupt

@@ -75,7 +75,7 @@ void segment_install(struct segment *segment, const struct descriptor *descripto
     segment->attributes = descriptor->attributes;
     segment->base = descriptor->base;
     segment->limit = descriptor->limit;
-    segment_update_bounds(segment, true);
+    segment_update_bounds(segment);
 }
 
 void segment_install_code(struct cpu_state *cpu, const struct descriptor *descriptor, unsigned cpl)
@@ -90,7 +90,7 @@ void segment_install_null(struct segment *segment, uint16_t selector)
     segment->attributes = 0;
     segment->base = 0;
     segment->limit = 0xffff;
-    segment_update_bounds(segment, true);
+    segment_update_bounds(segment);
 }
 
 void segment_install_real(struct cpu_state *cpu, enum cpu_segment number, uint16_t selector)
@@ -105,7 +105,7 @@ void segment_install_real(struct cpu_state *cpu, enum cpu_segment number, uint16
     } else {
         segment->attributes = (uint16_t)((segment->attributes & 0xf000) | data);
     }
-    segment_update_bounds(segment, false);
+    segment_update_bounds(segment);
 }
 
 void segment_drop_privileged(struct cpu_state *cpu, unsigned new_cpl)

@@ -424,7 +424,7 @@ static void install_flat(struct segment *segment, uint64_t selector, unsigned cp
     segment->attributes = (uint16_t)attributes;
     segment->base = 0;
     segment->limit = UINT32_MAX;
-    segment_update_bounds(segment, true);
+    segment_update_bounds(segment);
 }
 
 void cpu_sysenter(struct cpu_state *cpu)

@@ -1,7 +1,7 @@
 /* Segment loads and accesses, LLDT, LTR, LAR, LSL, VERR, VERW.
  *
- * SDM 3A §5.3-§5.6 (limit, type and privilege checks), SDM 2 MOV, LLDT, LTR, LAR, LSL, VERR. Real mode keeps
- * the limits that protected mode loaded; a segment's type matters in protected mode only. */
+ * SDM 3A §5.3-§5.6 (limit, type and privilege checks), SDM 2 MOV, LLDT, LTR, LAR, LSL, VERR. In real mode a
+ * load makes a segment readable and writable, and keeps its limit. */
 #include "cpu/descriptor.h"
 
 static unsigned maximum(unsigned a, unsigned b)
@@ -9,23 +9,19 @@ static unsigned maximum(unsigned a, unsigned b)
     return a > b ? a : b;
 }
 
-void segment_update_bounds(struct segment *segment, bool protected_mode)
+void segment_update_bounds(struct segment *segment)
 {
     uint16_t attributes = segment->attributes;
-    bool readable = true;
-    bool writable = true;
+    bool usable = attributes & SEGMENT_PRESENT;
+    bool readable = usable && attributes_are_readable(attributes);
+    bool writable = usable && attributes_are_writable(attributes);
     uint32_t first = 0;
     uint32_t last = segment->limit;
-    if (protected_mode) {
-        bool usable = attributes & SEGMENT_PRESENT;
-        readable = usable && attributes_are_readable(attributes);
-        writable = usable && attributes_are_writable(attributes);
-        if (!(attributes & SEGMENT_CODE) && (attributes & SEGMENT_EXPAND_DOWN)) {
-            last = attributes & SEGMENT_BIG ? UINT32_MAX : 0xffff;
-            first = segment->limit + 1;
-            if (segment->limit >= last) {
-                readable = writable = false;
-            }
+    if (!(attributes & SEGMENT_CODE) && (attributes & SEGMENT_EXPAND_DOWN)) {
+        last = attributes & SEGMENT_BIG ? UINT32_MAX : 0xffff;
+        first = segment->limit + 1;
+        if (segment->limit >= last) {
+            readable = writable = false;
         }
     }
     segment->read_first = readable ? first : 1;

@@ -370,9 +370,9 @@ static void check_derived_fields(const struct cpu_state *cpu)
     require(again->stack_size == cpu->stack_size && again->stack_mask == cpu->stack_mask);
     cpu_update_alignment_checks(again);
     require(again->alignment_checks == cpu->alignment_checks);
-    for (unsigned i = 0; i < CPU_SEGMENTS && cpu->mode != CPU_MODE_REAL; i++) {
+    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
         struct segment *segment = &again->segment[i];
-        segment_update_bounds(segment, cpu->mode == CPU_MODE_PROTECTED);
+        segment_update_bounds(segment);
         require(memcmp(&segment->read_first, &cpu->segment[i].read_first, 4 * sizeof(uint32_t)) == 0);
     }
     free(again);

@@ -122,7 +122,7 @@ static void install_flat(struct segment *segment, uint16_t selector, bool code, 
         .selector = selector,
         .attributes = (uint16_t)(access | SEGMENT_GRANULARITY | (size == 4 ? (unsigned)SEGMENT_BIG : 0u)),
         .limit = UINT32_MAX};
-    segment_update_bounds(segment, true);
+    segment_update_bounds(segment);
 }
 
 static void write_descriptor(struct cpu_bench *bench, uint16_t selector, const struct segment *segment)

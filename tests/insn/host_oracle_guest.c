@@ -90,7 +90,7 @@ static void prepare_segments(struct oracle_guest *guest)
         segment->selector = i == CPU_CS ? ORACLE_CODE_SELECTOR : ORACLE_DATA_SELECTOR;
         if (i == CPU_FS || i == CPU_GS) {
             *segment = (struct segment){0};
-            segment_update_bounds(segment, true);
+            segment_update_bounds(segment);
         }
     }
 }

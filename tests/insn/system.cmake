@@ -2,7 +2,7 @@
 # repository; the same ROMs run under QEMU and Bochs where these are installed. They are not among the packages that
 # scripts/test asks for: 200 MB to confirm what the expected texts already say. QEMU is not asked where it lacks what
 # the ROM is about.
-set(system_roms segments limits gates tasks v86 vme paging control debug alignment faults strings)
+set(system_roms segments limits gates tasks v86 vme paging control debug alignment faults strings real)
 set(system_roms_for_qemu segments gates tasks v86 paging faults strings)
 doppel_program(doppel doppel)
 

@@ -155,7 +155,7 @@ static void lmsw_sets_but_never_clears_pe(void **state)
     machine_free(m);
 }
 
-static void setting_pe_keeps_hidden_parts_and_starts_type_checks(void **state)
+static void pe_keeps_hidden_parts_and_rights(void **state)
 {
     struct machine *m = machine_create(NULL);
     (void)state;
@@ -169,9 +169,11 @@ static void setting_pe_keeps_hidden_parts_and_starts_type_checks(void **state)
     machine_free(m);
     m = machine_protected(0);
     cpu_write_control(&m->cpu, 0, m->cpu.cr0 & ~(uint64_t)CR0_PE);
-    assert_int_equal(m->cpu.segment[CPU_CS].write_last, 0xffffffff); /* CS: writable outside protected mode */
-    cpu_write_control(&m->cpu, 0, m->cpu.cr0 | CR0_PE);
-    assert_true(m->cpu.segment[CPU_CS].write_first > m->cpu.segment[CPU_CS].write_last);
+    assert_true(m->cpu.segment[CPU_CS].write_first >
+                m->cpu.segment[CPU_CS].write_last); /* until it is loaded */
+    expect_success(m, "JMP in real mode", act_jump, (struct arguments){.a = 0x1000, .b = 0, .c = 2});
+    assert_int_equal(m->cpu.segment[CPU_CS].write_first, 0);
+    assert_int_equal(m->cpu.segment[CPU_CS].write_last, 0xffffffff);
     machine_free(m);
 }
 
@@ -548,7 +550,7 @@ int main(void)
         cmocka_unit_test(cr4_rejects_bits_the_model_lacks),
         cmocka_unit_test(missing_control_registers_are_invalid),
         cmocka_unit_test(lmsw_sets_but_never_clears_pe),
-        cmocka_unit_test(setting_pe_keeps_hidden_parts_and_starts_type_checks),
+        cmocka_unit_test(pe_keeps_hidden_parts_and_rights),
         cmocka_unit_test(dr4_and_dr5_are_aliases_without_debug_extensions),
         cmocka_unit_test(debug_registers_keep_their_fixed_bits),
         cmocka_unit_test(general_detect_guards_the_debug_registers),

@@ -35,33 +35,29 @@ struct bounds_row {
     const char *name;
     unsigned attributes;
     uint32_t limit;
-    bool protected_mode;
     uint32_t read_first, read_last, write_first, write_last;
 };
 
 static void bounds_follow_type_and_limit(void **state)
 {
     static const struct bounds_row rows[] = {
-        {"data rw", ACCESS_DATA_RW, 0xfff, true, 0, 0xfff, 0, 0xfff},
-        {"data ro", ACCESS_DATA_RO, 0xfff, true, 0, 0xfff, 1, 0},
-        {"code xr", ACCESS_CODE_XR, 0xfff, true, 0, 0xfff, 1, 0},
-        {"code x", ACCESS_CODE_XO, 0xfff, true, 1, 0, 1, 0},
-        {"conforming code is no expand-down", ACCESS_CODE_CONFORMING, 0xfff, true, 0, 0xfff, 1, 0},
-        {"expand down 16", ACCESS_DATA_DOWN_RW, 0xfff, true, 0x1000, 0xffff, 0x1000, 0xffff},
-        {"expand down 32", ACCESS_DATA_DOWN_RW | SEGMENT_BIG, 0xfff, true, 0x1000, 0xffffffff, 0x1000,
-         0xffffffff},
-        {"expand down empty", ACCESS_DATA_DOWN_RW, 0xffff, true, 1, 0, 1, 0},
-        {"expand down 32 empty", ACCESS_DATA_DOWN_RW | SEGMENT_BIG, 0xffffffff, true, 1, 0, 1, 0},
-        {"null", 0, 0xffff, true, 1, 0, 1, 0},
-        {"not present", ACCESS_DATA_RW & ~ACCESS_PRESENT, 0xffff, true, 1, 0, 1, 0},
-        {"real mode ignores the type", ACCESS_CODE_XO, 0xfff, false, 0, 0xfff, 0, 0xfff},
-        {"real mode keeps big limits", ACCESS_DATA_RW, 0xffffffff, false, 0, 0xffffffff, 0, 0xffffffff},
+        {"data rw", ACCESS_DATA_RW, 0xfff, 0, 0xfff, 0, 0xfff},
+        {"data ro", ACCESS_DATA_RO, 0xfff, 0, 0xfff, 1, 0},
+        {"code xr", ACCESS_CODE_XR, 0xfff, 0, 0xfff, 1, 0},
+        {"code x", ACCESS_CODE_XO, 0xfff, 1, 0, 1, 0},
+        {"conforming code is no expand-down", ACCESS_CODE_CONFORMING, 0xfff, 0, 0xfff, 1, 0},
+        {"expand down 16", ACCESS_DATA_DOWN_RW, 0xfff, 0x1000, 0xffff, 0x1000, 0xffff},
+        {"expand down 32", ACCESS_DATA_DOWN_RW | SEGMENT_BIG, 0xfff, 0x1000, 0xffffffff, 0x1000, 0xffffffff},
+        {"expand down empty", ACCESS_DATA_DOWN_RW, 0xffff, 1, 0, 1, 0},
+        {"expand down 32 empty", ACCESS_DATA_DOWN_RW | SEGMENT_BIG, 0xffffffff, 1, 0, 1, 0},
+        {"null", 0, 0xffff, 1, 0, 1, 0},
+        {"not present", ACCESS_DATA_RW & ~ACCESS_PRESENT, 0xffff, 1, 0, 1, 0},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         const struct bounds_row *row = &rows[i];
         struct segment segment = {.attributes = (uint16_t)row->attributes, .limit = row->limit};
-        segment_update_bounds(&segment, row->protected_mode);
+        segment_update_bounds(&segment);
         bool empty = row->read_first > row->read_last;
         if (empty ? segment.read_first <= segment.read_last
                   : segment.read_first != row->read_first || segment.read_last != row->read_last) {
