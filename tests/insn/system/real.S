@@ -381,7 +381,7 @@ leftovers:
 76: mov     al, fs:[0x10]
     mov     al, fs:[0x100]
     DONE
-    BEGIN   "a null segment stays unusable until a load"
+    BEGIN   "a null segment stays unusable"
     mov     ebp, offset 76f - IMAGE
     mov     ax, DATA0_16
     mov     ds, ax
@@ -389,13 +389,8 @@ leftovers:
     mov     ss, ax
     xor     ax, ax
     mov     fs, ax
-    mov     gs, ax
     jmp     leave_protected_mode
     .code16
-76: mov     ax, 0x4000
-    mov     fs, ax
-    mov     al, fs:[0x10]
-    xor     ax, ax
-    mov     al, gs:[0x10]
+76: mov     al, fs:[0x10]
     DONE
     ret
