@@ -48,7 +48,7 @@ struct drive_words {
     const char *file;
     const char *interface; /* "ide" or "floppy" */
     bool cdrom;
-    bool read_only, snapshot;
+    bool read_only, snapshot, raw;
     bool has_index, has_boot_index;
     uint64_t index, boot_index;
     uint64_t cylinders, heads, sectors; /* 0: not given */
@@ -135,7 +135,8 @@ static struct status take_drive_word(struct drive_words *words, const char *key,
         return status_ok();
     }
     if (strcmp(key, "format") == 0) {
-        return strcmp(value, "raw") == 0 ? status_ok() : bad_value(key, value, "raw");
+        words->raw = strcmp(value, "raw") == 0;
+        return words->raw ? status_ok() : bad_value(key, value, "raw");
     }
     if (strcmp(key, "if") == 0) {
         words->interface = value;
@@ -196,6 +197,7 @@ static struct status add_floppy(struct machine_config *machine, const struct dri
     }
     machine->floppy[drive] = (struct machine_floppy_config){.path = words->file,
                                                             .read_only = words->read_only,
+                                                            .raw = words->raw,
                                                             .snapshot = words->snapshot,
                                                             .boot_place = boot_place(words)};
     return status_ok();
@@ -206,6 +208,7 @@ static struct status add_ide(struct machine_config *machine, const struct drive_
     const struct machine_ide_config config = {.path = words->file,
                                               .cdrom = words->cdrom,
                                               .read_only = words->read_only,
+                                              .raw = words->raw,
                                               .snapshot = words->snapshot,
                                               .boot_place = boot_place(words),
                                               .cylinders = (uint16_t)words->cylinders,

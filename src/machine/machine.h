@@ -32,6 +32,7 @@
 struct machine_floppy_config {
     const char *path; /* NULL: empty drive */
     bool read_only;
+    bool raw;           /* the image is taken as it is, whatever it looks like */
     bool snapshot;      /* as for all drives, for this one */
     uint8_t boot_place; /* bootindex + 1; 0: none */
 };
@@ -50,6 +51,7 @@ struct machine_ide_config {
     const char *path; /* NULL: no drive, or an empty CD-ROM drive */
     bool cdrom;
     bool read_only;
+    bool raw;
     bool snapshot;
     uint8_t boot_place;
     /* A disk's geometry; 0 cylinders: what its partition table was made with, or computed from its size. */

@@ -20,13 +20,20 @@ static struct status open_disk(const struct machine *machine, unsigned drive, co
                                bool read_only, struct disk *disk)
 {
     const struct block_open_options options = {.read_only = read_only,
+                                               .raw = machine->floppy_raw[drive],
                                                .snapshot = machine->floppy_snapshot[drive]};
     struct status status = block_device_open(path, &options, &disk->image);
     if (!status_is_ok(&status)) {
         return status;
     }
-    status = floppy_geometry_detect(path, block_device_sectors(disk->image), &disk->geometry);
-    if (!status_is_ok(&status)) {
+    uint8_t boot[BLOCK_SECTOR_SIZE];
+    status = block_device_read(disk->image, 0, 1, boot);
+    if (status_is_ok(&status)) {
+        status = floppy_geometry_guess(path, block_device_sectors(disk->image), boot, &disk->geometry);
+    }
+    if (status_is_ok(&status)) {
+        block_device_extend(disk->image, floppy_geometry_sectors(&disk->geometry));
+    } else {
         block_device_close(disk->image);
         disk->image = NULL;
     }
@@ -60,6 +67,7 @@ struct status machine_floppy_create(struct machine *machine, const struct machin
                                    .dma = i8237_pair_line(machine->chips.dma, FLOPPY_DMA)};
     struct status status = status_ok();
     for (unsigned i = 0; i < MACHINE_FLOPPIES && status_is_ok(&status); i++) {
+        machine->floppy_raw[i] = config->floppy[i].raw;
         machine->floppy_snapshot[i] = config->snapshot || config->floppy[i].snapshot;
         if (config->floppy[i].path != NULL) {
             status = open_disk(machine, i, config->floppy[i].path, config->floppy[i].read_only, &disks[i]);

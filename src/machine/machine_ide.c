@@ -35,8 +35,8 @@ static unsigned unit_of(unsigned drive)
 static struct status open_image(const struct machine *machine, unsigned drive, const char *path,
                                 bool read_only, struct block_device **image)
 {
-    const struct block_open_options options = {.read_only = read_only,
-                                               .snapshot = machine->ide[drive].snapshot};
+    const struct block_open_options options = {
+        .read_only = read_only, .raw = machine->ide[drive].raw, .snapshot = machine->ide[drive].snapshot};
     return block_device_open(path, &options, image);
 }
 
@@ -140,6 +140,7 @@ struct status machine_ide_create(struct machine *machine, const struct machine_c
     }
     machine_add_device(machine, ide_device(machine->chips.ide));
     for (unsigned drive = 0; drive < MACHINE_IDE_DRIVES && status_is_ok(&status); drive++) {
+        machine->ide[drive].raw = config->ide[drive].raw;
         machine->ide[drive].snapshot = config->snapshot || config->ide[drive].snapshot;
         status = attach_drive(machine, drive, &config->ide[drive]);
     }

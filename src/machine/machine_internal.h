@@ -46,6 +46,7 @@ struct machine_boot {
 /* What the controller does not know about its drives. */
 struct machine_ide_drive {
     bool snapshot; /* what is written is dropped */
+    bool raw;      /* images are taken as they are */
     enum machine_translation translation;
     struct disk_geometry logical; /* the BIOS's geometry; 0 cylinders: it finds its own */
 };
@@ -113,6 +114,7 @@ struct machine {
     bool no_reboot;
     bool was_on;                            /* the next reset is not the one at power-on */
     bool floppy_snapshot[MACHINE_FLOPPIES]; /* what is written in the drive is dropped */
+    bool floppy_raw[MACHINE_FLOPPIES];
     struct machine_ide_drive ide[MACHINE_IDE_DRIVES];
     enum machine_reset_request reset_request;
     const char *stop_reason;

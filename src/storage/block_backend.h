@@ -14,6 +14,8 @@ struct block_backend {
     struct status (*read)(struct block_device *device, uint64_t sector, uint32_t count, void *to);
     struct status (*write)(struct block_device *device, uint64_t sector, uint32_t count, const void *from);
     struct status (*flush)(struct block_device *device); /* NULL: nothing to flush */
+    /* `sectors` has grown; NULL: the backend need not know. */
+    void (*extended)(struct block_device *device);
     void (*close)(struct block_device *device);
 };
 
@@ -28,6 +30,10 @@ struct block_device {
  * otherwise. Not writable by this user: opened read-only. */
 struct status raw_image_open(const char *path, bool read_only,
                              struct block_device **device) STATUS_MUST_CHECK;
+
+/* What a file that begins with these 512 bytes is, when it is no raw image: "a qcow2 image", with what to do
+ * about it in *advice. NULL: nothing else that is known. */
+const char *image_format_of(const uint8_t *first, const char **advice);
 
 /* Writes over `base` are kept in memory; `base` is never written. Owns `base` from then on, also when it
  * fails (then it is closed). */

@@ -6,12 +6,30 @@
 
 #include "storage/block_backend.h"
 
+static struct status check_format(struct block_device *image)
+{
+    uint8_t first[BLOCK_SECTOR_SIZE];
+    const char *advice;
+    struct status status = block_device_read(image, 0, 1, first);
+    const char *format = status_is_ok(&status) ? image_format_of(first, &advice) : NULL;
+    if (format == NULL) {
+        return status;
+    }
+    return status_error(STATUS_UNSUPPORTED, "'%.120s' is %s, not a raw one: %s", image->path, format, advice);
+}
+
 struct status block_device_open(const char *path, const struct block_open_options *options,
                                 struct block_device **device)
 {
     *device = NULL;
     struct block_device *image;
     struct status status = raw_image_open(path, options->read_only || options->snapshot, &image);
+    if (status_is_ok(&status) && !options->raw) {
+        status = check_format(image);
+        if (!status_is_ok(&status)) {
+            block_device_close(image);
+        }
+    }
     if (!status_is_ok(&status)) {
         return status;
     }
@@ -27,6 +45,16 @@ void block_device_close(struct block_device *device)
 {
     if (device != NULL) {
         device->backend->close(device);
+    }
+}
+
+void block_device_extend(struct block_device *device, uint64_t sectors)
+{
+    if (sectors > device->sectors) {
+        device->sectors = sectors;
+        if (device->backend->extended != NULL) {
+            device->backend->extended(device);
+        }
     }
 }
 

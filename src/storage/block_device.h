@@ -17,12 +17,14 @@ struct block_device;
 struct block_open_options {
     bool read_only; /* refuse writes even if the file allows them */
     bool snapshot;  /* keep writes in memory, drop them at close */
+    bool raw;       /* take the file as it is, also when it looks like another format */
 };
 
-/* Opens a raw image. A file the user may not write is opened read-only. A size that is not a multiple of 512,
- * an empty or unreadable file, a directory: an error that says so. An image that is written to is locked
- * (advisory): a second opening of it, or the opening for writing of one that is being read, is
- * STATUS_CONFLICT. A snapshot only reads the file. On success *device is owned by the caller. */
+/* Opens a raw image. A file the user may not write is opened read-only. The last sector may be incomplete;
+ * the rest of it reads as zeros. An empty or unreadable file, a directory, a file in another format (unless
+ * `raw`): an error that says so. An image that is written to is locked (advisory): a second opening of it, or
+ * the opening for writing of one that is being read, is STATUS_CONFLICT. A snapshot only reads the file. On
+ * success *device is owned by the caller. */
 struct status block_device_open(const char *path, const struct block_open_options *options,
                                 struct block_device **device) STATUS_MUST_CHECK;
 
@@ -31,6 +33,10 @@ struct status block_device_create_memory(uint64_t sectors, struct block_device *
 
 /* Flushes and frees. NULL is allowed. */
 void block_device_close(struct block_device *device);
+
+/* Makes the device at least `sectors` long. Those that its file does not have read as zeros; writing one
+ * makes the file longer. Not for memory devices. */
+void block_device_extend(struct block_device *device, uint64_t sectors);
 
 uint64_t block_device_sectors(const struct block_device *device);
 bool block_device_is_read_only(const struct block_device *device);

@@ -56,6 +56,39 @@ struct status floppy_geometry_detect(const char *path, uint64_t sectors, struct 
                         (unsigned long long)sectors * 512, accepted);
 }
 
+/* BIOS parameter block: bytes per sector at 0Bh, sectors at 13h, sectors per track at 18h, heads at 1Ah. */
+static bool describes(const uint8_t *boot, const struct floppy_geometry *geometry)
+{
+    return load_le16(boot + 0x0B) == 512 && load_le16(boot + 0x13) == floppy_geometry_sectors(geometry) &&
+           load_le16(boot + 0x18) == geometry->sectors_per_track && load_le16(boot + 0x1A) == geometry->heads;
+}
+
+struct status floppy_geometry_guess(const char *path, uint64_t sectors, const uint8_t *boot,
+                                    struct floppy_geometry *geometry)
+{
+    const struct floppy_geometry *usual = NULL;
+    for (unsigned i = 0; i < ARRAY_COUNT(standard_geometries); i++) {
+        const struct floppy_geometry *standard = &standard_geometries[i];
+        uint32_t size = floppy_geometry_sectors(standard);
+        if (size == sectors || (size > sectors && describes(boot, standard))) {
+            *geometry = *standard;
+            return status_ok();
+        }
+        bool common = size == 2880 || size == 5760;
+        if (usual == NULL && common && size > sectors) {
+            usual = standard;
+        }
+    }
+    if (usual == NULL) {
+        return status_error(
+            STATUS_UNSUPPORTED,
+            "'%s' is too large for a floppy disk (%llu bytes): -hda takes hard disks, -cdrom CD-ROMs", path,
+            (unsigned long long)sectors * 512);
+    }
+    *geometry = *usual;
+    return status_ok();
+}
+
 const char *floppy_drive_type_name(enum floppy_drive_type type)
 {
     return drive_types[type].name;

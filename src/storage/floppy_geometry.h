@@ -50,6 +50,12 @@ static inline uint32_t floppy_geometry_sectors(const struct floppy_geometry *geo
 struct status floppy_geometry_detect(const char *path, uint64_t sectors,
                                      struct floppy_geometry *geometry) STATUS_MUST_CHECK;
 
+/* The disk that an image of another size was meant for, whose end is missing: the standard one that `boot`,
+ * its first 512 bytes, describes as a FAT file system's parameter block does; or the smaller of 1.44 and 2.88
+ * MB that holds it. Larger images are STATUS_UNSUPPORTED. */
+struct status floppy_geometry_guess(const char *path, uint64_t sectors, const uint8_t *boot,
+                                    struct floppy_geometry *geometry) STATUS_MUST_CHECK;
+
 /* The standard disks, smallest first; NULL when index is past the last. */
 const struct floppy_geometry *floppy_geometry_standard(unsigned index);
 

@@ -5,7 +5,10 @@
  * the open file description: a second open in the same process conflicts too. A file system without locks is
  * used without.
  *
- * NOT IMPLEMENTED: growing an image, punching holes for zeros. */
+ * A file that ends before its device does, in the middle of a sector or because the device was extended,
+ * reads as zeros from there on, and grows when something is written there.
+ *
+ * NOT IMPLEMENTED: punching holes for zeros. */
 #include "storage/block_backend.h"
 
 #include <assert.h>
@@ -20,7 +23,8 @@
 struct raw_image {
     struct block_device device;
     int file;
-    char path[]; /* what device.path points at */
+    bool ends_early; /* the device is longer than the file */
+    char path[];     /* what device.path points at */
 };
 
 static struct raw_image *raw_image_from(struct block_device *device)
@@ -41,6 +45,10 @@ static struct status raw_image_read(struct block_device *device, uint64_t sector
         }
         if (done < 0) {
             return status_from_errno(errno, "cannot read image '%s'", image->path);
+        }
+        if (done == 0 && image->ends_early) {
+            memset(at, 0, left);
+            break;
         }
         if (done == 0) {
             return status_error(STATUS_IO_ERROR, "image '%s' has become shorter while in use", image->path);
@@ -83,6 +91,11 @@ static struct status raw_image_flush(struct block_device *device)
     return status_ok();
 }
 
+static void raw_image_extended(struct block_device *device)
+{
+    raw_image_from(device)->ends_early = true;
+}
+
 static void raw_image_close(struct block_device *device)
 {
     struct raw_image *image = raw_image_from(device);
@@ -95,6 +108,7 @@ static const struct block_backend raw_image_backend = {
     .read = raw_image_read,
     .write = raw_image_write,
     .flush = raw_image_flush,
+    .extended = raw_image_extended,
     .close = raw_image_close,
 };
 
@@ -135,11 +149,6 @@ static struct status check_file(const char *path, int file, uint64_t *size)
     }
     if (end == 0) {
         return status_error(STATUS_INVALID_ARGUMENT, "image '%s' is empty", path);
-    }
-    if (end % BLOCK_SECTOR_SIZE != 0) {
-        return status_error(STATUS_INVALID_ARGUMENT,
-                            "image '%s' is %lld bytes long, which is not a multiple of %u (a disk sector)",
-                            path, (long long)end, BLOCK_SECTOR_SIZE);
     }
     *size = (uint64_t)end;
     return status_ok();
@@ -182,8 +191,9 @@ struct status raw_image_open(const char *path, bool read_only, struct block_devi
     }
     memcpy(image->path, path, path_size);
     image->file = file;
+    image->ends_early = size % BLOCK_SECTOR_SIZE != 0;
     image->device = (struct block_device){.backend = &raw_image_backend,
-                                          .sectors = size / BLOCK_SECTOR_SIZE,
+                                          .sectors = (size + BLOCK_SECTOR_SIZE - 1) / BLOCK_SECTOR_SIZE,
                                           .read_only = read_only,
                                           .path = image->path};
     *device = &image->device;

@@ -152,6 +152,11 @@ static struct status overlay_write(struct block_device *device, uint64_t sector,
     return status_ok();
 }
 
+static void overlay_extended(struct block_device *device)
+{
+    block_device_extend(overlay_from(device)->base, device->sectors);
+}
+
 static void overlay_close(struct block_device *device)
 {
     struct snapshot_overlay *overlay = overlay_from(device);
@@ -167,6 +172,7 @@ static const struct block_backend snapshot_overlay_backend = {
     .name = "snapshot",
     .read = overlay_read,
     .write = overlay_write,
+    .extended = overlay_extended,
     .close = overlay_close,
 };
 

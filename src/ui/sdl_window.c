@@ -120,11 +120,14 @@ static void update_title(struct sdl_window *window)
 {
     char title[sizeof window->title];
     bool stopped = atomic_load(&window->state) == FRONT_END_STOPPED;
-    const char *name = window->host.name != NULL ? window->host.name : "doppel";
+    char name[64] = "doppel";
+    if (window->host.name != NULL) {
+        snprintf(name, sizeof name, "doppel (%.48s)", window->host.name);
+    }
     if (SDL_GetTicks64() < window->message_end) {
-        snprintf(title, sizeof title, "%.48s - %s", name, window->message);
+        snprintf(title, sizeof title, "%s - %s", name, window->message);
     } else {
-        snprintf(title, sizeof title, "%.48s%s - %s, Ctrl+Alt+F full screen, Ctrl+Alt+M monitor", name,
+        snprintf(title, sizeof title, "%s%s - %s, Ctrl+Alt+F full screen, Ctrl+Alt+M monitor", name,
                  stopped ? " (stopped)" : "",
                  window->grabbed ? "Ctrl+Alt+G releases the mouse" : "click to use the mouse");
     }

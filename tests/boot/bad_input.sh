@@ -47,7 +47,9 @@ printf 'type "abc\n' >open-quote
 printf 'change a missing.img\nquit\n' >bad-change
 printf 'wait-serial "ready" 60\nscreendump /nonexistent/x.png\nquit\n' >bad-dump
 dd if=/dev/zero of=odd.img bs=1000 count=1 2>/dev/null
-dd if=/dev/zero of=strange.img bs=512 count=77 2>/dev/null
+dd if=/dev/zero of=large.img bs=1024 count=2881 2>/dev/null
+printf 'QFI\373%1020s' x >disk.qcow2
+printf '\037\213\010%1020s' x >disk.img.gz
 : >empty.img
 mkdir directory
 dd if=/dev/zero of=small.rom bs=100 count=1 2>/dev/null
@@ -55,8 +57,11 @@ dd if=/dev/zero of=large.rom bs=1024 count=2048 2>/dev/null
 dd if=/dev/zero of=zero.rom bs=1024 count=64 2>/dev/null
 
 check "missing image" 1 "missing.img" -fda missing.img
-check "odd-sized image" 1 "odd.img" -fda odd.img
-check "image of no known format" 1 "strange.img" -fda strange.img
+check "image larger than a floppy" 1 "-hda takes hard disks" -fda large.img
+check "image of another format" 1 "qemu-img convert" -hda disk.qcow2
+check "compressed image" 1 "unpack it first" disk.img.gz
+check "image of another format that is meant so" 0 "" -drive file=disk.qcow2,format=raw -script quit
+check "disk that ends in its first sector" 0 "" -hda odd.img -script quit
 check "empty image" 1 "empty.img" -fda empty.img
 check "directory as image" 1 "directory" -fda directory
 check "positional missing image" 1 "missing.img" missing.img

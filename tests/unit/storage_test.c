@@ -179,8 +179,6 @@ static void unusable_files_are_refused_with_the_reason(void **state)
                 "neither a file");
     write_file(scratch->path, 0);
     check_error(block_device_open(scratch->path, &writable, &device), STATUS_INVALID_ARGUMENT, "is empty");
-    write_file(scratch->path, 1000);
-    check_error(block_device_open(scratch->path, &writable, &device), STATUS_INVALID_ARGUMENT, "1000 bytes");
     unlink(scratch->path);
     assert_int_equal(mkfifo(scratch->path, 0600), 0);
     check_error(block_device_open(scratch->path, &read_only, &device), STATUS_INVALID_ARGUMENT,
@@ -378,6 +376,125 @@ static void drives_read_what_fits_and_is_not_too_dense(void **state)
 
 #define IN_SCRATCH(test) cmocka_unit_test_setup_teardown(test, make_scratch, remove_scratch)
 
+static long file_size(const char *path)
+{
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    return (long)info.st_size;
+}
+
+static void incomplete_sector_is_filled_up(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 1000);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &writable, &device));
+    assert_int_equal(block_device_sectors(device), 2);
+    uint8_t bytes[BLOCK_SECTOR_SIZE];
+    check_ok(block_device_read(device, 1, 1, bytes));
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        assert_int_equal(bytes[i], i < 488 ? 2 : 0);
+    }
+    assert_int_equal(file_size(scratch->path), 1000);
+    fill_sectors(device, 1, 1, 0x33);
+    block_device_close(device);
+    assert_int_equal(file_size(scratch->path), 1024);
+}
+
+static void extended_device_has_zeros_until_they_are_written(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 3 * BLOCK_SECTOR_SIZE);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &writable, &device));
+    block_device_extend(device, 10);
+    block_device_extend(device, 5);
+    assert_int_equal(block_device_sectors(device), 10);
+    check_sector(device, 2, 3);
+    check_sector(device, 3, 0);
+    check_sector(device, 9, 0);
+    check_error(block_device_read(device, 10, 1, NULL), STATUS_INVALID_ARGUMENT, "beyond the end");
+    fill_sectors(device, 6, 1, 0x44);
+    check_sector(device, 5, 0);
+    check_sector(device, 6, 0x44);
+    block_device_close(device);
+    assert_int_equal(file_size(scratch->path), 7 * BLOCK_SECTOR_SIZE);
+}
+
+static void extended_snapshot_leaves_the_file_alone(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 3 * BLOCK_SECTOR_SIZE);
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &snapshot, &device));
+    block_device_extend(device, 100);
+    check_sector(device, 99, 0);
+    fill_sectors(device, 98, 1, 0x55);
+    check_sector(device, 97, 0);
+    check_sector(device, 98, 0x55);
+    block_device_close(device);
+    assert_int_equal(file_size(scratch->path), 3 * BLOCK_SECTOR_SIZE);
+}
+
+static void begin_file(const char *path, size_t at, const char *bytes, size_t length)
+{
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, (long)at, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, length, file), length);
+    fclose(file);
+}
+
+static void other_formats_are_named_and_refused(void **state)
+{
+    struct scratch *scratch = *state;
+    static const struct {
+        size_t at, length;
+        const char *bytes, *name;
+    } cases[] = {
+        {0, 4, "QFI\xfb", "qcow2"},        {0, 4, "KDMV", "VMDK"},     {64, 4, "\x7f\x10\xda\xbe", "VDI"},
+        {0, 8, "conectix", "VHD"},         {0, 8, "vhdxfile", "VHDX"}, {0, 3, "\x1f\x8b\x08", "gzip"},
+        {0, 6, "\xfd\x37zXZ\0", "xz"},     {0, 3, "BZh", "bzip2"},     {0, 4, "PK\3\4", "zip"},
+        {0, 4, "\x28\xb5\x2f\xfd", "zstd"}};
+    struct block_device *device;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        write_file(scratch->path, 2 * BLOCK_SECTOR_SIZE);
+        begin_file(scratch->path, cases[i].at, cases[i].bytes, cases[i].length);
+        struct status status = block_device_open(scratch->path, &writable, &device);
+        check_error(status, STATUS_UNSUPPORTED, cases[i].name);
+        check_error(status, STATUS_UNSUPPORTED, "format=raw");
+        const struct block_open_options raw = {.raw = true};
+        check_ok(block_device_open(scratch->path, &raw, &device));
+        block_device_close(device);
+    }
+}
+
+static void check_guess(uint64_t sectors, const uint8_t *boot, unsigned tracks, unsigned heads,
+                        unsigned sectors_per_track)
+{
+    struct floppy_geometry geometry;
+    check_ok(floppy_geometry_guess("a.img", sectors, boot, &geometry));
+    assert_int_equal(geometry.tracks, tracks);
+    assert_int_equal(geometry.heads, heads);
+    assert_int_equal(geometry.sectors_per_track, sectors_per_track);
+}
+
+static void short_floppies_are_what_their_file_system_says_or_the_usual_ones(void **state)
+{
+    (void)state;
+    static const uint8_t nothing[BLOCK_SECTOR_SIZE] = {0};
+    static const uint8_t boot_720k[BLOCK_SECTOR_SIZE] = {
+        [0x0B] = 0x00, 0x02, [0x13] = 0xA0, 0x05, [0x18] = 9, 0, [0x1A] = 2, 0};
+    struct floppy_geometry geometry;
+    check_guess(720, nothing, 40, 2, 9);
+    check_guess(1, nothing, 80, 2, 18);
+    check_guess(719, nothing, 80, 2, 18);
+    check_guess(2881, nothing, 80, 2, 36);
+    check_guess(100, boot_720k, 80, 2, 9);
+    check_guess(2000, boot_720k, 80, 2, 18); /* more than it says */
+    check_error(floppy_geometry_guess("a.img", 5761, nothing, &geometry), STATUS_UNSUPPORTED, "-hda");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +504,11 @@ int main(void)
         IN_SCRATCH(image_without_write_permission_is_opened_read_only),
         IN_SCRATCH(unusable_files_are_refused_with_the_reason),
         IN_SCRATCH(image_that_shrinks_gives_a_read_error),
+        IN_SCRATCH(incomplete_sector_is_filled_up),
+        IN_SCRATCH(extended_device_has_zeros_until_they_are_written),
+        IN_SCRATCH(extended_snapshot_leaves_the_file_alone),
+        IN_SCRATCH(other_formats_are_named_and_refused),
+        cmocka_unit_test(short_floppies_are_what_their_file_system_says_or_the_usual_ones),
         IN_SCRATCH(image_being_written_is_not_opened_twice),
         IN_SCRATCH(readers_share_an_image_and_keep_writers_out),
         IN_SCRATCH(snapshot_keeps_writes_and_leaves_the_file_alone),
