@@ -26,6 +26,8 @@ struct event_clock {
     /* both */
     uint64_t latest; /* what event_clock_now() said last: time never runs backwards */
 
+    void (*earlier)(void *opaque); /* an event became the next one; or NULL */
+    void *earlier_opaque;
     uint64_t next_sequence;
     size_t count;
     struct clock_event *heap[MAX_EVENTS]; /* smallest deadline first */
@@ -169,6 +171,15 @@ void event_clock_schedule(struct event_clock *clock, struct clock_event *event, 
     event->deadline = deadline;
     event->sequence = clock->next_sequence++;
     sift_up(clock, clock->count++, event);
+    if (clock->heap[0] == event && clock->earlier != NULL) {
+        clock->earlier(clock->earlier_opaque);
+    }
+}
+
+void event_clock_set_listener(struct event_clock *clock, void (*earlier)(void *opaque), void *opaque)
+{
+    clock->earlier = earlier;
+    clock->earlier_opaque = opaque;
 }
 
 uint64_t event_clock_next_deadline(const struct event_clock *clock)

@@ -61,6 +61,10 @@ uint64_t event_clock_now(struct event_clock *clock);
 void event_clock_schedule(struct event_clock *clock, struct clock_event *event, uint64_t deadline);
 void event_clock_cancel(struct event_clock *clock, struct clock_event *event);
 
+/* `earlier` is called whenever an event becomes the next one: a budget that was computed before it is too
+ * long now. */
+void event_clock_set_listener(struct event_clock *clock, void (*earlier)(void *opaque), void *opaque);
+
 /* The earliest deadline, EVENT_CLOCK_NEVER when nothing is scheduled. */
 uint64_t event_clock_next_deadline(const struct event_clock *clock);
 

@@ -95,12 +95,25 @@ static void memory_map_changed(void *opaque)
     machine->engine->ops->flush(machine->engine);
 }
 
+/* The engine comes back, and gets a budget that ends at the event. */
+static void earlier_event(void *opaque)
+{
+    struct machine *machine = opaque;
+    machine->cpu.pending |= CPU_PENDING_STOP;
+}
+
 static struct status create_clock(struct machine *machine, const struct machine_config *config)
 {
     machine->clock = config->counted
                          ? event_clock_create_counted(&machine->cpu.retired, config->ns_per_instruction)
                          : event_clock_create_realtime(host_clock_monotonic_ns, NULL);
-    return machine->clock != NULL ? status_ok() : status_error(STATUS_NO_MEMORY, "out of memory");
+    if (machine->clock == NULL) {
+        return status_error(STATUS_NO_MEMORY, "out of memory");
+    }
+    if (config->counted) {
+        event_clock_set_listener(machine->clock, earlier_event, machine);
+    }
+    return status_ok();
 }
 
 /* CPU, memory and ports: what every chip is attached to. */

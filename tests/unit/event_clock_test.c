@@ -97,6 +97,30 @@ static void events_fire_by_deadline_when_due(void **state)
     event_clock_destroy(rig.clock);
 }
 
+static void count_call(void *opaque)
+{
+    ++*(unsigned *)opaque;
+}
+
+static void the_listener_hears_of_earlier_events_only(void **state)
+{
+    (void)state;
+    struct rig rig;
+    unsigned calls = 0;
+    start(&rig, true, 1);
+    event_clock_set_listener(rig.clock, count_call, &calls);
+    schedule(&rig, 0, 300);
+    assert_int_equal(calls, 1);
+    schedule(&rig, 1, 400);
+    schedule(&rig, 2, 300);
+    assert_int_equal(calls, 1);
+    schedule(&rig, 1, 299);
+    assert_int_equal(calls, 2);
+    event_clock_cancel(rig.clock, &rig.alarms[1].event);
+    assert_int_equal(calls, 2);
+    event_clock_destroy(rig.clock);
+}
+
 static void ties_fire_in_the_order_of_scheduling(void **state)
 {
     (void)state;
@@ -430,6 +454,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(events_fire_by_deadline_when_due),
+        cmocka_unit_test(the_listener_hears_of_earlier_events_only),
         cmocka_unit_test(ties_fire_in_the_order_of_scheduling),
         cmocka_unit_test(cancelled_events_do_not_fire),
         cmocka_unit_test(rescheduling_moves_an_event),
