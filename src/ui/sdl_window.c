@@ -125,7 +125,7 @@ static void update_title(struct sdl_window *window)
         snprintf(name, sizeof name, "doppel (%.48s)", window->host.name);
     }
     if (SDL_GetTicks64() < window->message_end) {
-        snprintf(title, sizeof title, "%s - %s", name, window->message);
+        snprintf(title, sizeof title, "%s - %.100s", name, window->message);
     } else {
         snprintf(title, sizeof title, "%s%s - %s, Ctrl+Alt+F full screen, Ctrl+Alt+M monitor", name,
                  stopped ? " (stopped)" : "",
