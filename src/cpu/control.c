@@ -10,7 +10,7 @@
 #include "cpu/descriptor.h"
 
 #define CR4_PAGING ((uint64_t)CR4_PSE | CR4_PAE | CR4_PGE)
-#define CR0_PAGING ((uint64_t)CR0_PE | CR0_PG | CR0_WP)
+#define CR0_PAGING ((uint64_t)CR0_PG | CR0_WP)
 #define CR0_PDPTES ((uint64_t)CR0_PG | CR0_CD | CR0_NW)
 #define MSW_BITS   0xfu
 
@@ -71,9 +71,10 @@ static void reload_pointers(struct cpu_state *cpu, uint64_t cr0, uint64_t cr4)
 static void set_cr0(struct cpu_state *cpu, uint64_t value)
 {
     uint64_t changed = cpu->cr0 ^ value;
+    bool had_paging = cpu->cr0 & CR0_PG;
     cpu->cr0 = value;
     cpu_update_mode(cpu);
-    if (changed & CR0_PAGING) {
+    if ((changed & CR0_PAGING) && (had_paging || (value & CR0_PG))) {
         cpu->memory_ops->flush_tlb(cpu, true);
     }
     cpu_update_alignment_checks(cpu);

@@ -82,7 +82,7 @@ static void paging_bits_flush_the_tlb(void **state)
         uint64_t value;
         unsigned flushes, global;
     } rows[] = {
-        {0, CR0_PE | CR0_TS, 0, 0}, {0, CR0_PE | CR0_PG, 1, 1}, {0, CR0_PE | CR0_WP, 1, 1},
+        {0, CR0_PE | CR0_TS, 0, 0}, {0, CR0_PE | CR0_PG, 1, 1}, {0, CR0_PE | CR0_WP, 0, 0},
         {3, 0x1000, 1, 0},          {4, CR4_PGE, 1, 1},         {4, CR4_PSE, 1, 1},
         {4, CR4_PAE, 1, 1},         {4, CR4_TSD, 0, 0},         {2, 0x1000, 0, 0},
     };
@@ -95,6 +95,14 @@ static void paging_bits_flush_the_tlb(void **state)
         assert_int_equal(m->global_flushes, rows[i].global);
         machine_free(m);
     }
+    struct machine *m = machine_protected(0);
+    cpu_write_control(&m->cpu, 0, CR0_PE | CR0_PG);
+    m->global_flushes = 0;
+    cpu_write_control(&m->cpu, 0, CR0_PE | CR0_PG | CR0_WP);
+    assert_int_equal(m->global_flushes, 1);
+    cpu_write_control(&m->cpu, 0, 0);
+    assert_int_equal(m->global_flushes, 2);
+    machine_free(m);
 }
 
 static void cr4_rejects_bits_the_model_lacks(void **state)
