@@ -16,6 +16,7 @@
 #define DEFAULT_RAM          (64 * MIB)
 #define DEFAULT_ICOUNT_SHIFT 3
 #define MAX_ICOUNT_SHIFT     20
+#define HELP_COLUMN          24
 #define COUNTED_RTC_EPOCH    946684800u /* 2000-01-01 00:00:00 UTC */
 
 /* `value` is NULL for options without an argument, and for --icount without its own. */
@@ -507,11 +508,12 @@ void options_print_help(FILE *out)
         char left[64];
         snprintf(left, sizeof left, "-%s%s%s", option->name, option->argument != NULL ? " " : "",
                  option->argument != NULL ? option->argument : "");
-        fprintf(out, "  %-24s ", left);
+        bool fits = strlen(left) <= HELP_COLUMN;
+        fprintf(out, fits ? "  %-*s " : "  %*s\n", fits ? HELP_COLUMN : 0, left);
         for (const char *line = option->help; line != NULL;) {
             size_t length = strcspn(line, "\n");
-            fprintf(out, "%s%.*s\n", line == option->help ? "" : "                           ", (int)length,
-                    line);
+            bool beside = fits && line == option->help;
+            fprintf(out, "%*s%.*s\n", beside ? 0 : HELP_COLUMN + 3, "", (int)length, line);
             line = line[length] == '\n' ? line + length + 1 : NULL;
         }
     }
@@ -521,7 +523,8 @@ void options_print_help(FILE *out)
           "Exit status: 0 the guest switched itself off, the user left, or a script said `quit`; the N of "
           "`quit N`;\n"
           "1 the host failed, or a script's wait did; 2 the command line or a script could not be "
-          "understood.\n",
+          "understood;\n"
+          "128+N signal N ended doppel; value*2+1 the guest wrote to isa-debug-exit.\n",
           out);
 }
 
