@@ -45,6 +45,7 @@ struct rig {
     struct cpu_bench *bench;
     struct fuzz_input input;
     unsigned code_length;
+    unsigned run_from; /* instructions from here on have not been run */
 };
 
 static void put_descriptor(struct rig *rig, uint32_t at, uint32_t base, uint32_t limit, uint8_t access,
@@ -112,9 +113,23 @@ static void fill_tables(struct rig *rig)
 {
     static const struct {
         uint8_t selector, access, flags;
-    } flat[] = {{SELECTOR_CONFORMING, 0x9e, 0xc}, {SELECTOR_CODE16, 0x9a, 0x8}, {SELECTOR_DATA16, 0x92, 0x8},
-                {SELECTOR_CODE1, 0xba, 0xc},      {SELECTOR_DATA1, 0xb2, 0xc},  {SELECTOR_CODE2, 0xda, 0xc},
-                {SELECTOR_DATA2, 0xd2, 0xc}};
+    } flat[] = {{SELECTOR_CONFORMING, 0x9e, 0xc},
+                {SELECTOR_CODE16, 0x9a, 0x8},
+                {SELECTOR_DATA16, 0x92, 0x8},
+                {SELECTOR_CODE1, 0xba, 0xc},
+                {SELECTOR_DATA1, 0xb2, 0xc},
+                {SELECTOR_CODE2, 0xda, 0xc},
+                {SELECTOR_DATA2, 0xd2, 0xc},
+                /* without names: other types, privileges, sizes; not present */
+                {0xa0, 0xfa, 0x8},
+                {0xa8, 0xf2, 0x8},
+                {0xb0, 0xfe, 0xc},
+                {0xb8, 0x90, 0xc},
+                {0xc0, 0x98, 0xc},
+                {0xc8, 0x12, 0xc},
+                {0xd0, 0x1a, 0xc},
+                {0xd8, 0x92, 0x0},
+                {0xe0, 0xf6, 0x4}};
     for (unsigned i = 0; i < ARRAY_COUNT(flat); i++) {
         put_descriptor(rig, BENCH_GDT + flat[i].selector, 0, 0xfffff, flat[i].access, flat[i].flags);
     }
@@ -125,6 +140,9 @@ static void fill_tables(struct rig *rig)
     put_gate(rig, BENCH_GDT + SELECTOR_CALL32, BENCH_CODE0, BENCH_HANDLERS, 0xec, 2);
     put_gate(rig, BENCH_GDT + SELECTOR_CALL16, SELECTOR_CODE16, BENCH_HANDLERS, 0xe4, 1);
     put_gate(rig, BENCH_GDT + SELECTOR_TASK_GATE, SELECTOR_TASK32, 0, 0xe5, 0);
+    put_gate(rig, BENCH_GDT + 0xe8, SELECTOR_CODE1, BENCH_HANDLERS, 0xec, 0);
+    put_gate(rig, BENCH_GDT + 0xf0, SELECTOR_CONFORMING, BENCH_HANDLERS, 0xec, 3);
+    put_descriptor(rig, BENCH_GDT + 0xf8, TASK32, 0x67, 0xe9, 0);
     fill_task32(rig, TASK32);
     fill_task16(rig, TASK16);
     for (uint32_t i = 0; i < LDT_ENTRIES; i++) {
@@ -138,20 +156,50 @@ static void start(struct rig *rig, unsigned cpl)
     rig->bench->cpu.pending = 0;
     cpu_bench_enter_flat(rig->bench, 4, cpl);
     fill_tables(rig);
-    rig->code_length = 0;
+    rig->code_length = rig->run_from = 0;
     memset(rig->bench->ram + BENCH_CODE, 0, CODE_BYTES);
     cpu_load_ldt(&rig->bench->cpu, SELECTOR_LDT);
 }
 
 static uint16_t take_selector(struct rig *rig)
 {
+    static const uint16_t usual[] = {BENCH_CODE0,
+                                     BENCH_DATA0,
+                                     BENCH_CODE3,
+                                     BENCH_DATA3,
+                                     SELECTOR_DATA16,
+                                     SELECTOR_CODE16,
+                                     SELECTOR_CALL32,
+                                     SELECTOR_CALL32 + 3,
+                                     SELECTOR_TASK32,
+                                     SELECTOR_TASK16,
+                                     SELECTOR_TASK_GATE + 3,
+                                     SELECTOR_CONFORMING + 3,
+                                     SELECTOR_CALL16,
+                                     SELECTOR_EXPAND_DOWN,
+                                     SELECTOR_CODE1 + 1,
+                                     SELECTOR_DATA1 + 1,
+                                     SELECTOR_CODE2 + 2,
+                                     SELECTOR_DATA2 + 2,
+                                     SELECTOR_LDT,
+                                     BENCH_TASK,
+                                     0,
+                                     0xa3, /* code and data for privilege 3, 16 bits */
+                                     0xab,
+                                     0xd8, /* the same for 0, 64 KiB */
+                                     0xe8,
+                                     0xf3,
+                                     0xfb};
     uint8_t choice = fuzz_byte(&rig->input);
     if (choice == 0xff) {
         return (uint16_t)fuzz_word(&rig->input, 2);
     }
-    /* index, then a bit for the LDT, then whether there is a privilege other than 0 */
-    uint16_t selector = (uint16_t)((choice & 0x1f) << 3);
-    return selector | (choice & 0x20 ? 4 : 0) | (choice & 0x40 ? 3 : 0) | (choice & 0x80 ? 1 : 0);
+    if (choice < 0xa0) {
+        return usual[choice % ARRAY_COUNT(usual)];
+    }
+    /* any other entry: index, table, privilege */
+    uint8_t rest = fuzz_byte(&rig->input);
+    return (uint16_t)((choice & 0x1f) << 3 | (rest & 7));
 }
 
 static uint32_t take_address(struct rig *rig)
@@ -400,6 +448,11 @@ static void run(struct rig *rig)
         cpu->pending |= CPU_PENDING_INTERRUPT;
     }
     cpu->pending |= choice & 0x40 ? CPU_PENDING_NMI : 0u;
+    if (cpu->halted && cpu->segment[CPU_CS].base == 0) { /* as if the handler jumped there */
+        cpu->halted = false;
+        cpu->rip = BENCH_CODE + rig->run_from;
+    }
+    rig->run_from = rig->code_length;
     cpu_bench_run(rig->bench, 1 + (choice & 0x1f));
     if (!cpu->shutdown) { /* a task switch that ends there is not finished */
         check_state(cpu);

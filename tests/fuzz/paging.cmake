@@ -1,1 +1,1 @@
-doppel_fuzzer(paging_fuzz SOURCES paging_fuzz.c MODULES base SMOKE 2000 LIBRARIES cpu_bench)
+doppel_fuzzer(paging_fuzz SOURCES paging_fuzz.c MODULES base SMOKE 500 LIBRARIES cpu_bench)

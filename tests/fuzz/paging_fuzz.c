@@ -235,6 +235,13 @@ static uint32_t take_linear(struct rig *rig)
     return ((uint32_t)indices[choice & 7] << 22) + ((uint32_t)indices[choice >> 3 & 7] << 12) + offset;
 }
 
+static void poke(struct rig *rig, uint64_t address, unsigned width, uint64_t value)
+{
+    memory_bus_write(rig->bench->bus, address, width, value);
+    memory_write(rig, address, width, value);
+    rig->stale = true;
+}
+
 static void write_entry(struct rig *rig)
 {
     static const uint16_t indices[] = {0, 1, 2, 3, 511, 512, 1022, 1023};
@@ -249,11 +256,12 @@ static void write_entry(struct rig *rig)
     if (choice & 0x40) {
         entry |= PAGE_ALL;
     }
-    unsigned size = choice & 0x20 ? 8 : 4;
+    unsigned size = !(choice & 0x20) == !(rig->bench->cpu.cr4 & CR4_PAE) ? 4 : 8;
+    if ((choice & 0x18) == 0x18 && size == 8) {
+        entry |= (uint64_t)1 << 63;
+    }
     uint64_t address = (uint64_t)(page % RAM_PAGES) * PAGE_SIZE + indices[choice & 7] * size % PAGE_SIZE;
-    memory_bus_write(rig->bench->bus, address, size, entry);
-    memory_write(rig, address, size, entry);
-    rig->stale = true;
+    poke(rig, address, size, entry);
 }
 
 static void write_control(struct rig *rig, unsigned number, uint64_t value)
@@ -270,6 +278,10 @@ static void set_mode(struct rig *rig)
     uint8_t choice = fuzz_byte(&rig->input);
     uint8_t root = fuzz_byte(&rig->input);
     uint64_t cr4 = (choice & 1 ? CR4_PAE : 0u) | (choice & 2 ? CR4_PSE : 0u) | (choice & 4 ? CR4_PGE : 0u);
+    for (unsigned i = 0; i < 4 && (choice & 1) && (choice & 32); i++) { /* pointers that CR3's load accepts */
+        poke(rig, (uint64_t)(root % RAM_PAGES) * PAGE_SIZE + 8 * i, 8,
+             (uint64_t)(fuzz_byte(&rig->input) % RAM_PAGES) * PAGE_SIZE | PAGE_PRESENT);
+    }
     write_control(rig, 0, cpu->cr0 & ~(uint64_t)CR0_PG);
     if (cpu->model->cr4_writable != 0) {
         write_control(rig, 4, cr4 & cpu->model->cr4_writable);
