@@ -32,6 +32,19 @@ void *workload_memory(uint32_t bytes);
  * report. */
 _Noreturn void workload_fail(const char *text);
 
+/* What CPUID says of the processor in EDX (leaf 1): the bits that workloads ask for. */
+#define WORKLOAD_CPU_MMX  (1u << 23)
+#define WORKLOAD_CPU_SSE2 (1u << 26)
+static inline uint32_t workload_cpu_features(void)
+{
+    uint32_t eax = 1;
+    uint32_t ebx;
+    uint32_t ecx;
+    uint32_t edx;
+    __asm__ volatile("cpuid" : "+a"(eax), "=b"(ebx), "=c"(ecx), "=d"(edx));
+    return edx;
+}
+
 /* FNV-1a, for checksums. */
 #define WORKLOAD_HASH_START 0x811c9dc5u
 static inline uint32_t workload_hash(uint32_t hash, uint32_t value)
