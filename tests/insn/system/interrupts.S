@@ -18,6 +18,7 @@ run:
     call    windows
     call    levels
     call    gates
+    call    nonmaskable
     ret
 
 set_up:
@@ -269,6 +270,51 @@ task:
     iretd
     jmp     task
 
+/* The local APIC sends an NMI to its own processor; it arrives within a few instructions. */
+send_nmi:
+    push    eax
+    push    ecx
+    mov     eax, [0xfee00020]       /* the APIC's number is the destination */
+    mov     [0xfee00310], eax
+    mov     dword ptr [0xfee00300], 0x4400
+    mov     ecx, 100
+1:  loop    1b
+    pop     ecx
+    pop     eax
+    ret
+
+/* The first NMI asks for another one, which has to wait for IRET. */
+nested_nmi:
+    inc     dword ptr [nmis]
+    cmp     dword ptr [nmis], 1
+    jne     1f
+    call    send_nmi
+    push    eax
+    mov     eax, [nmis]
+    mov     [nmis_inside], eax
+    pop     eax
+1:  add     esp, 4
+    iretd
+
+nonmaskable:
+    SAY     "-- NMI"
+    HOOK    2, nested_nmi
+    TRY     "another one waits for IRET"
+    call    send_nmi
+    END
+    SHOW    "inside", [nmis_inside]
+    SHOW    "all", [nmis]
+    NEXT
+    mov     dword ptr [nmis], 0
+    TRY     "INT 2 holds off nothing"
+    int     2
+    END
+    SHOW    "inside", [nmis_inside]
+    SHOW    "all", [nmis]
+    NEXT
+    UNHOOK  2
+    ret
+
 flags_in_eax:
     pushfd
     pop     eax
@@ -276,6 +322,10 @@ flags_in_eax:
 
     .data
 task_runs:
+    .long   0
+nmis:
+    .long   0
+nmis_inside:
     .long   0
 other_idt_pointer:
     .word   0
