@@ -1,0 +1,412 @@
+/* Command lines of doppel, QEMU, Bochs and native programs; see command.h. */
+#include "harness/command.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/bits.h"
+#include "harness/memory.h"
+
+#define FLOPPY_SIZE       1474560
+#define LARGEST_FLOPPY    2949120
+#define PROGRAM_MEMORY    256 /* MiB of a guest that runs a program of bench/workloads */
+#define PARAMETERS_OFFSET (512 + 32)
+#define PARAMETERS_MAGIC  "DPLBENCH"
+
+#define BOCHS_SETUP    "bochsrc"
+#define BOCHS_COMMANDS "commands"
+#define DOPPEL_SCRIPT  "script"
+
+#define DEBUG_EXIT "isa-debug-exit,iobase=0xf4,iosize=4"
+
+static void add(struct command *command, const char *word)
+{
+    if (command->count + 1 < COMMAND_WORDS) {
+        command->argv[command->count++] = memory_text(word);
+    }
+}
+
+static void add_words(struct command *command, const char *const *words)
+{
+    for (; *words != NULL; words++) {
+        add(command, *words);
+    }
+}
+
+static void add_number(struct command *command, const char *option, uint64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%" PRIu64, value);
+    add(command, option);
+    add(command, text);
+}
+
+void command_free(struct command *command)
+{
+    for (size_t i = 0; i < command->count; i++) {
+        free(command->argv[i]);
+    }
+    *command = (struct command){0};
+}
+
+/* ---- files */
+
+static struct status write_file(const char *work, const char *name, const void *bytes, size_t size)
+{
+    char *path = memory_format("%s/%s", work, name);
+    struct status status = status_ok();
+    FILE *file = fopen(path, "w");
+    bool written = file != NULL && fwrite(bytes, 1, size, file) == size;
+    int error = errno;
+    if (file != NULL && fclose(file) != 0) {
+        written = false;
+        error = errno;
+    }
+    if (!written) {
+        status = status_from_errno(error, "cannot write %s", path);
+    }
+    free(path);
+    return status;
+}
+
+static struct status write_text(const char *work, const char *name, const char *text)
+{
+    return write_file(work, name, text, strlen(text));
+}
+
+/* A floppy's image into memory of FLOPPY_SIZE or the file's own size, whichever is larger. */
+static struct status read_floppy(const char *path, uint8_t **bytes, size_t *size)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return status_from_errno(errno, "cannot read %s", path);
+    }
+    uint8_t *memory = memory_allocate(1, LARGEST_FLOPPY);
+    size_t length = fread(memory, 1, LARGEST_FLOPPY, file);
+    bool failed = ferror(file) != 0 || (length == LARGEST_FLOPPY && fgetc(file) != EOF);
+    fclose(file);
+    if (failed) {
+        free(memory);
+        return status_error(STATUS_CORRUPT, "%s is no floppy image", path);
+    }
+    *bytes = memory;
+    *size = length > FLOPPY_SIZE ? length : FLOPPY_SIZE;
+    return status_ok();
+}
+
+/* A copy of the program's image with the number of rounds in it, as large as a floppy. */
+static struct status write_program_image(const char *programs, const char *name, uint64_t rounds,
+                                         const char *work)
+{
+    char *path = memory_format("%s/%s.img", programs, name);
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    struct status status = read_floppy(path, &bytes, &size);
+    if (status_is_ok(&status)) {
+        uint8_t *parameters = bytes + PARAMETERS_OFFSET;
+        if (memcmp(parameters, PARAMETERS_MAGIC, 8) != 0 || load_le32(parameters + 8) != 1) {
+            status = status_error(STATUS_CORRUPT, "%s is no workload's image", path);
+        } else {
+            store_le32(parameters + 12, (uint32_t)rounds);
+            status = write_file(work, COMMAND_IMAGE, bytes, size);
+        }
+        free(bytes);
+    }
+    free(path);
+    return status;
+}
+
+static struct status link_file(const char *path, const char *work, const char *name)
+{
+    char *link = memory_format("%s/%s", work, name);
+    char *target = realpath(path, NULL);
+    struct status status = status_ok();
+    unlink(link);
+    if (target == NULL || symlink(target, link) != 0) {
+        status = status_from_errno(errno, "cannot use %s", path);
+    }
+    free(target);
+    free(link);
+    return status;
+}
+
+static bool is_floppy(const char *path)
+{
+    struct stat information;
+    return stat(path, &information) == 0 && information.st_size <= LARGEST_FLOPPY;
+}
+
+/* A floppy is copied, because Bochs writes to it; a disk, which may be large, is only named: every emulator
+ * keeps its changes apart. */
+static struct status provide_boot_image(const struct workload_boot *boot, const char *work)
+{
+    if (!is_floppy(boot->image)) {
+        return link_file(boot->image, work, COMMAND_IMAGE);
+    }
+    uint8_t *bytes = NULL;
+    size_t size = 0;
+    struct status status = read_floppy(boot->image, &bytes, &size);
+    if (status_is_ok(&status)) {
+        struct stat information;
+        if (stat(boot->image, &information) == 0 && information.st_size > 0) {
+            size = (size_t)information.st_size; /* a format of its own, perhaps a small one */
+        }
+        char *link = memory_format("%s/" COMMAND_IMAGE, work);
+        unlink(link);
+        free(link);
+        status = write_file(work, COMMAND_IMAGE, bytes, size);
+        free(bytes);
+    }
+    return status;
+}
+
+static struct status provide_kernel(const struct workload_boot *boot, const char *work)
+{
+    struct status status = link_file(boot->kernel, work, "kernel");
+    if (status_is_ok(&status) && boot->initrd != NULL) {
+        status = link_file(boot->initrd, work, "initrd");
+    }
+    return status;
+}
+
+/* ---- doppel and QEMU, which share most of their words */
+
+static void add_boot_source(struct command *command, const struct workload_boot *boot)
+{
+    if (boot->kernel != NULL) {
+        add_words(command, (const char *const[]){"-kernel", "kernel", NULL});
+        if (boot->initrd != NULL) {
+            add_words(command, (const char *const[]){"-initrd", "initrd", NULL});
+        }
+        if (boot->command_line != NULL) {
+            add_words(command, (const char *const[]){"-append", boot->command_line, NULL});
+        }
+    }
+}
+
+/* Where the marks come from goes to standard output. */
+static void add_marker_stream(struct command *command, enum workload_marker where)
+{
+    switch (where) {
+    case MARKER_SERIAL: add_words(command, (const char *const[]){"-serial", "stdio", NULL}); break;
+    case MARKER_DEBUG_PORT: add_words(command, (const char *const[]){"-debugcon", "stdio", NULL}); break;
+    case MARKER_SCREEN: break;
+    }
+}
+
+static const char *processor_for(const struct workload *workload, enum configuration_kind kind)
+{
+    if (!(workload->properties & WORKLOAD_SSE2)) {
+        return "pentium3";
+    }
+    return kind == CONFIGURATION_QEMU ? "pentium3,+sse2" : "pentium4";
+}
+
+static void add_strategies(struct command *command, const struct configuration *configuration)
+{
+    for (size_t i = 0; i < STRATEGY_AXIS_COUNT; i++) {
+        if (configuration->strategies[i] != NULL) {
+            char *words = memory_text(configuration->strategies[i]->arguments);
+            char *rest = words;
+            for (char *word = strsep(&rest, " "); word != NULL; word = strsep(&rest, " ")) {
+                if (word[0] != '\0') {
+                    add(command, word);
+                }
+            }
+            free(words);
+        }
+    }
+}
+
+/* A text in the quotes of doppel's scripts. */
+static char *quote(const char *text)
+{
+    char *quoted = memory_allocate(2 * strlen(text) + 3, 1);
+    char *to = quoted;
+    *to++ = '"';
+    for (; *text != '\0'; text++) {
+        if (*text == '"' || *text == '\\') {
+            *to++ = '\\';
+        }
+        *to++ = *text;
+    }
+    *to = '"';
+    return quoted;
+}
+
+static struct status write_script(const struct workload_boot *boot, const char *work)
+{
+    char *marker = quote(boot->marker_end);
+    char *script = memory_format("wait-screen %s 86400\nquit\n", marker);
+    struct status status = write_text(work, DOPPEL_SCRIPT, script);
+    free(script);
+    free(marker);
+    return status;
+}
+
+static struct status add_doppel_words(struct command *command, const struct workload *workload,
+                                      const struct configuration *configuration, const char *work)
+{
+    const struct workload_boot *boot = workload->boot;
+    add_strategies(command, configuration);
+    add_words(command, (const char *const[]){"-cpu", processor_for(workload, configuration->kind), "-display",
+                                             "none", "-counters", COMMAND_COUNTERS, NULL});
+    add_number(command, "-m", boot != NULL ? boot->memory_mib : PROGRAM_MEMORY);
+    if (boot == NULL) {
+        add_words(command, (const char *const[]){"-kernel", COMMAND_IMAGE, "-debugcon", "stdio", "-device",
+                                                 DEBUG_EXIT, NULL});
+        return status_ok();
+    }
+    add_boot_source(command, boot);
+    if (boot->image != NULL) {
+        add_words(command, (const char *const[]){is_floppy(boot->image) ? "-fda" : "-hda", COMMAND_IMAGE,
+                                                 "-snapshot", NULL});
+    }
+    add_marker_stream(command, boot->where);
+    if (boot->where == MARKER_SCREEN) {
+        add_words(command, (const char *const[]){"-script", DOPPEL_SCRIPT, NULL});
+        return write_script(boot, work);
+    }
+    return status_ok();
+}
+
+static void add_qemu_words(struct command *command, const struct workload *workload)
+{
+    const struct workload_boot *boot = workload->boot;
+    add_words(command,
+              (const char *const[]){"-accel", "tcg", "-cpu", processor_for(workload, CONFIGURATION_QEMU),
+                                    "-display", "none", "-nic", "none", "-parallel", "none", NULL});
+    add_number(command, "-m", boot != NULL ? boot->memory_mib : PROGRAM_MEMORY);
+    if (boot == NULL) {
+        add_words(command, (const char *const[]){"-kernel", COMMAND_IMAGE, "-debugcon", "stdio", "-device",
+                                                 DEBUG_EXIT, "-serial", "none", "-monitor", "none", NULL});
+        return;
+    }
+    add_boot_source(command, boot);
+    if (boot->image != NULL) {
+        char drive[128];
+        snprintf(drive, sizeof drive, "file=%s,format=raw,if=%s", COMMAND_IMAGE,
+                 is_floppy(boot->image) ? "floppy" : "ide");
+        add_words(command, (const char *const[]){"-drive", drive, "-snapshot", NULL});
+    }
+    add_marker_stream(command, boot->where);
+    add_words(command, (const char *const[]){"-monitor",
+                                             boot->where == MARKER_SCREEN ? "unix:" COMMAND_MONITOR
+                                                                            ",server=on,wait=off"
+                                                                          : "none",
+                                             NULL});
+}
+
+/* ---- Bochs */
+
+/* Debian's Bochs begins in its debugger and is told to continue. */
+static struct status add_bochs_words(struct command *command, const struct workload *workload,
+                                     const char *work)
+{
+    const struct workload_boot *boot = workload->boot;
+    bool floppy = boot == NULL || is_floppy(boot->image);
+    char *setup = memory_format("megs: %u\n"
+                                "romimage: file=/usr/share/bochs/BIOS-bochs-latest\n"
+                                "vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest\n"
+                                "%s\n"
+                                "boot: %s\n"
+                                "%s\n"
+                                "log: bochs.log\n"
+                                "panic: action=fatal\n"
+                                "clock: sync=none\n"
+                                "sound: driver=dummy\n"
+                                "display_library: sdl2\n",
+                                boot != NULL ? boot->memory_mib : PROGRAM_MEMORY,
+                                floppy ? "floppya: 1_44=" COMMAND_IMAGE ", status=inserted"
+                                       : "ata0-master: type=disk, path=" COMMAND_IMAGE ", mode=volatile",
+                                floppy ? "floppy" : "disk",
+                                boot == NULL || boot->where == MARKER_DEBUG_PORT
+                                    ? "port_e9_hack: enabled=1"
+                                    : "com1: enabled=1, mode=file, dev=/dev/stdout");
+    struct status status = write_text(work, BOCHS_SETUP, setup);
+    free(setup);
+    if (status_is_ok(&status)) {
+        status = write_text(work, BOCHS_COMMANDS, "c\n");
+    }
+    add_words(command, (const char *const[]){"-q", "-f", BOCHS_SETUP, "-rc", BOCHS_COMMANDS, NULL});
+    command->environment[0] = "SDL_VIDEODRIVER=dummy";
+    command->environment[1] = "SDL_AUDIODRIVER=dummy";
+    return status;
+}
+
+/* ---- all of them */
+
+bool command_is_applicable(const struct workload *workload, const struct configuration *configuration)
+{
+    const struct workload_boot *boot = workload->boot;
+    switch (configuration->kind) {
+    case CONFIGURATION_NATIVE: return boot == NULL && (workload->properties & WORKLOAD_NATIVE);
+    case CONFIGURATION_BOCHS: return boot == NULL || (boot->kernel == NULL && boot->where != MARKER_SCREEN);
+    case CONFIGURATION_QEMU:
+        return boot == NULL || boot->where != MARKER_SCREEN || boot->marker_start == NULL;
+    case CONFIGURATION_DOPPEL:
+        return boot == NULL || boot->where != MARKER_SCREEN || boot->marker_start == NULL;
+    }
+    return false;
+}
+
+static struct status provide_files(const struct workload *workload, uint64_t rounds, const char *programs,
+                                   const char *work)
+{
+    const struct workload_boot *boot = workload->boot;
+    if (boot == NULL) {
+        return write_program_image(programs, workload->name, rounds, work);
+    }
+    if (boot->image == NULL && boot->kernel == NULL) {
+        return status_error(STATUS_NOT_FOUND, "there is no image of it");
+    }
+    struct status status = status_ok();
+    if (boot->image != NULL) {
+        status = provide_boot_image(boot, work);
+    }
+    if (status_is_ok(&status) && boot->kernel != NULL) {
+        status = provide_kernel(boot, work);
+    }
+    return status;
+}
+
+static struct status prepare_native(const struct workload *workload, uint64_t rounds, const char *programs,
+                                    struct command *command)
+{
+    char number[32];
+    char *path = memory_format("%s/%s", programs, workload->name);
+    struct status status = status_ok();
+    snprintf(number, sizeof number, "%" PRIu64, rounds);
+    add(command, path);
+    add(command, number);
+    if (access(path, X_OK) != 0) {
+        status = status_from_errno(errno, "cannot run %s", path);
+    }
+    free(path);
+    return status;
+}
+
+struct status command_prepare(const struct workload *workload, const struct configuration *configuration,
+                              uint64_t rounds, const char *programs, const char *work,
+                              struct command *command)
+{
+    *command = (struct command){0};
+    if (configuration->kind == CONFIGURATION_NATIVE) {
+        return prepare_native(workload, rounds, programs, command);
+    }
+    struct status status = provide_files(workload, rounds, programs, work);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    add(command, configuration->program);
+    switch (configuration->kind) {
+    case CONFIGURATION_DOPPEL: return add_doppel_words(command, workload, configuration, work);
+    case CONFIGURATION_BOCHS: return add_bochs_words(command, workload, work);
+    default: add_qemu_words(command, workload); return status_ok();
+    }
+}

@@ -1,0 +1,433 @@
+/* Parsing the command line; see options.h. */
+#include "harness/options.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "harness/memory.h"
+
+#define MAX_REPEAT  1000
+#define MAX_SECONDS 1e6
+#define MAX_MEMORY  3072
+
+typedef struct status option_handler(struct options *options, char *value);
+
+#define OPTION(symbol, name, argument, section, help) static option_handler option_##symbol;
+#include "harness/option.def"
+#undef OPTION
+
+static const struct option_row {
+    const char *name, *argument, *section, *help;
+    option_handler *parse;
+} option_rows[] = {
+#define OPTION(symbol, name, argument, section, help) {name, argument, section, help, option_##symbol},
+#include "harness/option.def"
+#undef OPTION
+};
+
+/* ---- one function per option */
+
+static struct status parse_seconds(const char *value, bool zero, double *seconds)
+{
+    char *end;
+    double number = strtod(value, &end);
+    if (end == value || *end != '\0' || !isfinite(number) || number < 0 || number > MAX_SECONDS ||
+        (number <= 0 && !zero)) {
+        return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is not a number of seconds", value);
+    }
+    *seconds = number;
+    return status_ok();
+}
+
+static struct status parse_count(const char *value, unsigned limit, unsigned *count)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(value, &end, 10);
+    if (value[0] < '0' || value[0] > '9' || *end != '\0' || errno != 0 || number == 0 || number > limit) {
+        return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is not a number from 1 to %u", value, limit);
+    }
+    *count = (unsigned)number;
+    return status_ok();
+}
+
+static struct status option_quick(struct options *options, char *value)
+{
+    (void)value;
+    options->quick = true;
+    return status_ok();
+}
+
+static struct status option_filter(struct options *options, char *value)
+{
+    options->filter = value;
+    return status_ok();
+}
+
+static struct status option_engine(struct options *options, char *value)
+{
+    options->configurations.axes[STRATEGY_ENGINE] = value;
+    return status_ok();
+}
+
+static struct status option_mmu(struct options *options, char *value)
+{
+    options->configurations.axes[STRATEGY_MMU] = value;
+    return status_ok();
+}
+
+static struct status option_sensitive(struct options *options, char *value)
+{
+    options->configurations.axes[STRATEGY_SENSITIVE] = value;
+    return status_ok();
+}
+
+static struct status option_chain(struct options *options, char *value)
+{
+    options->configurations.axes[STRATEGY_CHAIN] = value;
+    return status_ok();
+}
+
+static struct status option_peers(struct options *options, char *value)
+{
+    options->configurations.peers = value;
+    return status_ok();
+}
+
+static struct status option_list(struct options *options, char *value)
+{
+    (void)value;
+    options->action = OPTIONS_LIST;
+    return status_ok();
+}
+
+static struct status option_repeat(struct options *options, char *value)
+{
+    return parse_count(value, MAX_REPEAT, &options->repeat);
+}
+
+static struct status option_time(struct options *options, char *value)
+{
+    return parse_seconds(value, false, &options->time);
+}
+
+static struct status option_timeout(struct options *options, char *value)
+{
+    return parse_seconds(value, false, &options->timeout);
+}
+
+static struct status option_budget(struct options *options, char *value)
+{
+    return parse_seconds(value, true, &options->budget);
+}
+
+static struct status option_resume(struct options *options, char *value)
+{
+    options->resume = value;
+    return status_ok();
+}
+
+static struct status option_json(struct options *options, char *value)
+{
+    options->json = value;
+    return status_ok();
+}
+
+static struct status option_image(struct options *options, char *value)
+{
+    options->image = value;
+    return status_ok();
+}
+
+static struct status option_kernel(struct options *options, char *value)
+{
+    options->kernel = value;
+    return status_ok();
+}
+
+static struct status option_initrd(struct options *options, char *value)
+{
+    options->initrd = value;
+    return status_ok();
+}
+
+static struct status option_append(struct options *options, char *value)
+{
+    options->append = value;
+    return status_ok();
+}
+
+static struct status option_marker_start(struct options *options, char *value)
+{
+    options->marker_start = value;
+    return status_ok();
+}
+
+static struct status option_marker_end(struct options *options, char *value)
+{
+    options->marker_end = value;
+    return status_ok();
+}
+
+static struct status option_marker_on(struct options *options, char *value)
+{
+    static const char *const places[] = {
+        [MARKER_SERIAL] = "serial", [MARKER_DEBUG_PORT] = "e9", [MARKER_SCREEN] = "screen"};
+    for (size_t i = 0; i < ARRAY_COUNT(places); i++) {
+        if (strcmp(places[i], value) == 0) {
+            options->marker_on = (enum workload_marker)i;
+            return status_ok();
+        }
+    }
+    return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is not a place for markers (serial, e9, screen)",
+                        value);
+}
+
+static struct status option_memory(struct options *options, char *value)
+{
+    return parse_count(value, MAX_MEMORY, &options->memory_mib);
+}
+
+static struct status option_name(struct options *options, char *value)
+{
+    if (strpbrk(value, "/\n") != NULL) {
+        return status_error(STATUS_INVALID_ARGUMENT, "a name has no slash in it: \"%s\"", value);
+    }
+    options->name = value;
+    return status_ok();
+}
+
+static struct status option_doppel(struct options *options, char *value)
+{
+    options->configurations.doppel = value;
+    return status_ok();
+}
+
+static struct status option_programs(struct options *options, char *value)
+{
+    options->configurations.programs = value;
+    return status_ok();
+}
+
+static struct status option_guests(struct options *options, char *value)
+{
+    options->guests = value;
+    return status_ok();
+}
+
+static struct status option_downloads(struct options *options, char *value)
+{
+    options->downloads = value;
+    return status_ok();
+}
+
+static struct status option_version(struct options *options, char *value)
+{
+    (void)value;
+    options->action = OPTIONS_VERSION;
+    return status_ok();
+}
+
+static struct status option_help(struct options *options, char *value)
+{
+    (void)value;
+    options->action = OPTIONS_HELP;
+    return status_ok();
+}
+
+static struct status option_h(struct options *options, char *value)
+{
+    return option_help(options, value);
+}
+
+/* ---- the line as a whole */
+
+static const struct option_row *find_option(const char *name, size_t length)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
+        if (strlen(option_rows[i].name) == length && strncmp(option_rows[i].name, name, length) == 0) {
+            return &option_rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* Options of a resumed run that are its own; all others come from its file. */
+static bool is_output_option(const struct option_row *option)
+{
+    return option->parse == option_json || option->parse == option_resume || option->parse == option_help ||
+           option->parse == option_h || option->parse == option_version || option->parse == option_list;
+}
+
+/* Where the option's value is, and how many words both are. */
+struct option_words {
+    const struct option_row *option;
+    char *value;
+    int count;
+};
+
+static struct status split_option(int argc, char *const *argv, int index, struct option_words *words)
+{
+    char *word = argv[index];
+    const char *name = word + (word[1] == '-' ? 2 : 1);
+    char *equals = strchr(name, '=');
+    size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
+    *words = (struct option_words){.option = find_option(name, length), .count = 1};
+    if (word[0] != '-' || words->option == NULL) {
+        return status_error(STATUS_INVALID_ARGUMENT, "%s %s (--help lists all options)",
+                            word[0] == '-' ? "unknown option" : "do not know what to do with", word);
+    }
+    words->value = equals != NULL ? equals + 1 : NULL;
+    if (words->option->argument == NULL) {
+        return words->value == NULL
+                   ? status_ok()
+                   : status_error(STATUS_INVALID_ARGUMENT, "option --%s takes no value", words->option->name);
+    }
+    if (words->value == NULL && index + 1 < argc) {
+        words->value = argv[index + 1];
+        words->count = 2;
+    }
+    if (words->value == NULL || words->value[0] == '\0') {
+        return status_error(STATUS_INVALID_ARGUMENT, "option --%s needs a value: --%s %s",
+                            words->option->name, words->option->name, words->option->argument);
+    }
+    return status_ok();
+}
+
+static struct status invalid(const char *message)
+{
+    return status_error(STATUS_INVALID_ARGUMENT, "%s", message);
+}
+
+static struct status check(const struct options *options)
+{
+    bool own_guest = options->image != NULL || options->kernel != NULL;
+    bool guest_words = options->marker_start != NULL || options->marker_end != NULL || options->name != NULL;
+    if (options->resume != NULL && options->chooses) {
+        return invalid("--resume takes what to run from its file: only --json goes with it");
+    }
+    if (own_guest && options->marker_end == NULL) {
+        return invalid("a guest of your own needs --marker-end TEXT: what it prints when it is done");
+    }
+    if (!own_guest && guest_words) {
+        return invalid("--marker-start, --marker-end and --name are for --image or --kernel");
+    }
+    if (options->kernel == NULL && (options->initrd != NULL || options->append != NULL)) {
+        return invalid("--initrd and --append are for --kernel");
+    }
+    if (options->marker_on == MARKER_SCREEN && options->marker_start != NULL) {
+        return invalid("--marker-start cannot be looked for on the screen");
+    }
+    return status_ok();
+}
+
+static struct status parse_words(int argc, char *const *argv, struct options *options)
+{
+    for (int i = 0; i < argc;) {
+        struct option_words words;
+        struct status status = split_option(argc, argv, i, &words);
+        if (status_is_ok(&status)) {
+            options->chooses |= !is_output_option(words.option);
+            status = words.option->parse(options, words.value);
+        }
+        if (!status_is_ok(&status)) {
+            return status;
+        }
+        i += words.count;
+    }
+    return options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION ? status_ok()
+                                                                                 : check(options);
+}
+
+static void set_defaults(struct options *options)
+{
+    *options = (struct options){.budget = -1, .memory_mib = 256};
+}
+
+struct status options_parse(int argc, char *const *argv, struct options *options)
+{
+    set_defaults(options);
+    if (argc > 1 && strcmp(argv[1], "compare") == 0) {
+        options->action = OPTIONS_COMPARE;
+        if (argc != 4) {
+            return invalid("compare takes two files: doppel-bench compare OLD.json NEW.json");
+        }
+        options->compare_old = argv[2];
+        options->compare_new = argv[3];
+        return status_ok();
+    }
+    return parse_words(argc - 1, argv + 1, options);
+}
+
+char *options_selections(int argc, char *const *argv)
+{
+    char *selections = memory_text("");
+    for (int i = 1; i < argc;) {
+        struct option_words words;
+        struct status status = split_option(argc, argv, i, &words);
+        if (!status_is_ok(&status)) {
+            break;
+        }
+        if (!is_output_option(words.option)) {
+            char *longer =
+                memory_format("%s--%s%s%s\n", selections, words.option->name, words.value != NULL ? "=" : "",
+                              words.value != NULL ? words.value : "");
+            free(selections);
+            selections = longer;
+        }
+        i += words.count;
+    }
+    return selections;
+}
+
+struct status options_parse_selections(char *text, struct options *options)
+{
+    char *argv[2 * ARRAY_COUNT(option_rows)];
+    int argc = 0;
+    char *rest = text;
+    set_defaults(options);
+    for (char *word = strsep(&rest, "\n"); word != NULL; word = strsep(&rest, "\n")) {
+        if (word[0] == '\0') {
+            continue;
+        }
+        if (word[0] != '-' || argc == (int)ARRAY_COUNT(argv)) {
+            return invalid("its options make no sense");
+        }
+        argv[argc++] = word;
+    }
+    return parse_words(argc, argv, options);
+}
+
+void options_print_help(FILE *out)
+{
+    fputs("usage: doppel-bench [OPTION]...\n"
+          "       doppel-bench compare OLD.json NEW.json\n"
+          "\n"
+          "Times guest workloads on doppel's engines and strategies, beside QEMU (TCG), Bochs and, where "
+          "they can run\n"
+          "there, on this host itself. `compare` tells what became slower, beyond noise, from one run to "
+          "another.\n"
+          "Exit status: 0; 1 when something failed, or became slower; 2 for a wrong option.\n",
+          out);
+    const char *section = "";
+    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
+        const struct option_row *option = &option_rows[i];
+        if (strcmp(section, option->section) != 0) {
+            section = option->section;
+            fprintf(out, "\n%s\n", section);
+        }
+        char usage[48];
+        snprintf(usage, sizeof usage, "%s%s %s", strlen(option->name) == 1 ? "-" : "--", option->name,
+                 option->argument != NULL ? option->argument : "");
+        fprintf(out, "  %-21s", usage);
+        for (const char *line = option->help; *line != '\0';) {
+            size_t length = strcspn(line, "\n");
+            fprintf(out, "%.*s\n", (int)length, line);
+            line += length + (line[length] == '\n');
+            fprintf(out, "%*s", *line != '\0' ? 23 : 0, "");
+        }
+    }
+}
