@@ -56,7 +56,9 @@ void guest_frame_free(uint32_t physical)
 
 static uint32_t *allocate_table(void)
 {
-    return memset((void *)guest_frame_allocate(), 0, GUEST_PAGE_SIZE);
+    uint32_t frame = guest_frame_allocate();
+    guest_frame_clear(frame);
+    return (uint32_t *)frame;
 }
 
 /* ---- spaces and pages */

@@ -58,6 +58,19 @@ void guest_page_unmap(uint32_t *space, uint32_t linear);
 uint32_t guest_frame_allocate(void);
 void guest_frame_free(uint32_t physical);
 
+/* Whole frames: filled with zeros, and copied. */
+static inline void guest_frame_clear(uint32_t physical)
+{
+    uint32_t words = GUEST_PAGE_SIZE / 4;
+    __asm__ volatile("rep stosl" : "+D"(physical), "+c"(words) : "a"(0) : "memory");
+}
+
+static inline void guest_frame_copy(uint32_t to, uint32_t from)
+{
+    uint32_t words = GUEST_PAGE_SIZE / 4;
+    __asm__ volatile("rep movsl" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+
 /* Calls handler(linear address, error code) at page faults, in ring 0; the faulting instruction is tried
  * again after it. */
 void guest_set_page_fault_handler(void (*handler)(uint32_t linear, uint32_t error));
