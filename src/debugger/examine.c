@@ -7,6 +7,7 @@
  *
  * Memory that belongs to a device is not read, because reading may change the device; it shows as ??. */
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,8 +86,9 @@ static bool read_register(const struct cpu_state *cpu, const char *name, uint64_
 static bool parse_digits(const char *word, int base, uint64_t *value)
 {
     char *end = NULL;
+    errno = 0;
     *value = strtoull(word, &end, base);
-    return isxdigit((unsigned char)*word) && *end == '\0';
+    return isxdigit((unsigned char)*word) && *end == '\0' && errno == 0;
 }
 
 /* The base of the segment that `word` names, by register or selector. */

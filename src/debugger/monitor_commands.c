@@ -234,6 +234,8 @@ struct status command_screendump(struct monitor_session *session, int argc, char
 
 /* ---- memory and ports */
 
+#define DUMP_END (4 * GIB)
+
 struct status command_dump_memory(struct monitor_session *session, int argc, char **argv)
 {
     struct monitor *monitor = session->monitor;
@@ -247,6 +249,9 @@ struct status command_dump_memory(struct monitor_session *session, int argc, cha
     }
     if (!status_is_ok(&status)) {
         return status;
+    }
+    if (address > DUMP_END || length > DUMP_END - address || length == 0) {
+        return status_error(STATUS_INVALID_ARGUMENT, "only a part of the first 4 GiB can be saved");
     }
     FILE *file = fopen(argv[1], "wb");
     if (file == NULL) {
