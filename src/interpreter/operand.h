@@ -252,7 +252,8 @@ static inline uint64_t stack_top(struct cpu_state *cpu, struct interpreter *in, 
 /* ---- generic operands for rare instructions: decided at run time */
 
 /* Whether the first/second operand is in memory is part of the handler's choice, hence two families of
- * handlers; rare instructions use these instead. */
+ * handlers; rare instructions use these instead. A register is read as wide as it was decoded: where its
+ * low word lies is the host's byte order's business. */
 static inline uint64_t operand_read(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                                     bool memory, unsigned register_offset, unsigned width)
 {

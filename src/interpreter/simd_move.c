@@ -420,7 +420,7 @@ static inline void insert_word_xmm(struct cpu_state *cpu, const struct uop *uop,
                                    bool memory)
 {
     sse_enter(cpu, in);
-    uint16_t value = (uint16_t)operand_read(cpu, uop, in, memory, uop->source, 2);
+    uint16_t value = (uint16_t)operand_read(cpu, uop, in, memory, uop->source, memory ? 2 : 4);
     store_le16(xmm_at(cpu, uop->destination)->b + 2 * (uop->immediate & 7), value);
     uop_next(cpu, uop, in);
 }
@@ -430,7 +430,7 @@ static inline void insert_word_mmx(struct cpu_state *cpu, const struct uop *uop,
 {
     if (mmx_enter(cpu, uop, in)) {
         unsigned shift = 16 * (uop->immediate & 3);
-        uint64_t value = operand_read(cpu, uop, in, memory, uop->source, 2);
+        uint64_t value = (uint16_t)operand_read(cpu, uop, in, memory, uop->source, memory ? 2 : 4);
         uint64_t rest = mmx_read(cpu, uop->destination) & ~((uint64_t)0xffff << shift);
         mmx_commit(cpu);
         mmx_write(cpu, uop->destination, rest | value << shift);

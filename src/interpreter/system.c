@@ -279,7 +279,8 @@ static void query_to_register(struct cpu_state *cpu, const struct uop *uop, stru
                               bool memory)
 {
     require_protected_mode(cpu, in);
-    uint16_t selector = (uint16_t)operand_read(cpu, uop, in, memory, uop->source, 2);
+    unsigned width = memory ? 2 : uop->operand_size;
+    uint16_t selector = (uint16_t)operand_read(cpu, uop, in, memory, uop->source, width);
     uint32_t result = 0;
     bool valid = uop->insn == INSN_LAR ? cpu_load_access_rights(cpu, selector, &result)
                                        : cpu_load_limit(cpu, selector, &result);
