@@ -175,8 +175,8 @@ void cpu_check_io(struct cpu_state *cpu, uint16_t port, unsigned width);
 
 /* ---- control registers and friends (control.c, msr.c; SDM 3A §2.5) */
 
-/* MOV to CRn, DRn (privilege checked by the engine). #UD for registers the model lacks, #GP(0) for impossible
- * values. */
+/* MOV to CRn (privilege checked by the engine), DRn (checked here). #UD for registers the model lacks, #GP(0)
+ * for impossible values. */
 void cpu_write_control(struct cpu_state *cpu, unsigned number, uint64_t value);
 uint64_t cpu_read_control(struct cpu_state *cpu, unsigned number);
 void cpu_write_debug(struct cpu_state *cpu, unsigned number, uint64_t value);

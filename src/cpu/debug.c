@@ -135,11 +135,15 @@ void debug_set_control(struct cpu_state *cpu, uint64_t dr7)
     breakpoints_changed(cpu, watched_before);
 }
 
-/* DR4 and DR5 are DR6 and DR7 unless CR4.DE is set; general detect guards all of them. */
+/* DR4 and DR5 are DR6 and DR7 unless CR4.DE is set, which precedes privilege; general detect guards all of
+ * them from CPL 0. */
 static unsigned debug_select(struct cpu_state *cpu, unsigned number)
 {
     if (number > 7 || ((number == 4 || number == 5) && (cpu->cr4 & CR4_DE))) {
         cpu_raise(cpu, VECTOR_UD);
+    }
+    if (cpu->cpl != 0) {
+        cpu_raise_error(cpu, VECTOR_GP, 0);
     }
     if (cpu->dr[7] & DR7_GD) {
         cpu->dr[6] |= DR6_BD;

@@ -426,14 +426,14 @@ static void write_control(struct cpu_state *cpu, const struct uop *uop, struct i
 
 static void read_debug(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    require_supervisor(cpu, in);
+    uop_sync(cpu, in);
     register_write(cpu, uop->destination, 4, cpu_read_debug(cpu, uop->number));
     uop_leave_to_next(cpu, uop, in);
 }
 
 static void write_debug(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    require_supervisor(cpu, in);
+    uop_sync(cpu, in);
     cpu_write_debug(cpu, uop->number, register_read(cpu, uop->source, 4));
     uop_leave_to_next(cpu, uop, in);
 }
