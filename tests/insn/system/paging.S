@@ -13,6 +13,10 @@
     .set    PAE_DIRECTORY, 0x24000
     .set    PAE_TABLE, 0x25000      /* and 26000h */
     .set    PAE_TEST_TABLE, 0x27000
+    .set    OTHER_DIRECTORY, 0x28000
+    .set    OTHER_TABLE, 0x29000
+    .set    TSS_32, 0x50000
+    .set    T32, FREE
     .set    LINEAR, 0x400000
     .set    FRAME_A, 0x60000
     .set    FRAME_B, 0x70000
@@ -46,6 +50,7 @@ run:
     call    crossings
     call    large_pages
     call    implicit
+    call    tasks
     CLEAR_CR0 CR0_PG | CR0_WP
     call    pae_pointers
     call    pae
@@ -393,6 +398,72 @@ implicit:
     call    flush
     CLEAR_CR0 CR0_WP
     ret
+
+/* A task with an address space of its own: LINEAR is FRAME_B there. */
+tasks:
+    SAY     "-- task switches"
+    DESCRIPTOR T32, TSS_32, 0x67, TSS32, 0
+    PAGE    PWU
+    mov     esi, DIRECTORY
+    mov     edi, OTHER_DIRECTORY
+    mov     ecx, 1024
+    rep     movsd
+    mov     dword ptr [OTHER_DIRECTORY + 4], OTHER_TABLE | PWU
+    mov     dword ptr [OTHER_TABLE], FRAME_B | PWU
+    mov     dword ptr [FRAME_A], 0xaaaaaaaa
+    mov     dword ptr [FRAME_B], 0xbbbbbbbb
+    mov     edi, TSS_32
+    xor     eax, eax
+    mov     ecx, 26
+    rep     stosd
+    mov     dword ptr [TSS_32 + 0x1c], OTHER_DIRECTORY
+    mov     dword ptr [TSS_32 + 0x20], offset task
+    mov     dword ptr [TSS_32 + 0x24], 2
+    mov     dword ptr [TSS_32 + 0x38], 0x58000
+    mov     dword ptr [TSS_32 + 0x48], DATA0
+    mov     dword ptr [TSS_32 + 0x4c], CODE0
+    mov     dword ptr [TSS_32 + 0x50], DATA0
+    mov     dword ptr [TSS_32 + 0x54], DATA0
+    mov     dword ptr [tss + 0x1c], DIRECTORY
+    TRY     "CALL and IRET change CR3"
+    mov     ebx, [LINEAR]
+    lcall   T32:0
+    mov     ecx, [LINEAR]
+    END
+    SHOW    "before", [saved_ebx]
+    SHOW    "in it", [TSS_32 + 0x28]
+    SHOW    "after", [saved_ecx]
+    SHOW    "cr3", cr3
+    SHOW    "saved cr3", [tss + 0x1c]
+    NEXT
+    clts
+    mov     dword ptr [TABLE + (TSS_32 >> 12) * 4], 0
+    call    flush
+    TRY     "a TSS on an absent page"
+    ljmp    T32:0
+    END
+    str     bx
+    movzx   ebx, bx
+    SHOW    "tr", ebx
+    NEXT
+    mov     dword ptr [TABLE + (TSS_32 >> 12) * 4], TSS_32 | PWU
+    SET_CR0 CR0_WP
+    mov     dword ptr [TABLE + (tss >> 12) * 4], tss | P
+    call    flush
+    TRY     "an outgoing TSS that cannot be written"
+    ljmp    T32:0
+    END
+    str     bx
+    movzx   ebx, bx
+    SHOW    "tr", ebx
+    NEXT
+    mov     dword ptr [TABLE + (tss >> 12) * 4], tss | PWU
+    CLEAR_CR0 CR0_WP
+    call    flush
+    ret
+task:
+    mov     eax, [LINEAR]
+    iretd
 
 /* ---- PAE */
 
