@@ -265,6 +265,9 @@ static void calibrate(struct runner *runner, size_t row, size_t column)
         rounds = more > 2 * rounds ? (more < 100 * rounds ? more : 100 * rounds) : 2 * rounds;
     }
     task->rounds = is_boot ? 1 : runner_rounds(task->round_seconds, runner->settings->wanted_seconds);
+    if (!is_boot && task->counters != NULL && task->rounds == task->counter_rounds) {
+        task->rounds++; /* what a round counts is the difference of two runs */
+    }
     task->runs = true;
     unsigned have = (unsigned)cell->sample_count;
     unsigned wanted = runner->settings->repeat;

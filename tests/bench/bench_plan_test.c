@@ -1,0 +1,171 @@
+/* Rows, columns, rounds and budgets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "bench_rig.h"
+#include "harness/command.h"
+
+static void test_rounds_fill_the_wanted_time(void **state)
+{
+    (void)state;
+    assert_int_equal(runner_rounds(0.1, 1), 10);
+    assert_int_equal(runner_rounds(3, 1), 1);
+    assert_int_equal(runner_rounds(1e-12, 1), 1000000);
+    assert_int_equal(runner_rounds(0, 1), 1000000);
+}
+
+static void test_a_budget_takes_passes_from_the_most_expensive(void **state)
+{
+    (void)state;
+    struct runner_column columns[] = {{1, 5}, {10, 5}};
+    runner_fit_budget(columns, 2, 36);
+    assert_int_equal(columns[0].repeat, 5);
+    assert_int_equal(columns[1].repeat, 3);
+}
+
+static void test_a_budget_that_suffices_changes_nothing(void **state)
+{
+    (void)state;
+    struct runner_column columns[] = {{1, 5}, {10, 5}, {0, 5}};
+    runner_fit_budget(columns, 3, 55);
+    assert_int_equal(columns[0].repeat, 5);
+    assert_int_equal(columns[1].repeat, 5);
+    assert_int_equal(columns[2].repeat, 5);
+}
+
+static void test_no_budget_leaves_nothing(void **state)
+{
+    (void)state;
+    struct runner_column columns[] = {{1, 5}, {10, 5}};
+    runner_fit_budget(columns, 2, -1);
+    assert_int_equal(columns[0].repeat + columns[1].repeat, 0);
+}
+
+static struct status list(struct configuration_choice choice, struct configuration_list *configurations)
+{
+    choice.doppel = "/bin/true";
+    choice.programs = "/";
+    choice.peers = choice.peers != NULL ? choice.peers : "none";
+    return configuration_list_create(&choice, configurations);
+}
+
+static void test_lists_of_strategies_are_combined(void **state)
+{
+    (void)state;
+    static const char *const expected[] = {"interp/walk",
+                                           "interp/softtlb",
+                                           "dbt/walk/trap/chain-on",
+                                           "dbt/walk/trap/chain-off",
+                                           "dbt/softtlb/trap/chain-on",
+                                           "dbt/softtlb/trap/chain-off"};
+    struct configuration_list configurations;
+    struct status status =
+        list((struct configuration_choice){.axes = {"interp,dbt", "walk,softtlb", "trap", "on,off"}},
+             &configurations);
+    assert_string_equal(status.message, "");
+    assert_int_equal(configurations.count, ARRAY_COUNT(expected));
+    for (size_t i = 0; i < configurations.count; i++) {
+        assert_string_equal(configurations.items[i].id, expected[i]);
+    }
+    configuration_list_destroy(&configurations);
+}
+
+static void test_what_is_not_built_is_said_and_not_faked(void **state)
+{
+    (void)state;
+    struct configuration_list configurations;
+    struct status status = list((struct configuration_choice){.axes = {"interp,dbt"}}, &configurations);
+    assert_string_equal(status.message, "");
+    assert_int_equal(configurations.count, 2);
+    assert_true(configurations.items[0].available);
+    assert_false(configurations.items[1].available);
+    assert_string_equal(configurations.items[1].note, "engine dbt is not built yet");
+    configuration_list_destroy(&configurations);
+}
+
+static void test_unknown_strategies_and_peers_are_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        struct configuration_choice choice;
+        const char *reason;
+    } cases[] = {{{.axes = {"jit"}}, "\"jit\" is no value of --engine (interp, dbt)"},
+                 {{.axes = {NULL, "walk,,"}}, "\"\" is no value of --mmu"},
+                 {{.axes = {"interp,interp"}}, "twice"},
+                 {{.peers = "qemu,vmware"}, "\"vmware\" is not a peer"}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        struct configuration_list configurations;
+        struct status status = list(cases[i].choice, &configurations);
+        if (status_is_ok(&status) || strstr(status.message, cases[i].reason) == NULL) {
+            fail_msg("\"%s\" is not in \"%s\"", cases[i].reason, status.message);
+        }
+        configuration_list_destroy(&configurations);
+    }
+}
+
+static void test_a_program_that_is_missing_is_a_column_that_says_so(void **state)
+{
+    (void)state;
+    struct configuration_choice choice = {.peers = "none", .doppel = "/nonexistent/doppel", .programs = "/"};
+    struct configuration_list configurations;
+    struct status status = configuration_list_create(&choice, &configurations);
+    assert_true(status_is_ok(&status));
+    assert_int_equal(configurations.count, 1);
+    assert_false(configurations.items[0].available);
+    assert_string_equal(configurations.items[0].note, "/nonexistent/doppel was not found");
+    configuration_list_destroy(&configurations);
+}
+
+static void test_patterns_match_groups_and_names(void **state)
+{
+    (void)state;
+    struct workload workload = {.group = "integer", .name = "sort"};
+    assert_true(workload_matches(&workload, "integer/sort"));
+    assert_true(workload_matches(&workload, "integer/*"));
+    assert_true(workload_matches(&workload, "integer"));
+    assert_true(workload_matches(&workload, "so*"));
+    assert_false(workload_matches(&workload, "memory/*"));
+    assert_false(workload_matches(&workload, "sor"));
+}
+
+static void test_what_cannot_run_somewhere_is_not_run_there(void **state)
+{
+    (void)state;
+    struct workload_boot kernel = {.kernel = "k", .marker_end = "m"};
+    struct workload guest = {.group = "g", .name = "n"};
+    struct workload both = {.group = "g", .name = "n", .properties = WORKLOAD_NATIVE};
+    struct workload boot = {.group = "g", .name = "n", .boot = &kernel};
+    struct configuration native = {.kind = CONFIGURATION_NATIVE};
+    struct configuration bochs = {.kind = CONFIGURATION_BOCHS};
+    struct configuration doppel = {.kind = CONFIGURATION_DOPPEL};
+    assert_false(command_is_applicable(&guest, &native));
+    assert_true(command_is_applicable(&both, &native));
+    assert_false(command_is_applicable(&boot, &native));
+    assert_false(command_is_applicable(&boot, &bochs));
+    assert_true(command_is_applicable(&guest, &bochs));
+    assert_true(command_is_applicable(&boot, &doppel));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rounds_fill_the_wanted_time),
+        cmocka_unit_test(test_a_budget_takes_passes_from_the_most_expensive),
+        cmocka_unit_test(test_a_budget_that_suffices_changes_nothing),
+        cmocka_unit_test(test_no_budget_leaves_nothing),
+        cmocka_unit_test(test_lists_of_strategies_are_combined),
+        cmocka_unit_test(test_what_is_not_built_is_said_and_not_faked),
+        cmocka_unit_test(test_unknown_strategies_and_peers_are_errors),
+        cmocka_unit_test(test_a_program_that_is_missing_is_a_column_that_says_so),
+        cmocka_unit_test(test_patterns_match_groups_and_names),
+        cmocka_unit_test(test_what_cannot_run_somewhere_is_not_run_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
