@@ -9,7 +9,7 @@ cache=$1
 output=$2
 
 compiler=
-for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc clang; do
+for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc; do
     command -v "$candidate" >/dev/null || continue
     if echo 'int x;' | "$candidate" -m32 -c -x c -o /dev/null - 2>/dev/null; then
         compiler=$candidate
@@ -17,7 +17,7 @@ for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc clang; do
     fi
 done
 if [ -z "$compiler" ]; then
-    echo "SKIPPED: there is no compiler for 32-bit x86"
+    echo "SKIPPED: there is no GCC for x86 with -m32"
     exit 77
 fi
 
@@ -28,10 +28,10 @@ sh "$here/../debian_package.sh" "$cache" libgcc '^libgcc-[0-9]+-dev$'
 headers=/usr/include
 libraries=$cache/libc6-dev/usr/lib/i386-linux-gnu
 for gcc in "$cache"/libgcc/usr/lib/gcc/i686-linux-gnu/*; do :; done
-"$compiler" -m32 -march=i686 -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -fno-pie -static -nostdlib -nostdinc -o "$output" \
+"$compiler" -m32 -march=i686 -std=gnu11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -fno-pie -no-pie -static -nostdlib -nostdinc -o "$output" \
     -isystem "$("$compiler" -print-file-name=include)" \
     -isystem "$cache/libc6-dev$headers" -isystem "$cache/libc6-dev$headers/i386-linux-gnu" \
     -isystem "$cache/linux-libc-dev$headers" -isystem "$cache/linux-libc-dev$headers/i386-linux-gnu" \
     "$libraries/crt1.o" "$libraries/crti.o" "$gcc/crtbeginT.o" "$here"/*.c \
-    -L "$libraries" -L "$gcc" -no-pie -lm -Wl,--start-group -lgcc -lgcc_eh -lc -Wl,--end-group \
+    -L "$libraries" -L "$gcc" -lm -Wl,--start-group -lgcc -lgcc_eh -lc -Wl,--end-group \
     "$gcc/crtend.o" "$libraries/crtn.o"
