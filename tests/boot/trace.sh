@@ -76,6 +76,20 @@ has "software interrupt in real mode" log " *[0-9]*: v=13 e=0000 i=1 cpl=0 IP=[0
 has "hardware interrupt" log "Servicing hardware INT=0x20"
 has "the same in protected mode" log " *[0-9]*: v=20 e=0000 i=0 cpl=0 IP=0008:[0-9a-f]* pc=[0-9a-f]* SP=0010:.*"
 
+cat >script <<'END'
+wait-screen "doppel>" 60
+log int,mmu
+type "fault page\n"
+wait-screen "page fault" 20
+log none
+quit
+END
+"$doppel" -icount shift=6 -display none -fda "$image,readonly" -script script -D log >out
+has "page fault" log " *[0-9]*: v=0e e=000[0-7] i=0 cpl=0 IP=0008:[0-9a-f]* pc=[0-9a-f]* SP=.* CR2=[0-9a-f]*"
+has "failed walk" log "mmu: walk [0-9a-f]* for a supervisor [a-z]*: page fault, error code 000[0-7]"
+has "successful walk" log "mmu: walk [0-9a-f]* for a supervisor fetch: [0-9a-f]* writable.*"
+has "paging is on" log "CR0 update: CR0=0x800000[0-9a-f]*"
+
 trace 1000
 is "nothing was asked for" "$(wc -c <log | tr -d ' ')" 0
 
