@@ -7,6 +7,9 @@ doppel=$1
 image=$2
 work=$(mktemp -d)
 trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
+cp "$image" "$work/image" # other tests use it at the same time
+image=$work/image
+chmod u+w "$image"
 cd "$work"
 failures=0
 
@@ -108,8 +111,7 @@ check "too much memory" 2 "memory size" -m 8G
 check "memory in words" 2 "is not a memory size" -m lots
 check "negative memory" 2 "is not a memory size" -m -1
 check "missing disk" 1 "missing.img" -hda missing.img
-cp "$image" image
-check "one image in two drives" 1 "another drive" -hda image -hdb image
+check "one image in two drives" 1 "another drive" -hda "$image" -hdb "$image"
 check "port that does not exist" 1 "65535" -serial tcp:localhost:99999
 check "disk in one place twice" 2 "described twice" -hdc "$image" -cdrom "$image"
 check "unknown drive word" 2 "cylinder" -drive file=x,cylinder=3
