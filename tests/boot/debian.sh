@@ -115,13 +115,13 @@ say() {
 # Markers are computed by the guest's shell, so that its echo of the command does not match.
 # A guest on a busy host may check the password for longer than its login program waits, and then asks again.
 log_in() {
-    wait_for "login: "
     match=
     while [ "$match" != ":~# " ]; do
+        wait_for "login: "
         say root
         wait_for "Password: "
         say root
-        wait_for ":~# " "login: "
+        wait_for ":~# " "Login timed out"
     done
     say 'uname -a; echo uname-$((20 + 22))'
     wait_for uname-42
