@@ -22,7 +22,7 @@ struct operation {
     bool runs_while_paused; /* makes sense although the machine's time stands still */
     char text[MONITOR_LINE_MAX];
     uint64_t deadline; /* virtual ns at which it fails, or is done */
-    uint64_t seconds;  /* what the deadline was made from, for messages */
+    double seconds;    /* what the deadline was made from, for messages */
     uint64_t next;     /* virtual ns before which nothing is to be done */
     size_t position;   /* of `text` (typing) */
     enum key keys[MONITOR_KEYS];

@@ -42,7 +42,7 @@ static struct status begin_operation(struct monitor_session *session, int argc, 
     }
     uint64_t now = machine_now(session->monitor->machine);
     session->operation =
-        (struct operation){.poll = poll, .deadline = now + ns, .seconds = ns / NS_PER_SECOND};
+        (struct operation){.poll = poll, .deadline = now + ns, .seconds = (double)ns / (double)NS_PER_SECOND};
     return status_ok();
 }
 
@@ -64,8 +64,8 @@ static enum operation_result wait_failed(struct monitor_session *session, const 
     fflush(session->out);
     monitor_print_screen(session->monitor, session->errors);
     session->failure =
-        status_error(STATUS_NOT_FOUND, "%s: \"%.100s\" did not appear within %llu s of guest time", what,
-                     operation->text, (unsigned long long)operation->seconds);
+        status_error(STATUS_NOT_FOUND, "%s: \"%.100s\" did not appear within %g s of guest time", what,
+                     operation->text, operation->seconds);
     return OPERATION_FAILED;
 }
 
@@ -151,8 +151,8 @@ static enum operation_result poll_wait_power_off(struct monitor_session *session
     }
     monitor_print_screen(session->monitor, session->errors);
     session->failure =
-        status_error(STATUS_NOT_FOUND, "wait-power-off: the machine is still on after %llu s of guest time",
-                     (unsigned long long)session->operation.seconds);
+        status_error(STATUS_NOT_FOUND, "wait-power-off: the machine is still on after %g s of guest time",
+                     session->operation.seconds);
     return OPERATION_FAILED;
 }
 
@@ -190,9 +190,8 @@ static enum operation_result poll_run(struct monitor_session *session, uint64_t 
     }
     machine_set_instruction_limit(machine, 0);
     session->failure = status_error(
-        STATUS_NOT_FOUND,
-        "run-instructions: the CPU got only to instruction %llu within %llu s of guest time",
-        (unsigned long long)machine_cpu(machine)->retired, (unsigned long long)session->operation.seconds);
+        STATUS_NOT_FOUND, "run-instructions: the CPU got only to instruction %llu within %g s of guest time",
+        (unsigned long long)machine_cpu(machine)->retired, session->operation.seconds);
     return OPERATION_FAILED;
 }
 
