@@ -8,6 +8,7 @@
 
 #include "harness/compare.h"
 #include "harness/host_info.h"
+#include "harness/html.h"
 #include "harness/list.h"
 #include "harness/memory.h"
 #include "harness/options.h"
@@ -85,9 +86,21 @@ static void show_trouble(void *opaque, const struct results *results, size_t wor
     progress_show_trouble(&bench->progress, results, workload, configuration);
 }
 
+static struct status write_html(const struct results *results, const char *path)
+{
+    char *warning = NULL;
+    struct status status = html_write(results, path, &warning);
+    if (warning != NULL) {
+        fprintf(stderr, "doppel-bench: %s\n", warning);
+    }
+    free(warning);
+    return status;
+}
+
 static struct status write_files(const struct options *options, const struct results *results)
 {
-    return options->json != NULL ? results_write_json(results, options->json) : status_ok();
+    struct status status = options->json != NULL ? results_write_json(results, options->json) : status_ok();
+    return status_is_ok(&status) && options->html != NULL ? write_html(results, options->html) : status;
 }
 
 static int measure(const struct options *options, const struct selection *selection, struct results *results)
@@ -166,6 +179,19 @@ static int compare(const struct options *options)
     return exit_status;
 }
 
+static int report(const struct options *options)
+{
+    struct results *results = NULL;
+    struct status status = results_read_json(options->html_results, &results);
+    int exit_status = status_is_ok(&status) ? 0 : fail(&status, EXIT_USAGE);
+    if (exit_status == 0) {
+        status = write_html(results, options->html);
+        exit_status = status_is_ok(&status) ? 0 : fail(&status, EXIT_RUNTIME);
+    }
+    results_destroy(results);
+    return exit_status;
+}
+
 static int list(const struct options *options)
 {
     struct selection selection;
@@ -188,6 +214,7 @@ int main(int argc, char **argv)
     case OPTIONS_HELP: options_print_help(stdout); return 0;
     case OPTIONS_VERSION: printf("doppel-bench %s\n", DOPPEL_VERSION); return 0;
     case OPTIONS_COMPARE: return compare(&options);
+    case OPTIONS_HTML: return report(&options);
     case OPTIONS_LIST: return list(&options);
     case OPTIONS_RUN: break;
     }

@@ -136,6 +136,12 @@ static struct status option_json(struct options *options, char *value)
     return status_ok();
 }
 
+static struct status option_html(struct options *options, char *value)
+{
+    options->html = value;
+    return status_ok();
+}
+
 static struct status option_image(struct options *options, char *value)
 {
     options->image = value;
@@ -258,8 +264,9 @@ static const struct option_row *find_option(const char *name, size_t length)
 /* Options of a resumed run that are its own; all others come from its file. */
 static bool is_output_option(const struct option_row *option)
 {
-    return option->parse == option_json || option->parse == option_resume || option->parse == option_help ||
-           option->parse == option_h || option->parse == option_version || option->parse == option_list;
+    return option->parse == option_json || option->parse == option_html || option->parse == option_resume ||
+           option->parse == option_help || option->parse == option_h || option->parse == option_version ||
+           option->parse == option_list;
 }
 
 /* Where the option's value is, and how many words both are. */
@@ -307,7 +314,7 @@ static struct status check(const struct options *options)
     bool own_guest = options->image != NULL || options->kernel != NULL;
     bool guest_words = options->marker_start != NULL || options->marker_end != NULL || options->name != NULL;
     if (options->resume != NULL && options->chooses) {
-        return invalid("--resume takes what to run from its file: only --json goes with it");
+        return invalid("--resume takes what to run from its file: only --json and --html go with it");
     }
     if (own_guest && options->marker_end == NULL) {
         return invalid("a guest of your own needs --marker-end TEXT: what it prints when it is done");
@@ -359,6 +366,15 @@ struct status options_parse(int argc, char *const *argv, struct options *options
         options->compare_new = argv[3];
         return status_ok();
     }
+    if (argc > 1 && strcmp(argv[1], "html") == 0) {
+        options->action = OPTIONS_HTML;
+        if (argc != 4) {
+            return invalid("html takes two files: doppel-bench html RESULTS.json REPORT.html");
+        }
+        options->html_results = argv[2];
+        options->html = argv[3];
+        return status_ok();
+    }
     return parse_words(argc - 1, argv + 1, options);
 }
 
@@ -405,11 +421,12 @@ void options_print_help(FILE *out)
 {
     fputs("usage: doppel-bench [OPTION]...\n"
           "       doppel-bench compare OLD.json NEW.json\n"
+          "       doppel-bench html RESULTS.json REPORT.html\n"
           "\n"
           "Times guest workloads on doppel's engines and strategies, beside QEMU (TCG), Bochs and, where "
           "they can run\n"
           "there, on this host itself. `compare` tells what became slower, beyond noise, from one run to "
-          "another.\n"
+          "another. `html` makes a report of results that --json wrote.\n"
           "Exit status: 0; 1 when something failed, or became slower; 2 for a wrong option.\n",
           out);
     const char *section = "";

@@ -11,24 +11,32 @@
 #include "harness/configuration.h"
 #include "harness/workload.h"
 
-enum options_action { OPTIONS_RUN, OPTIONS_LIST, OPTIONS_COMPARE, OPTIONS_HELP, OPTIONS_VERSION };
+enum options_action {
+    OPTIONS_RUN,
+    OPTIONS_LIST,
+    OPTIONS_COMPARE,
+    OPTIONS_HTML,
+    OPTIONS_HELP,
+    OPTIONS_VERSION
+};
 
 /* Strings point into argv, or are constants; NULL: not given. */
 struct options {
     enum options_action action;
     bool quick;
     const char *filter;
-    unsigned repeat;      /* 0: the default */
-    double time, timeout; /* seconds; 0: the default */
-    double budget;        /* seconds; 0: unlimited; negative: the default */
-    const char *json, *resume;
+    unsigned repeat;                            /* 0: the default */
+    double time, timeout;                       /* seconds; 0: the default */
+    double budget;                              /* seconds; 0: unlimited; negative: the default */
+    const char *json, *html, *resume;           /* `html` also of OPTIONS_HTML */
     struct configuration_choice configurations; /* `doppel` and `programs` may be NULL here */
     const char *image, *kernel, *initrd, *append, *marker_start, *marker_end, *name;
     enum workload_marker marker_on;
     unsigned memory_mib;
     const char *guests, *downloads;
     const char *compare_old, *compare_new;
-    bool chooses; /* an option was given that --resume takes from its file */
+    const char *html_results; /* what OPTIONS_HTML reports */
+    bool chooses;             /* an option was given that --resume takes from its file */
 };
 
 /* Parses argv. Every error is the user's: a message that says what is wrong. */

@@ -182,6 +182,32 @@ size_t results_find_workload(const struct results *results, const char *group, c
     return SIZE_MAX;
 }
 
+size_t results_find_kind(const struct results *results, enum configuration_kind kind)
+{
+    for (size_t i = 0; i < results->configuration_count; i++) {
+        if (results->configurations[i].kind == kind) {
+            return i;
+        }
+    }
+    return SIZE_MAX;
+}
+
+bool results_has_time(const struct results *results, size_t workload, size_t configuration)
+{
+    if (configuration == SIZE_MAX) {
+        return false;
+    }
+    const struct results_cell *cell = results_cell(results, workload, configuration);
+    return cell->state == CELL_OK && cell->sample_count > 0 && cell->seconds.median > 0;
+}
+
+size_t results_row_baseline(const struct results *results, size_t workload)
+{
+    size_t native = results_find_kind(results, CONFIGURATION_NATIVE);
+    return results_has_time(results, workload, native) ? native
+                                                       : results_find_kind(results, CONFIGURATION_QEMU);
+}
+
 /* ---- what the times say */
 
 void results_add_sample(struct results_cell *cell, const struct results_sample *sample)
@@ -202,12 +228,6 @@ void results_summarize_cell(struct results_cell *cell)
     free(seconds);
 }
 
-static bool is_complete(const struct results *results, size_t workload, size_t configuration)
-{
-    const struct results_cell *cell = results_cell(results, workload, configuration);
-    return cell->state == CELL_OK && cell->sample_count > 0 && cell->seconds.median > 0;
-}
-
 static bool is_in_group(const struct results *results, size_t workload, const char *group)
 {
     return group == NULL || strcmp(results->workloads[workload].group, group) == 0;
@@ -216,7 +236,7 @@ static bool is_in_group(const struct results *results, size_t workload, const ch
 static bool completed_any(const struct results *results, size_t configuration, const char *group)
 {
     for (size_t i = 0; i < results->workload_count; i++) {
-        if (is_in_group(results, i, group) && is_complete(results, i, configuration)) {
+        if (is_in_group(results, i, group) && results_has_time(results, i, configuration)) {
             return true;
         }
     }
@@ -237,7 +257,7 @@ struct results_mean results_geometric_mean(const struct results *results, size_t
     for (size_t i = 0; i < results->workload_count; i++) {
         bool take = is_in_group(results, i, group);
         for (size_t j = 0; take && j < results->configuration_count; j++) {
-            take = !compared[j] || is_complete(results, i, j);
+            take = !compared[j] || results_has_time(results, i, j);
         }
         if (take) {
             ratios[count++] = results_cell(results, i, configuration)->seconds.median /

@@ -123,6 +123,14 @@ struct results_cell *results_cell(const struct results *results, size_t workload
 /* Indices, or SIZE_MAX. */
 size_t results_find_configuration(const struct results *results, const char *id);
 size_t results_find_workload(const struct results *results, const char *group, const char *name);
+size_t results_find_kind(const struct results *results, enum configuration_kind kind); /* the first */
+
+/* Whether the workload was timed there; false for SIZE_MAX. */
+bool results_has_time(const struct results *results, size_t workload, size_t configuration);
+
+/* What a workload's times are compared with: native, or where that has no time, QEMU, which may have none
+ * either. An index or SIZE_MAX. */
+size_t results_row_baseline(const struct results *results, size_t workload);
 
 void results_add_sample(struct results_cell *cell, const struct results_sample *sample);
 

@@ -61,31 +61,6 @@ char *table_format_ratio(double ratio, char *text, size_t size)
     return text;
 }
 
-/* ---- what the columns are compared with */
-
-/* Native where it is a column with times; otherwise QEMU; otherwise the first column that has any. */
-static size_t find_baseline(const struct results *results, enum configuration_kind kind)
-{
-    for (size_t i = 0; i < results->configuration_count; i++) {
-        if (results->configurations[i].kind == kind) {
-            return i;
-        }
-    }
-    return SIZE_MAX;
-}
-
-static bool has_time(const struct results *results, size_t row, size_t column)
-{
-    return column != SIZE_MAX && results_cell(results, row, column)->state == CELL_OK;
-}
-
-/* Of a workload: native, or where that has no time, QEMU. */
-static size_t row_baseline(const struct results *results, size_t row)
-{
-    size_t native = find_baseline(results, CONFIGURATION_NATIVE);
-    return has_time(results, row, native) ? native : find_baseline(results, CONFIGURATION_QEMU);
-}
-
 /* ---- pieces */
 
 static void print_spaces(FILE *out, unsigned count)
@@ -149,8 +124,8 @@ static void print_cell(const struct results *results, size_t row, size_t column,
         fprintf(out, "%*s", (int)width, cell_state_label(cell->state));
         return;
     }
-    size_t baseline = row_baseline(results, row);
-    if (baseline != column && has_time(results, row, baseline)) {
+    size_t baseline = results_row_baseline(results, row);
+    if (baseline != column && results_has_time(results, row, baseline)) {
         table_format_ratio(cell->seconds.median / results_cell(results, row, baseline)->seconds.median, ratio,
                            sizeof ratio);
     }
