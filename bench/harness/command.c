@@ -135,17 +135,33 @@ static struct status link_file(const char *path, const char *work, const char *n
     return status;
 }
 
-static bool is_floppy(const char *path)
+enum medium { MEDIUM_FLOPPY, MEDIUM_DISK, MEDIUM_CDROM };
+
+/* By its size, and by the mark of ISO 9660 in its sector 16. */
+static enum medium find_medium(const char *path)
 {
+    static const char mark[] = "CD001";
     struct stat information;
-    return stat(path, &information) == 0 && information.st_size <= LARGEST_FLOPPY;
+    if (stat(path, &information) == 0 && information.st_size <= LARGEST_FLOPPY) {
+        return MEDIUM_FLOPPY;
+    }
+    char found[sizeof mark - 1] = "";
+    FILE *file = fopen(path, "r");
+    if (file != NULL) {
+        if (fseek(file, 16 * 2048 + 1, SEEK_SET) != 0 ||
+            fread(found, 1, sizeof found, file) != sizeof found) {
+            found[0] = '\0';
+        }
+        fclose(file);
+    }
+    return memcmp(found, mark, sizeof found) == 0 ? MEDIUM_CDROM : MEDIUM_DISK;
 }
 
 /* A floppy is copied, because Bochs writes to it; a disk, which may be large, is only named: every emulator
  * keeps its changes apart. */
 static struct status provide_boot_image(const struct workload_boot *boot, const char *work)
 {
-    if (!is_floppy(boot->image)) {
+    if (find_medium(boot->image) != MEDIUM_FLOPPY) {
         return link_file(boot->image, work, COMMAND_IMAGE);
     }
     uint8_t *bytes = NULL;
@@ -199,12 +215,15 @@ static void add_marker_stream(struct command *command, enum workload_marker wher
     }
 }
 
+/* A Pentium III, and the least that has SSE2 where that is asked for. */
 static const char *processor_for(const struct workload *workload, enum configuration_kind kind)
 {
-    if (!(workload->properties & WORKLOAD_SSE2)) {
-        return "pentium3";
+    bool sse2 = (workload->properties & WORKLOAD_SSE2) != 0;
+    switch (kind) {
+    case CONFIGURATION_QEMU: return sse2 ? "pentium3,+sse2" : "pentium3";
+    case CONFIGURATION_BOCHS: return sse2 ? "p4_willamette" : "p3_katmai";
+    default: return sse2 ? "pentium4" : "pentium3";
     }
-    return kind == CONFIGURATION_QEMU ? "pentium3,+sse2" : "pentium4";
 }
 
 static void add_strategies(struct command *command, const struct configuration *configuration)
@@ -264,8 +283,9 @@ static struct status add_doppel_words(struct command *command, const struct work
     }
     add_boot_source(command, boot);
     if (boot->image != NULL) {
-        add_words(command, (const char *const[]){is_floppy(boot->image) ? "-fda" : "-hda", COMMAND_IMAGE,
-                                                 "-snapshot", NULL});
+        static const char *const options[] = {"-fda", "-hda", "-cdrom"};
+        add_words(command,
+                  (const char *const[]){options[find_medium(boot->image)], COMMAND_IMAGE, "-snapshot", NULL});
     }
     add_marker_stream(command, boot->where);
     if (boot->where == MARKER_SCREEN) {
@@ -289,9 +309,10 @@ static void add_qemu_words(struct command *command, const struct workload *workl
     }
     add_boot_source(command, boot);
     if (boot->image != NULL) {
+        static const char *const drives[] = {"if=floppy", "if=ide", "if=ide,media=cdrom"};
         char drive[128];
-        snprintf(drive, sizeof drive, "file=%s,format=raw,if=%s", COMMAND_IMAGE,
-                 is_floppy(boot->image) ? "floppy" : "ide");
+        snprintf(drive, sizeof drive, "file=%s,format=raw,%s", COMMAND_IMAGE,
+                 drives[find_medium(boot->image)]);
         add_words(command, (const char *const[]){"-drive", drive, "-snapshot", NULL});
     }
     add_marker_stream(command, boot->where);
@@ -309,8 +330,13 @@ static struct status add_bochs_words(struct command *command, const struct workl
                                      const char *work)
 {
     const struct workload_boot *boot = workload->boot;
-    bool floppy = boot == NULL || is_floppy(boot->image);
+    static const char *const drives[] = {"floppya: 1_44=" COMMAND_IMAGE ", status=inserted",
+                                         "ata0-master: type=disk, path=" COMMAND_IMAGE ", mode=volatile",
+                                         "ata0-master: type=cdrom, path=" COMMAND_IMAGE ", status=inserted"};
+    static const char *const names[] = {"floppy", "disk", "cdrom"};
+    enum medium medium = boot == NULL ? MEDIUM_FLOPPY : find_medium(boot->image);
     char *setup = memory_format("megs: %u\n"
+                                "cpu: model=%s, ips=50000000\n"
                                 "romimage: file=/usr/share/bochs/BIOS-bochs-latest\n"
                                 "vgaromimage: file=/usr/share/bochs/VGABIOS-lgpl-latest\n"
                                 "%s\n"
@@ -322,9 +348,7 @@ static struct status add_bochs_words(struct command *command, const struct workl
                                 "sound: driver=dummy\n"
                                 "display_library: sdl2\n",
                                 boot != NULL ? boot->memory_mib : PROGRAM_MEMORY,
-                                floppy ? "floppya: 1_44=" COMMAND_IMAGE ", status=inserted"
-                                       : "ata0-master: type=disk, path=" COMMAND_IMAGE ", mode=volatile",
-                                floppy ? "floppy" : "disk",
+                                processor_for(workload, CONFIGURATION_BOCHS), drives[medium], names[medium],
                                 boot == NULL || boot->where == MARKER_DEBUG_PORT
                                     ? "port_e9_hack: enabled=1"
                                     : "com1: enabled=1, mode=file, dev=/dev/stdout");

@@ -294,8 +294,47 @@ static bool must_run(struct runner *runner, size_t row, size_t column)
         results_set(&cell->note, configuration->note);
         return false;
     }
+    if (cell->state == CELL_MISSING) { /* of a resumed run: it may be there by now */
+        cell->state = CELL_PENDING;
+        results_set(&cell->note, "");
+    }
     return cell->state == CELL_PENDING ||
            (cell->state == CELL_OK && cell->sample_count < runner->settings->repeat);
+}
+
+/* Rows in the order of calibration: the first of every group, the second of every group, and so on, so that a
+ * run that is out of time knows something about all of them. The caller frees it. */
+static size_t *calibration_order(const struct runner *runner)
+{
+    const struct workload *rows = runner->workloads->items;
+    size_t count = runner->workloads->count;
+    size_t *order = memory_allocate(count, sizeof *order);
+    size_t filled = 0;
+    for (size_t turn = 0; filled < count; turn++) {
+        size_t number = 0; /* of the row in its group */
+        for (size_t row = 0; row < count; row++) {
+            number = row > 0 && strcmp(rows[row].group, rows[row - 1].group) == 0 ? number + 1 : 0;
+            if (number == turn) {
+                order[filled++] = row;
+            }
+        }
+    }
+    return order;
+}
+
+static void calibrate_row(struct runner *runner, size_t row, const bool *wanted)
+{
+    size_t columns = runner->configurations->count;
+    for (size_t column = 0; column < columns && !runner->interrupted && budget_left(runner) > 0; column++) {
+        if (wanted[row * columns + column]) {
+            tell_progress(runner, row, column, "calibration", runner->calibrated, runner->to_calibrate);
+            double before = process_clock();
+            calibrate(runner, row, column);
+            runner->calibration_seconds += process_clock() - before;
+            runner->calibrated++;
+            checkpoint(runner);
+        }
+    }
 }
 
 static void calibrate_all(struct runner *runner)
@@ -307,18 +346,12 @@ static void calibrate_all(struct runner *runner)
         wanted[i] = must_run(runner, i / columns, i % columns);
         runner->to_calibrate += wanted[i];
     }
-    for (size_t i = 0; i < count && !runner->interrupted && budget_left(runner) > 0; i++) {
-        if (wanted[i]) {
-            tell_progress(runner, i / columns, i % columns, "calibration", runner->calibrated,
-                          runner->to_calibrate);
-            double before = process_clock();
-            calibrate(runner, i / columns, i % columns);
-            runner->calibration_seconds += process_clock() - before;
-            runner->calibrated++;
-            checkpoint(runner);
-        }
+    size_t *order = calibration_order(runner);
+    for (size_t i = 0; i < runner->workloads->count; i++) {
+        calibrate_row(runner, order[i], wanted);
     }
     runner->to_calibrate = runner->calibrated;
+    free(order);
     free(wanted);
 }
 

@@ -273,22 +273,46 @@ static void print_host(const struct results *results, FILE *out, unsigned width)
     fputc('\n', out);
 }
 
+static bool deserves_note(const struct results *results, size_t row, size_t column)
+{
+    enum cell_state state = results_cell(results, row, column)->state;
+    return state != CELL_OK && state != CELL_NOT_APPLICABLE && state != CELL_PENDING &&
+           results->configurations[column].available;
+}
+
+/* Columns that share a row's state are named together, with what the first of them has to say. */
+static void print_notes_of_row(const struct results *results, size_t row, FILE *out, unsigned width)
+{
+    bool told[CELL_STATE_COUNT] = {false};
+    for (size_t column = 0; column < results->configuration_count; column++) {
+        const struct results_cell *cell = results_cell(results, row, column);
+        if (!deserves_note(results, row, column) || told[cell->state]) {
+            continue;
+        }
+        told[cell->state] = true;
+        char text[768];
+        size_t length = (size_t)snprintf(text, sizeof text, "%s/%s on %s", results->workloads[row].group,
+                                         results->workloads[row].name, results->configurations[column].id);
+        for (size_t other = column + 1; other < results->configuration_count && length < sizeof text / 2;
+             other++) {
+            if (deserves_note(results, row, other) &&
+                results_cell(results, row, other)->state == cell->state) {
+                length += (size_t)snprintf(text + length, sizeof text - length, ", %s",
+                                           results->configurations[other].id);
+            }
+        }
+        if (length < sizeof text) {
+            snprintf(text + length, sizeof text - length, ": %s: %s", cell_state_label(cell->state),
+                     cell->note);
+        }
+        print_wrapped(out, text, 2, width);
+    }
+}
+
 static void print_notes(const struct results *results, FILE *out, unsigned width)
 {
     for (size_t row = 0; row < results->workload_count; row++) {
-        for (size_t column = 0; column < results->configuration_count; column++) {
-            const struct results_cell *cell = results_cell(results, row, column);
-            const struct results_configuration *configuration = &results->configurations[column];
-            if (cell->state == CELL_OK || cell->state == CELL_NOT_APPLICABLE || cell->state == CELL_PENDING ||
-                !configuration->available) {
-                continue;
-            }
-            char text[512];
-            snprintf(text, sizeof text, "%s/%s on %s: %s: %s", results->workloads[row].group,
-                     results->workloads[row].name, configuration->id, cell_state_label(cell->state),
-                     cell->note);
-            print_wrapped(out, text, 2, width);
-        }
+        print_notes_of_row(results, row, out, width);
     }
     size_t pending = 0;
     for (size_t i = 0; i < results->workload_count * results->configuration_count; i++) {

@@ -81,14 +81,12 @@ void workload_list_add_known_boots(struct workload_list *list, const char *guest
                                                    .where = MARKER_SCREEN,
                                                    .marker_end = memory_text("A:\\>"),
                                                    .memory_mib = 64});
-    workload_list_add_boot(
-        list, "boots", "linux", "Linux with a busybox initramfs, to its first program", WORKLOAD_GUEST,
-        &(struct workload_boot){.kernel = find_file(downloads, "bench-linux/vmlinuz"),
-                                .initrd = find_file(downloads, "bench-linux/initrd.gz"),
-                                .command_line = memory_text("console=ttyS0 quiet panic=-1"),
-                                .where = MARKER_SERIAL,
-                                .marker_end = memory_text("bench: init"),
-                                .memory_mib = 128});
+    workload_list_add_boot(list, "boots", "linux", "Linux with busybox from a CD-ROM, to its first program",
+                           WORKLOAD_GUEST,
+                           &(struct workload_boot){.image = find_file(downloads, "bench-linux.iso"),
+                                                   .where = MARKER_SERIAL,
+                                                   .marker_end = memory_text("INIT DONE"),
+                                                   .memory_mib = 128});
 }
 
 bool workload_matches(const struct workload *workload, const char *pattern)

@@ -20,7 +20,7 @@ enum workload_marker { MARKER_SERIAL, MARKER_DEBUG_PORT, MARKER_SCREEN };
 
 /* A guest that knows nothing of the bench: timed from a marker (or from the emulator's start) to another. */
 struct workload_boot {
-    char *image;  /* floppy or disk, by its size; NULL: none */
+    char *image;  /* of a floppy, disk or CD-ROM; NULL: none */
     char *kernel; /* with `initrd` and `command_line`; NULL: none */
     char *initrd, *command_line;
     enum workload_marker where;

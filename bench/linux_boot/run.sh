@@ -14,31 +14,11 @@ rounds=${2:-3}
 downloads=${DOPPEL_DOWNLOADS:-$here/../../build/downloads}
 patience=1200 # seconds a run may take
 
-for tool in grub-mkrescue xorriso mformat; do
-    command -v $tool >/dev/null || {
-        echo "There is no $tool to make the CD-ROM with: see the packages grub-common, grub-pc-bin, xorriso, mtools" >&2
-        exit 1
-    }
-done
-
 work=$(mktemp -d)
 pid=
 trap '[ -z "$pid" ] || kill -KILL "$pid" 2>/dev/null; rm -rf "$work"' EXIT
 
-mkdir -p "$work/guest" "$work/cd/boot/grub"
-sh "$here/../../tests/boot/linux/make_guest.sh" "$downloads" "$work/guest"
-cp "$work/guest/vmlinuz" "$work/guest/initrd.gz" "$work/cd"
-cat > "$work/cd/boot/grub/grub.cfg" <<CFG
-set timeout=0
-menuentry Linux {
-    linux /vmlinuz console=ttyS0 quiet panic=-1 task=bench
-    initrd /initrd.gz
-}
-CFG
-grub-mkrescue -o "$work/linux.iso" "$work/cd" >/dev/null 2>"$work/grub.log" || {
-    cat "$work/grub.log" >&2
-    exit 1
-}
+"$here/make_cd.sh" "$downloads" "$work/linux.iso"
 
 cat > "$work/bochsrc" <<RC
 megs: 128
