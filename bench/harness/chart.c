@@ -24,14 +24,14 @@
 
 /* Pixels. */
 #define WIDTH        440
-#define BAR_HEIGHT   11
+#define BAR_HEIGHT   12
 #define ROW_GAP      8
 #define TOP          6
-#define BOTTOM       24
+#define BOTTOM       28
 #define LABEL_LENGTH 22 /* characters; what is longer is cut */
-#define LABEL_CHAR   7  /* the width of one */
+#define LABEL_CHAR   8  /* the width of one */
 #define LABEL_SPACE  14
-#define RIGHT        56 /* for the texts of the longest bars */
+#define RIGHT        60 /* for the texts of the longest bars */
 
 /* The colours that gnuplot writes, as numbers 0102xx, and what becomes of them. */
 enum { COLOR_LINE, COLOR_TEXT, COLOR_MUTED, COLOR_BAD, COLOR_SERIES = 16, COLOR_BASE = 0x010200 };
@@ -150,7 +150,7 @@ static void write_scale(const struct layout *layout, FILE *script)
 static void write_frame(const struct chart *chart, const struct layout *layout, FILE *script)
 {
     fprintf(script,
-            "set terminal svg size %u,%u fixed noenhanced font \"sans,12\"\n"
+            "set terminal svg size %u,%u fixed noenhanced font \"sans,13\"\n"
             "set output \"" PICTURE_NAME "\"\n"
             "set encoding utf8\n"
             "unset key\n"
@@ -253,7 +253,7 @@ static void write_script(const struct chart *chart, FILE *script)
                 (unsigned)(COLOR_BASE + COLOR_TEXT));
     }
     if (texts) {
-        fputs(", $texts using 1:2:3:4 with labels left offset char 0.5,0 font \"sans,10\" tc rgb variable",
+        fputs(", $texts using 1:2:3:4 with labels left offset char 0.5,0 font \"sans,11\" tc rgb variable",
               script);
     }
     fputc('\n', script);

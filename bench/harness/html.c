@@ -209,33 +209,46 @@ static void put_setting(const struct html_page *page)
 
 /* ---- means */
 
-/* Sentences: how much faster or slower each of doppel's columns is than each peer, over all. */
+/* "2.50× faster than bochs", over all workloads. */
+static void put_headline(const struct html_page *page, size_t column, size_t peer)
+{
+    struct results_mean mean = results_geometric_mean(page->results, column, peer, NULL);
+    if (mean.count == 0) {
+        return;
+    }
+    char text[HTML_NUMBER_SIZE];
+    bool faster = mean.ratio < 1;
+    fprintf(page->out, "<p><strong>%s</strong> %s than ",
+            html_format_ratio(faster ? 1 / mean.ratio : mean.ratio, text), faster ? "faster" : "slower");
+    html_put(page->results->configurations[peer].id, page->out);
+    fprintf(page->out, " <small>(%zu)</small></p>", mean.count);
+}
+
+/* A tile for each of doppel's columns that has times. */
 static void put_headlines(const struct html_page *page)
 {
     const struct results *results = page->results;
-    fputs("<ul class=\"tiles\">\n", page->out);
+    fputs("<div class=\"tiles\">\n", page->out);
+    bool any = false;
     for (size_t i = 0; i < results->configuration_count; i++) {
-        for (size_t j = 0; j < results->configuration_count; j++) {
-            if (results->configurations[i].kind != CONFIGURATION_DOPPEL ||
-                results->configurations[j].kind == CONFIGURATION_DOPPEL) {
-                continue;
-            }
-            struct results_mean mean = results_geometric_mean(results, i, j, NULL);
-            if (mean.count == 0) {
-                continue;
-            }
-            char text[HTML_NUMBER_SIZE];
-            bool faster = mean.ratio < 1;
-            fprintf(page->out, "<li><strong>%s</strong> %s than ",
-                    html_format_ratio(faster ? 1 / mean.ratio : mean.ratio, text),
-                    faster ? "faster" : "slower");
-            html_put(results->configurations[j].id, page->out);
-            fputs("<small>", page->out);
-            html_put(results->configurations[i].id, page->out);
-            fprintf(page->out, ", %zu workload%s</small></li>\n", mean.count, mean.count == 1 ? "" : "s");
+        if (results->configurations[i].kind != CONFIGURATION_DOPPEL || !has_any_times(results, i)) {
+            continue;
         }
+        any = true;
+        fprintf(page->out, "<div style=\"border-top-color: var(--series-%u)\"><h2>doppel, ",
+                html_series_color(results, i));
+        html_put(results->configurations[i].id, page->out);
+        fputs("</h2>", page->out);
+        for (size_t j = 0; j < results->configuration_count; j++) {
+            if (results->configurations[j].kind != CONFIGURATION_DOPPEL) {
+                put_headline(page, i, j);
+            }
+        }
+        fputs("</div>\n", page->out);
     }
-    fputs("</ul>\n", page->out);
+    fputs(any ? "</div>\n<p class=\"muted\">Geometric means; in brackets over how many workloads.</p>\n"
+              : "</div>\n",
+          page->out);
 }
 
 static void put_mean(const struct html_page *page, size_t column, size_t baseline, const char *group)

@@ -9,6 +9,9 @@
 #include "harness/html_text.h"
 #include "harness/memory.h"
 
+/* A table with more columns than this stands below its chart. */
+#define MOST_BESIDE_CHART 4
+
 /* A group of workloads, and the columns that have something to say in it. */
 struct group {
     size_t first, end;
@@ -209,7 +212,8 @@ void html_put_groups(struct html_page *page)
         }
         fputs("<h3>", page->out);
         html_put(results->workloads[row].group, page->out);
-        fputs("</h3>\n<div class=\"pair group\">\n", page->out);
+        fprintf(page->out, "</h3>\n<div class=\"pair group%s\">\n",
+                group.column_count > MOST_BESIDE_CHART ? " wide" : "");
         put_group_chart(page, &group);
         put_group_table(page, &group);
         fputs("</div>\n", page->out);
