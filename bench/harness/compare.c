@@ -29,6 +29,11 @@ static bool has_times(const struct results_cell *cell)
     return cell->state == CELL_OK && cell->sample_count > 0 && cell->seconds.median > 0;
 }
 
+static bool was_tried(const struct results_cell *cell)
+{
+    return cell->state != CELL_PENDING && cell->state != CELL_MISSING && cell->state != CELL_NOT_APPLICABLE;
+}
+
 static bool ranges_touch(const struct results_cell *old, const struct results_cell *new)
 {
     return old->seconds.min <= new->seconds.max &&new->seconds.min <= old->seconds.max;
@@ -38,12 +43,14 @@ enum compare_verdict compare_cells(const struct results_cell *old, const struct 
                                    double drift, double *ratio)
 {
     *ratio = (double)NAN;
-    if (!has_times(old) || !has_times(new)) {
-        if (has_times(new)) {
-            return COMPARE_MENDED;
-        }
-        bool was_run = new->state != CELL_PENDING &&new->state != CELL_MISSING;
-        return has_times(old) && was_run ? COMPARE_BROKEN : COMPARE_NOTHING;
+    if (!has_times(old) && !has_times(new)) {
+        return COMPARE_NOTHING;
+    }
+    if (!has_times(new)) {
+        return was_tried(new) ? COMPARE_BROKEN : COMPARE_NOTHING;
+    }
+    if (!has_times(old)) {
+        return was_tried(old) ? COMPARE_MENDED : COMPARE_NOTHING;
     }
     *ratio = new->seconds.median / old->seconds.median;
     bool sure = old->sample_count >= SURE_COUNT && new->sample_count >= SURE_COUNT;

@@ -14,7 +14,7 @@ enum compare_verdict {
     COMPARE_SLOWER,
     COMPARE_BROKEN, /* had times and has none now */
     COMPARE_MENDED, /* the other way round */
-    COMPARE_NOTHING /* times on neither side */
+    COMPARE_NOTHING /* no times on either side, or it was not tried on one */
 };
 
 /* What one cell's old and new times say. *ratio is new / old (valid for SAME, FASTER, SLOWER); `drift` is how

@@ -225,6 +225,7 @@ struct status selection_resume(struct options *options, struct selection *select
 {
     const char *path = options->resume;
     const char *json = options->json != NULL ? options->json : path;
+    const char *html = options->html;
     *selection = (struct selection){0};
     struct status status = results_read_json(path, results);
     if (!status_is_ok(&status)) {
@@ -237,6 +238,7 @@ struct status selection_resume(struct options *options, struct selection *select
     }
     selection->words = words;
     options->json = json;
+    options->html = html;
     options->resume = path;
     if (status_is_ok(&status)) {
         status = check_same(selection, *results, path);

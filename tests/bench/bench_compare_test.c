@@ -135,6 +135,9 @@ static void test_what_was_not_run_is_not_broken(void **state)
     bool worse;
     free(print(old, new, &worse));
     assert_false(worse);
+    char *text = print(new, old, &worse);
+    assert_null(strstr(text, "works now"));
+    free(text);
     results_destroy(old);
     results_destroy(new);
 }
