@@ -28,7 +28,7 @@ void html_put_style(FILE *out)
         ".notice { order: -1; padding: 0.6rem 0.9rem; border-left: 4px solid var(--warn); background: var(--warn-panel);",
         "  max-width: none; } .notice.first { margin: 0 0 1.25rem; }",
         ".tiles { display: flex; flex-wrap: wrap; gap: 0.75rem; }",
-        ".tiles div { flex: 0 1 18.4rem; padding: 0.6rem 0.9rem; border: 1px solid var(--line); border-top-width: 4px;",
+        ".tiles div { flex: 0 1 18.2rem; padding: 0.6rem 0.9rem; border: 1px solid var(--line); border-top-width: 4px;",
         "  border-radius: 6px; background: var(--panel); } .tiles p { margin: 0; } .tiles + p { margin: 0.5rem 0 0; font-size: 0.875rem; }",
         ".tiles h2 { margin: 0 0 0.25rem; padding: 0; border: 0; font-size: 0.95rem; font-weight: 500; color: var(--muted); }",
         ".tiles strong { display: inline-block; min-width: 4.2rem; font-size: 1.3rem; line-height: 1.35; }",
