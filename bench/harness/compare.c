@@ -31,7 +31,8 @@ static bool has_times(const struct results_cell *cell)
 
 static bool was_tried(const struct results_cell *cell)
 {
-    return cell->state != CELL_PENDING && cell->state != CELL_MISSING && cell->state != CELL_NOT_APPLICABLE;
+    return cell->state != CELL_PENDING && cell->state != CELL_MISSING && cell->state != CELL_NOT_BUILT &&
+           cell->state != CELL_NOT_APPLICABLE;
 }
 
 static bool ranges_touch(const struct results_cell *old, const struct results_cell *new)

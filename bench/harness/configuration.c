@@ -106,7 +106,8 @@ static struct configuration *append(struct configuration_list *list, const char 
 {
     list->items = memory_resize(list->items, list->count + 1, sizeof *list->items);
     struct configuration *configuration = &list->items[list->count++];
-    *configuration = (struct configuration){.kind = kind, .available = true, .note = memory_text("")};
+    *configuration =
+        (struct configuration){.kind = kind, .built = true, .available = true, .note = memory_text("")};
     snprintf(configuration->id, sizeof configuration->id, "%s", id);
     return configuration;
 }
@@ -273,6 +274,7 @@ static void add_doppel(struct configuration_list *list, const struct strategy *c
     memcpy(configuration->strategies, combination, sizeof configuration->strategies);
     configuration->program = found->program != NULL ? memory_text(found->program) : NULL;
     configuration->version = memory_text(found->version);
+    configuration->built = missing == NULL;
     if (missing != NULL) {
         be_unavailable(configuration,
                        memory_format("%s %s is not built yet", axis_names[missing->axis], missing->name));

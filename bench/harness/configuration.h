@@ -27,6 +27,7 @@ struct configuration {
     const struct strategy *strategies[STRATEGY_AXIS_COUNT]; /* doppel's; NULL: its default */
     char *program;                                          /* full path; NULL: not found */
     char *version;
+    bool built; /* doppel has these strategies */
     bool available;
     char *note; /* why it is not */
 };

@@ -427,7 +427,9 @@ void options_print_help(FILE *out)
           "they can run\n"
           "there, on this host itself. `compare` tells what became slower, beyond noise, from one run to "
           "another. `html` makes a report of results that --json wrote.\n"
-          "Exit status: 0; 1 when something failed, or became slower; 2 for a wrong option.\n",
+          "Exit status: 0, also with marked rows; 1 when a file could not be written, or something became "
+          "slower; 2 for a\n"
+          "wrong option; 130 when interrupted.\n",
           out);
     const char *section = "";
     for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {

@@ -290,7 +290,7 @@ static bool must_run(struct runner *runner, size_t row, size_t column)
         return false;
     }
     if (!configuration->available) {
-        cell->state = CELL_MISSING;
+        cell->state = configuration->built ? CELL_MISSING : CELL_NOT_BUILT;
         results_set(&cell->note, configuration->note);
         return false;
     }

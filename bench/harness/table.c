@@ -261,14 +261,16 @@ static void print_host(const struct results *results, FILE *out, unsigned width)
         }
         fputc('\n', out);
     }
+    unsigned names = 0;
+    for (size_t i = 0; i < results->configuration_count; i++) {
+        size_t length = strlen(results->configurations[i].id);
+        names = length > names ? (unsigned)length : names;
+    }
     for (size_t i = 0; i < results->configuration_count; i++) {
         const struct results_configuration *configuration = &results->configurations[i];
-        fprintf(out, "%-10s", configuration->id);
-        if (strlen(configuration->id) >= 10) {
-            fputc(' ', out);
-        }
+        fprintf(out, "%-*s  ", (int)names, configuration->id);
         const char *what = configuration->available ? configuration->version : configuration->note;
-        print_wrapped(out, what[0] != '\0' ? what : "a process of the host", 10, width);
+        print_wrapped(out, what[0] != '\0' ? what : "a process of the host", names + 2, width);
     }
     fputc('\n', out);
 }

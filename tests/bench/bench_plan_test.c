@@ -86,6 +86,7 @@ static void test_what_is_not_built_is_said_and_not_faked(void **state)
     assert_int_equal(configurations.count, 2);
     assert_true(configurations.items[0].available);
     assert_false(configurations.items[1].available);
+    assert_false(configurations.items[1].built);
     assert_string_equal(configurations.items[1].note, "engine dbt is not built yet");
     configuration_list_destroy(&configurations);
 }

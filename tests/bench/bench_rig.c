@@ -115,6 +115,7 @@ void rig_add_program(struct rig *rig, const char *id, const char *program)
     *configuration = (struct configuration){.kind = CONFIGURATION_DOPPEL,
                                             .program = memory_text(program),
                                             .version = memory_text("1"),
+                                            .built = true,
                                             .available = true,
                                             .note = memory_text("")};
     snprintf(configuration->id, sizeof configuration->id, "%s", id);
