@@ -426,7 +426,8 @@ void options_print_help(FILE *out)
           "Times guest workloads on doppel's engines and strategies, beside QEMU (TCG), Bochs and, where "
           "they can run\n"
           "there, on this host itself. `compare` tells what became slower, beyond noise, from one run to "
-          "another. `html` makes a report of results that --json wrote.\n"
+          "another.\n"
+          "`html` makes a report of results that --json wrote.\n"
           "Exit status: 0, also with marked rows; 1 when a file could not be written, or something became "
           "slower; 2 for a\n"
           "wrong option; 130 when interrupted.\n",

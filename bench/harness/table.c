@@ -176,12 +176,14 @@ static void print_times_in_parts(const struct results *results, FILE *out, unsig
         fputc('\n', out);
         first = end;
     }
-    fputs("Times are medians for one unit of work.", out);
+    print_wrapped(out,
+                  "Times are medians for one unit of work. The ratio is to native, or to qemu where there is "
+                  "no native.",
+                  0, width);
     bool any_noise = false;
     for (size_t i = 0; i < results->workload_count * results->configuration_count; i++) {
         any_noise |= results->cells[i].state == CELL_OK && results->cells[i].noisy;
     }
-    fputs(" The ratio is to native, or to qemu where there is no native.\n", out);
     if (any_noise) {
         fprintf(out, "~ noisy: the times lie more than %.0f %% apart.\n", 100 * STATISTICS_NOISE);
     }
@@ -221,7 +223,7 @@ static void print_means_of(const struct results *results, size_t column, size_t 
     print_mean(results, column, baseline, NULL, "all", out);
 }
 
-static void print_means(const struct results *results, FILE *out)
+static void print_means(const struct results *results, FILE *out, unsigned width)
 {
     bool titled = false;
     for (size_t column = 0; column < results->configuration_count; column++) {
@@ -233,8 +235,10 @@ static void print_means(const struct results *results, FILE *out)
                 continue;
             }
             if (!titled) {
-                fputs("\nGeometric means (over how many workloads, those that all compared completed)\n",
-                      out);
+                fputc('\n', out);
+                print_wrapped(out,
+                              "Geometric means (over how many workloads, those that all compared completed)",
+                              0, width);
                 titled = true;
             }
             print_means_of(results, column, baseline, out);
@@ -332,6 +336,6 @@ void table_print(const struct results *results, FILE *out, unsigned width)
     print_host(results, out, width);
     print_times_in_parts(results, out, width);
     print_notes(results, out, width);
-    print_means(results, out);
+    print_means(results, out, width);
     fprintf(out, "\n%.0f s in all\n", results->elapsed_seconds);
 }

@@ -284,7 +284,7 @@ static void test_the_table_respects_a_narrow_terminal(void **state)
     struct results *results = example();
     char *text = table_of(results, 60);
     for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        if (strlen(line) > 60 && strstr(line, "Times are") == NULL && strstr(line, "Geometric") == NULL) {
+        if (strlen(line) > 60) {
             fail_msg("%zu columns: %s", strlen(line), line);
         }
     }
