@@ -121,6 +121,7 @@ static int measure(const struct options *options, const struct selection *select
         runner_run(results, &selection->workloads, &selection->configurations, &settings, &listener);
     progress_close(&bench.progress);
     remove_work(work);
+    process_release_signals();
     results->host.load_after = host_info_load();
     status = write_files(options, results);
     table_print(results, stdout, table_width(stdout));

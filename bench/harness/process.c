@@ -66,6 +66,15 @@ void process_block_signals(void)
     sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
+void process_release_signals(void)
+{
+    sigset_t set;
+    ending_signal_set(&set);
+    while (sigtimedwait(&set, NULL, &(struct timespec){0}) > 0) {
+    }
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
 bool process_is_interrupted(void)
 {
     sigset_t pending;

@@ -53,6 +53,9 @@ void process_describe_end(int wait_status, char *text, size_t size);
 /* From now on the signals that ask this program to end stay pending; programs it starts get them as usual. */
 void process_block_signals(void);
 
+/* Takes those that are pending away, and lets further ones end this program again. */
+void process_release_signals(void);
+
 /* Whether one of them is pending and not ignored. */
 bool process_is_interrupted(void);
 
