@@ -5,18 +5,17 @@
  * input. */
 #include <stdlib.h>
 
-#include "../devices/device_bench.h"
 #include "base/bits.h"
 #include "devices/hpet.h"
 #include "devices/ioapic.h"
 #include "devices/local_apic.h"
+#include "fuzz_devices.h"
+#include "fuzz_input.h"
 
 #define MAX_STEP_NS (4 * NS_PER_MILLISECOND)
 #define MAX_EVENTS  4000 /* of one step: four timers, each every 10 us at most, with room for one-shots */
 #define MAX_NESTING 64
 #define PIC_VECTOR  8
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct board {
     struct bench *bench;
@@ -26,29 +25,6 @@ struct board {
     struct bench_line intr, nmi, smi, init, replacement;
     unsigned sends; /* nested ones */
 };
-
-struct program {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint8_t next_byte(struct program *program)
-{
-    if (program->size == 0) {
-        return 0;
-    }
-    program->size--;
-    return *program->data++;
-}
-
-static uint64_t next_number(struct program *program, unsigned bytes)
-{
-    uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | next_byte(program);
-    }
-    return value;
-}
 
 static int acknowledge_pic(void *opaque)
 {
@@ -104,41 +80,25 @@ static void destroy(struct board *board)
     for (size_t i = 0; i < ARRAY_COUNT(devices); i++) {
         devices[i]->class->destroy(devices[i]);
     }
-    if (event_clock_next_deadline(board->bench->host.clock) != EVENT_CLOCK_NEVER) {
-        abort(); /* an event outlived its device */
-    }
+    fuzz_require_no_events(board->bench);
     bench_destroy(board->bench);
 }
 
-static void access_register(struct board *board, struct program *program, bool write)
+static void access_register(struct board *board, struct fuzz_input *input, bool write)
 {
     static const uint32_t bases[] = {LOCAL_APIC_BASE, LOCAL_APIC_BASE, IOAPIC_BASE, HPET_BASE};
-    uint8_t choice = next_byte(program);
+    uint8_t choice = fuzz_byte(input);
     unsigned width = choice & 0x70 ? 4 : 1u << (choice >> 2 & 3);
-    unsigned offset = (unsigned)next_byte(program) << ((choice & 3) < 2 ? 4 : 1);
+    unsigned offset = (unsigned)fuzz_byte(input) << ((choice & 3) < 2 ? 4 : 1);
     uint64_t address = bases[choice & 3] + offset;
     if (choice & 0x80) {
-        address += next_byte(program) & 7;
+        address += fuzz_byte(input) & 7;
     }
     if (write) {
-        memory_bus_write(board->bench->host.memory, address, width, next_number(program, width));
+        memory_bus_write(board->bench->host.memory, address, width, fuzz_word32(input, width));
     } else {
         (void)memory_bus_read(board->bench->host.memory, address, width);
     }
-}
-
-static void run_for(struct board *board, uint64_t ns)
-{
-    struct event_clock *clock = board->bench->host.clock;
-    uint64_t end = board->bench->host_ns + ns;
-    for (unsigned events = 0; event_clock_next_deadline(clock) <= end; events++) {
-        uint64_t deadline = event_clock_next_deadline(clock);
-        if (events > MAX_EVENTS) {
-            abort();
-        }
-        bench_run_until(board->bench, deadline > board->bench->host_ns ? deadline : board->bench->host_ns);
-    }
-    bench_run_until(board->bench, end);
 }
 
 static void acknowledge(struct board *board)
@@ -150,41 +110,41 @@ static void acknowledge(struct board *board)
     }
 }
 
-static void step(struct board *board, struct program *program)
+static void step(struct board *board, struct fuzz_input *input)
 {
     struct irq_line line;
-    uint8_t action = next_byte(program);
+    uint8_t action = fuzz_byte(input);
     switch (action & 15) {
-    case 0: access_register(board, program, false); break;
+    case 0: access_register(board, input, false); break;
     case 1:
         line = local_apic_lint(board->apic, action >> 4 & 1);
         irq_line_set(&line, action & 0x80);
         break;
     case 2:
     case 3:
-        line = ioapic_input(board->ioapic, next_byte(program) % IOAPIC_INPUTS);
+        line = ioapic_input(board->ioapic, fuzz_byte(input) % IOAPIC_INPUTS);
         irq_line_set(&line, action & 0x80);
         break;
     case 4:
     case 5: acknowledge(board); break;
-    case 6: run_for(board, next_number(program, 3) % MAX_STEP_NS); break;
-    case 7: bench_jump_to(board->bench, board->bench->host_ns + next_number(program, 4)); break;
+    case 6: fuzz_pass_time(board->bench, MAX_EVENTS, fuzz_word32(input, 3) % MAX_STEP_NS); break;
+    case 7: bench_jump_to(board->bench, board->bench->host_ns + fuzz_word32(input, 4)); break;
     case 8:
-        local_apic_set_base(board->apic, action & 0x10 ? LOCAL_APIC_BASE : next_number(program, 3) << 12,
+        local_apic_set_base(board->apic, action & 0x10 ? LOCAL_APIC_BASE : fuzz_word32(input, 3) << 12,
                             action & 0x20);
         break;
     case 9: local_apic_initialize(board->apic); break;
-    default: access_register(board, program, true); break;
+    default: access_register(board, input, true); break;
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct board board = {0};
-    struct program program = {.data = data, .size = size < 4096 ? size : 4096};
+    struct fuzz_input input = {.bytes = data, .left = size < 4096 ? size : 4096};
     create(&board);
-    while (program.size > 0) {
-        step(&board, &program);
+    while (input.left > 0) {
+        step(&board, &input);
     }
     destroy(&board);
     return 0;

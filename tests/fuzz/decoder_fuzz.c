@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "decoder/decoder.h"
+#include "fuzz_input.h"
 
 static const struct decode_mode modes[] = {
     {.code_size = 2},
@@ -35,8 +36,6 @@ static void check_insn(const struct decode_mode *mode, const struct insn *insn)
                operand->reg < SEGMENT_COUNT);
     }
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

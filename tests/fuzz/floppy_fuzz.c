@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "devices/floppy.h"
+#include "fuzz_input.h"
 
 #define PORT_BASE 0x3f0
 
@@ -25,8 +26,6 @@ struct fuzz_rig {
     bool dma_masked;
     bool dma_to_memory; /* what the channel is programmed for */
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void irq_changed(void *opaque, unsigned number, bool level)
 {

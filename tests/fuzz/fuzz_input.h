@@ -31,4 +31,10 @@ static inline uint64_t fuzz_word(struct fuzz_input *input, unsigned width)
     return value;
 }
 
+/* The same, for `width` of 0..4. */
+static inline uint32_t fuzz_word32(struct fuzz_input *input, unsigned width)
+{
+    return (uint32_t)fuzz_word(input, width);
+}
+
 #endif

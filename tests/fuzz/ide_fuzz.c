@@ -6,17 +6,16 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "../devices/device_bench.h"
 #include "base/bits.h"
 #include "devices/hpet.h"
 #include "devices/ide.h"
 #include "devices/ioapic.h"
 #include "devices/piix4_pm.h"
+#include "fuzz_devices.h"
+#include "fuzz_input.h"
 
 #define MASTER     0xC000
 #define MAX_EVENTS 20000
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct board {
     struct bench *bench;
@@ -28,29 +27,6 @@ struct board {
     struct bench_line irq[IDE_CHANNELS], sci, legacy[2];
     uint8_t last_vector;
 };
-
-struct program {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint8_t next_byte(struct program *program)
-{
-    if (program->size == 0) {
-        return 0;
-    }
-    program->size--;
-    return *program->data++;
-}
-
-static uint32_t next_word(struct program *program, unsigned bytes)
-{
-    uint32_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | next_byte(program);
-    }
-    return value;
-}
 
 static void deliver(void *opaque, const struct interrupt_message *message)
 {
@@ -108,27 +84,9 @@ static void board_destroy(struct board *board)
     destroy(ioapic_device(board->ioapic));
     destroy(piix4_pm_device(board->pm));
     destroy(ide_device(board->ide));
-    if (event_clock_next_deadline(board->bench->host.clock) != EVENT_CLOCK_NEVER) {
-        abort(); /* an event outlived its device */
-    }
+    fuzz_require_no_events(board->bench);
     pci_bus_destroy(board->pci);
     bench_destroy(board->bench);
-}
-
-static void pass_time(struct board *board, uint64_t ns)
-{
-    struct event_clock *clock = board->bench->host.clock;
-    uint64_t end = board->bench->host_ns + ns;
-    unsigned events = 0;
-    while (event_clock_next_deadline(clock) <= end) {
-        uint64_t deadline = event_clock_next_deadline(clock);
-        board->bench->host_ns = deadline > board->bench->host_ns ? deadline : board->bench->host_ns;
-        event_clock_run_due(clock);
-        if (++events > MAX_EVENTS) {
-            abort();
-        }
-    }
-    board->bench->host_ns = end;
 }
 
 static uint16_t channel_base(uint8_t choice)
@@ -136,40 +94,40 @@ static uint16_t channel_base(uint8_t choice)
     return choice & 1 ? 0x170 : 0x1F0;
 }
 
-static void send_command(struct board *board, struct program *program, uint8_t choice)
+static void send_command(struct board *board, struct fuzz_input *input, uint8_t choice)
 {
     struct port_bus *ports = board->bench->host.ports;
     uint16_t base = channel_base(choice);
-    port_bus_write(ports, base + 6, 1, next_byte(program));
+    port_bus_write(ports, base + 6, 1, fuzz_byte(input));
     for (uint16_t i = 1; i < 6; i++) {
         if (choice & 2) {
-            port_bus_write(ports, base + i, 1, next_byte(program) & 1); /* 48-bit, and small values */
+            port_bus_write(ports, base + i, 1, fuzz_byte(input) & 1); /* 48-bit, and small values */
         }
-        port_bus_write(ports, base + i, 1, next_byte(program));
+        port_bus_write(ports, base + i, 1, fuzz_byte(input));
     }
-    port_bus_write(ports, base + 7, 1, next_byte(program));
+    port_bus_write(ports, base + 7, 1, fuzz_byte(input));
 }
 
-static void send_packet(struct board *board, struct program *program, uint8_t choice)
+static void send_packet(struct board *board, struct fuzz_input *input, uint8_t choice)
 {
     struct port_bus *ports = board->bench->host.ports;
     port_bus_write(ports, 0x176, 1, 0xA0);
     port_bus_write(ports, 0x171, 1, choice & 1);
-    port_bus_write(ports, 0x174, 2, next_word(program, 2));
+    port_bus_write(ports, 0x174, 2, fuzz_word32(input, 2));
     port_bus_write(ports, 0x177, 1, 0xA0);
-    pass_time(board, 100 * NS_PER_MICROSECOND);
+    fuzz_pass_time(board->bench, MAX_EVENTS, 100 * NS_PER_MICROSECOND);
     for (unsigned i = 0; i < 6; i++) {
-        port_bus_write(ports, 0x170, 2, next_word(program, 2));
+        port_bus_write(ports, 0x170, 2, fuzz_word32(input, 2));
     }
-    pass_time(board, 100 * NS_PER_MICROSECOND);
+    fuzz_pass_time(board->bench, MAX_EVENTS, 100 * NS_PER_MICROSECOND);
 }
 
-static void move_data(struct board *board, struct program *program, uint8_t choice)
+static void move_data(struct board *board, struct fuzz_input *input, uint8_t choice)
 {
     struct port_bus *ports = board->bench->host.ports;
     uint16_t base = channel_base(choice);
     unsigned width = choice & 2 ? 4 : 2;
-    for (unsigned count = next_byte(program) * 2u + 1; count > 0; count--) {
+    for (unsigned count = fuzz_byte(input) * 2u + 1; count > 0; count--) {
         if (choice & 4) {
             port_bus_write(ports, base, width, count * 0x01010101u);
         } else {
@@ -178,16 +136,16 @@ static void move_data(struct board *board, struct program *program, uint8_t choi
     }
 }
 
-static void start_master(struct board *board, struct program *program, uint8_t choice)
+static void start_master(struct board *board, struct fuzz_input *input, uint8_t choice)
 {
     struct port_bus *ports = board->bench->host.ports;
     uint16_t master = (uint16_t)(MASTER + (choice & 1) * 8);
-    uint32_t table = next_word(program, 2) * 4;
+    uint32_t table = fuzz_word32(input, 2) * 4;
     for (unsigned i = 0; i < 4; i++) {
-        uint32_t address = next_word(program, 3);
+        uint32_t address = fuzz_word32(input, 3);
         memory_bus_write(board->bench->host.memory, table + 8 * i, 4, address);
         memory_bus_write(board->bench->host.memory, table + 8 * i + 4, 4,
-                         next_word(program, 2) | (i == 3 ? 0x80000000u : 0));
+                         fuzz_word32(input, 2) | (i == 3 ? 0x80000000u : 0));
     }
     port_bus_write(ports, master, 1, 0);
     port_bus_write(ports, master + 4, 4, table);
@@ -208,34 +166,34 @@ static void change_disc(struct board *board, uint8_t choice)
     }
 }
 
-static uint16_t choose_port(struct program *program)
+static uint16_t choose_port(struct fuzz_input *input)
 {
     static const uint16_t bases[] = {0x1F0, 0x1F4, 0x170, 0x174, 0x3F4, 0x374,  MASTER, MASTER + 8,
                                      0x600, 0x608, 0x700, 0xB2,  0x610, 0xAFE0, 0xAE00, 0x620};
-    uint8_t choice = next_byte(program);
+    uint8_t choice = fuzz_byte(input);
     return (uint16_t)(bases[choice >> 4] + (choice & 15));
 }
 
-static void access_port(struct board *board, struct program *program, uint8_t choice, bool write)
+static void access_port(struct board *board, struct fuzz_input *input, uint8_t choice, bool write)
 {
-    uint16_t port = choose_port(program);
+    uint16_t port = choose_port(input);
     unsigned width = 1u << choice % 3;
     if (write) {
-        port_bus_write(board->bench->host.ports, port, width, next_word(program, width));
+        port_bus_write(board->bench->host.ports, port, width, fuzz_word32(input, width));
     } else {
         port_bus_read(board->bench->host.ports, port, width);
     }
 }
 
-static void access_memory(struct board *board, struct program *program, uint8_t choice)
+static void access_memory(struct board *board, struct fuzz_input *input, uint8_t choice)
 {
     struct memory_bus *memory = board->bench->host.memory;
-    uint64_t address = (choice & 1 ? HPET_BASE : IOAPIC_BASE) + (next_word(program, 2) & 0x1FF);
+    uint64_t address = (choice & 1 ? HPET_BASE : IOAPIC_BASE) + (fuzz_word32(input, 2) & 0x1FF);
     unsigned width = 1u << (choice >> 2 & 3);
     if (choice & 2) {
         memory_bus_read(memory, address, width);
     } else {
-        uint64_t value = next_word(program, 4);
+        uint64_t value = fuzz_word32(input, 4);
         memory_bus_write(memory, address, width, choice & 0x10 ? value << 32 | value : value);
     }
 }
@@ -265,30 +223,30 @@ static void check(struct board *board)
     }
 }
 
-static void step(struct board *board, struct program *program)
+static void step(struct board *board, struct fuzz_input *input)
 {
-    uint8_t code = next_byte(program);
+    uint8_t code = fuzz_byte(input);
     uint8_t choice = code >> 4;
     switch (code & 15) {
     case 0:
-    case 1: send_command(board, program, choice); break;
+    case 1: send_command(board, input, choice); break;
     case 2:
-    case 3: send_packet(board, program, choice); break;
+    case 3: send_packet(board, input, choice); break;
     case 4:
-    case 5: move_data(board, program, choice); break;
-    case 6: start_master(board, program, choice); break;
-    case 7: change_disc(board, next_byte(program)); break;
-    case 8: access_port(board, program, choice, false); break;
-    case 9: access_port(board, program, choice, true); break;
-    case 10: access_memory(board, program, next_byte(program)); break;
-    case 11: drive_ioapic(board, next_byte(program)); break;
+    case 5: move_data(board, input, choice); break;
+    case 6: start_master(board, input, choice); break;
+    case 7: change_disc(board, fuzz_byte(input)); break;
+    case 8: access_port(board, input, choice, false); break;
+    case 9: access_port(board, input, choice, true); break;
+    case 10: access_memory(board, input, fuzz_byte(input)); break;
+    case 11: drive_ioapic(board, fuzz_byte(input)); break;
     case 12:
-        pci_bus_config_write(board->pci, 1, choice & 1 ? 1 : 3, next_byte(program) & 0xFC, 4,
-                             next_word(program, 4));
+        pci_bus_config_write(board->pci, 1, choice & 1 ? 1 : 3, fuzz_byte(input) & 0xFC, 4,
+                             fuzz_word32(input, 4));
         break;
     case 13: reset_device(board, choice); break;
-    case 14: pass_time(board, next_byte(program) * 40 * NS_PER_MICROSECOND); break;
-    default: pass_time(board, 30 * NS_PER_MICROSECOND); break;
+    case 14: fuzz_pass_time(board->bench, MAX_EVENTS, fuzz_byte(input) * 40 * NS_PER_MICROSECOND); break;
+    default: fuzz_pass_time(board->bench, MAX_EVENTS, 30 * NS_PER_MICROSECOND); break;
     }
     check(board);
 }
@@ -296,10 +254,10 @@ static void step(struct board *board, struct program *program)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct board board = {0};
-    struct program program = {.data = data, .size = size < 4096 ? size : 4096};
+    struct fuzz_input input = {.bytes = data, .left = size < 4096 ? size : 4096};
     board_create(&board);
-    while (program.size > 0) {
-        step(&board, &program);
+    while (input.left > 0) {
+        step(&board, &input);
     }
     piix4_pm_press_power_button(board.pm);
     board_destroy(&board);

@@ -7,11 +7,10 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "fuzz_input.h"
 #include "machine/kernel_image.h"
 
 #define RAM (64 * MIB)
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -7,7 +7,6 @@
  * same twice, no step of time brings a storm of events, and nothing outlives its device. */
 #include <stdlib.h>
 
-#include "../devices/device_bench.h"
 #include "base/bits.h"
 #include "devices/hpet.h"
 #include "devices/i440fx.h"
@@ -16,6 +15,7 @@
 #include "devices/piix3.h"
 #include "devices/piix4_pm.h"
 #include "devices/vga.h"
+#include "fuzz_devices.h"
 #include "fuzz_input.h"
 
 #define MAX_EVENTS 20000
@@ -146,7 +146,7 @@ static void board_destroy(struct board *board)
     destroy(ide_device(board->ide));
     destroy(piix3_device(board->isa));
     destroy(i440fx_device(board->bridge));
-    require(event_clock_next_deadline(board->bench->host.clock) == EVENT_CLOCK_NEVER);
+    fuzz_require_no_events(board->bench);
     pci_bus_destroy(board->pci);
     bench_destroy(board->bench);
 }
@@ -161,19 +161,6 @@ static void configure(struct board *board)
     pci_bus_config_write(board->pci, VGA_SLOT, 0, PCI_BAR_0, 4, LFB);
     pci_bus_config_write(board->pci, VGA_SLOT, 0, PCI_BAR_0 + 8, 4, LFB + 0x1000000);
     pci_bus_config_write(board->pci, VGA_SLOT, 0, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_PORTS);
-}
-
-static void pass_time(struct board *board, uint64_t ns)
-{
-    struct event_clock *clock = board->bench->host.clock;
-    uint64_t end = board->bench->host_ns + ns;
-    for (unsigned events = 0; event_clock_next_deadline(clock) <= end; events++) {
-        uint64_t deadline = event_clock_next_deadline(clock);
-        require(events < MAX_EVENTS);
-        board->bench->host_ns = deadline > board->bench->host_ns ? deadline : board->bench->host_ns;
-        event_clock_run_due(clock);
-    }
-    board->bench->host_ns = end;
 }
 
 /* Mechanism 1, as guests do it. */
@@ -244,7 +231,7 @@ static void access_ports(struct board *board, bool write)
         port = (uint16_t)((pci_bus_config_read(board->pci, 1, 1, 0x20, 4) & 0xfff0) + (port & 15));
     }
     if (write) {
-        port_bus_write(ports, port, width, (uint32_t)fuzz_word(&board->input, width));
+        port_bus_write(ports, port, width, fuzz_word32(&board->input, width));
     } else {
         (void)port_bus_read(ports, port, width);
     }
@@ -269,7 +256,7 @@ static void start_dma(struct board *board)
     port_bus_write(ports, 0x1f3, 1, fuzz_byte(&board->input));
     port_bus_write(ports, 0x1f7, 1, choice & 8 ? 0xc8 : 0xca);
     port_bus_write(ports, master, 1, choice & 8 ? 9 : 1);
-    pass_time(board, choice & 16 ? 10000000 : 10000);
+    fuzz_pass_time(board->bench, MAX_EVENTS, choice & 16 ? 10000000 : 10000);
 }
 
 static void reset_or_describe(struct board *board, FILE *sink)
@@ -319,7 +306,7 @@ static void act(struct board *board, FILE *sink)
     case 9: access_ports(board, true); break;
     case 10: access_ports(board, false); break;
     case 11: start_dma(board); break;
-    case 12: pass_time(board, fuzz_word(&board->input, 2) * 61u); break;
+    case 12: fuzz_pass_time(board->bench, MAX_EVENTS, fuzz_word(&board->input, 2) * 61u); break;
     case 13: configure(board); break;
     case 14: check_ram(board); break;
     default: reset_or_describe(board, sink); break;

@@ -5,7 +5,6 @@
  * input. */
 #include <stdlib.h>
 
-#include "../devices/device_bench.h"
 #include "base/bits.h"
 #include "devices/debug_console.h"
 #include "devices/fw_cfg.h"
@@ -21,11 +20,11 @@
 #include "devices/port92.h"
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
+#include "fuzz_devices.h"
+#include "fuzz_input.h"
 
 #define MAX_DEVICES 16
 #define MAX_EVENTS  20000 /* of one step of at most 4 ms: the 8254's fastest wave makes 9600 */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct board {
     struct bench *bench;
@@ -44,29 +43,6 @@ struct board {
     struct pci_function card;
     unsigned windows; /* mapped ones */
 };
-
-struct program {
-    const uint8_t *data;
-    size_t size;
-};
-
-static uint8_t next_byte(struct program *program)
-{
-    if (program->size == 0) {
-        return 0;
-    }
-    program->size--;
-    return *program->data++;
-}
-
-static uint32_t next_word(struct program *program, unsigned bytes)
-{
-    uint32_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value = value << 8 | next_byte(program);
-    }
-    return value;
-}
 
 static void board_add(struct board *board, struct device *device)
 {
@@ -187,62 +163,41 @@ static void board_destroy(struct board *board)
         struct device *device = board->devices[--board->device_count];
         device->class->destroy(device);
     }
-    if (event_clock_next_deadline(board->bench->host.clock) != EVENT_CLOCK_NEVER) {
-        abort(); /* an event outlived its device */
-    }
+    fuzz_require_no_events(board->bench);
     pci_bus_destroy(board->pci);
     bench_destroy(board->bench);
 }
 
-static uint16_t choose_port(struct program *program)
+static uint16_t choose_port(struct fuzz_input *input)
 {
     static const struct {
         uint16_t base, mask;
     } ranges[] = {{0x00, 0x0f},  {0x20, 0x01},  {0x40, 0x03},  {0x60, 0x07}, {0x70, 0x03},  {0x80, 0x0f},
                   {0x92, 0x00},  {0xa0, 0x01},  {0xc0, 0x1f},  {0xe8, 0x01}, {0x3f8, 0x07}, {0x402, 0x00},
                   {0x480, 0x0f}, {0x4d0, 0x01}, {0x510, 0x0f}, {0xcf8, 0x07}};
-    uint8_t choice = next_byte(program);
+    uint8_t choice = fuzz_byte(input);
     unsigned range = choice & 15;
-    return (uint16_t)(ranges[range].base + (next_byte(program) & ranges[range].mask));
+    return (uint16_t)(ranges[range].base + (fuzz_byte(input) & ranges[range].mask));
 }
 
-/* Up to 4 ms in steps from event to event. */
-static void run_steps(struct board *board, uint64_t ns)
+static void pci_access(struct board *board, struct fuzz_input *input)
 {
-    struct event_clock *clock = board->bench->host.clock;
-    uint64_t end = board->bench->host_ns + ns;
-    for (unsigned events = 0;; events++) {
-        uint64_t deadline = event_clock_next_deadline(clock);
-        if (deadline > end) {
-            break;
-        }
-        if (events > MAX_EVENTS) {
-            abort();
-        }
-        board->bench->host_ns = deadline > board->bench->host_ns ? deadline : board->bench->host_ns;
-        event_clock_run_due(clock);
-    }
-    board->bench->host_ns = end;
-}
-
-static void pci_access(struct board *board, struct program *program)
-{
-    unsigned slot = next_byte(program) & 3;
-    unsigned reg = next_byte(program);
-    uint32_t value = next_word(program, 4);
+    unsigned slot = fuzz_byte(input) & 3;
+    unsigned reg = fuzz_byte(input);
+    uint32_t value = fuzz_word32(input, 4);
     port_bus_write(board->bench->host.ports, 0xcf8, 4, 0x80000000u | slot << 11 | (reg & 0xfc));
     port_bus_write(board->bench->host.ports, 0xcfc, 4, value);
     (void)port_bus_read(board->bench->host.ports, 0xcfc, 4);
 }
 
-static void dma_transfer(struct board *board, struct program *program)
+static void dma_transfer(struct board *board, struct fuzz_input *input)
 {
     uint8_t bytes[64] = {0};
-    uint8_t choice = next_byte(program);
+    uint8_t choice = fuzz_byte(input);
     unsigned channel = choice & 7;
     struct dma_line line = i8237_pair_line(board->dma, channel == 4 ? 2 : channel);
     bool terminal_count;
-    size_t wanted = next_byte(program) % sizeof bytes + 1;
+    size_t wanted = fuzz_byte(input) % sizeof bytes + 1;
     enum dma_direction direction = choice & 8 ? DMA_TO_MEMORY : DMA_FROM_MEMORY;
     if (dma_line_transfer(&line, direction, bytes, wanted, &terminal_count) > wanted) {
         abort();
@@ -259,11 +214,11 @@ static void reset_or_describe(struct board *board, uint8_t choice, FILE *sink)
     }
 }
 
-static void act(struct board *board, struct program *program, FILE *sink)
+static void act(struct board *board, struct fuzz_input *input, FILE *sink)
 {
     struct port_bus *ports = board->bench->host.ports;
     static const uint8_t widths[] = {1, 1, 2, 4};
-    uint8_t action = next_byte(program);
+    uint8_t action = fuzz_byte(input);
     unsigned width = widths[action >> 6];
     uint16_t port;
     uint8_t byte;
@@ -273,49 +228,49 @@ static void act(struct board *board, struct program *program, FILE *sink)
     case 2:
     case 3:
     case 4:
-        port = choose_port(program);
-        port_bus_write(ports, port, width, next_word(program, width));
+        port = choose_port(input);
+        port_bus_write(ports, port, width, fuzz_word32(input, width));
         break;
     case 5:
-    case 6: (void)port_bus_read(ports, choose_port(program), width); break;
-    case 7: run_steps(board, next_word(program, 2) * 61u); break;
-    case 8: bench_jump_to(board->bench, board->bench->host_ns + next_word(program, 2) * 40000u); break;
+    case 6: (void)port_bus_read(ports, choose_port(input), width); break;
+    case 7: fuzz_pass_time(board->bench, MAX_EVENTS, fuzz_word32(input, 2) * 61u); break;
+    case 8: bench_jump_to(board->bench, board->bench->host_ns + fuzz_word32(input, 2) * 40000u); break;
     case 9:
-        byte = next_byte(program);
+        byte = fuzz_byte(input);
         ps2_keyboard_key(board->keyboard, (enum key)(byte & 0x7f), byte & 0x80);
         break;
     case 10:
-        byte = next_byte(program);
-        ps2_mouse_move(board->mouse, (int8_t)byte * 100, (int8_t)next_byte(program), byte & 3, byte >> 3);
+        byte = fuzz_byte(input);
+        ps2_mouse_move(board->mouse, (int8_t)byte * 100, (int8_t)fuzz_byte(input), byte & 3, byte >> 3);
         break;
     case 11:
         if (i8259_pair_acknowledge(board->pic) > 0xff) {
             abort();
         }
         break;
-    case 12: pci_access(board, program); break;
-    case 13: dma_transfer(board, program); break;
+    case 12: pci_access(board, input); break;
+    case 13: dma_transfer(board, input); break;
     case 14:
-        byte = next_byte(program);
+        byte = fuzz_byte(input);
         ns16550_receive(board->uart, &byte, 1);
         ns16550_set_connected(board->uart, byte & 1);
         pci_function_set_interrupt(&board->card, byte & 2);
         break;
-    default: reset_or_describe(board, next_byte(program), sink); break;
+    default: reset_or_describe(board, fuzz_byte(input), sink); break;
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct board board = {.bench = bench_create()};
-    struct program program = {.data = data, .size = size};
+    struct fuzz_input input = {.bytes = data, .left = size};
     FILE *sink = fopen("/dev/null", "w");
     create_timers(&board);
     create_input(&board);
     create_ports(&board);
     create_pci(&board);
-    while (program.size > 0) {
-        act(&board, &program, sink);
+    while (input.left > 0) {
+        act(&board, &input, sink);
     }
     board_destroy(&board);
     if (sink != NULL) {

@@ -8,22 +8,9 @@
 
 #include "base/bits.h"
 #include "devices/vga.h"
+#include "fuzz_input.h"
 
 #define LFB 0xe0000000u
-
-struct input {
-    const uint8_t *bytes;
-    size_t left;
-};
-
-static uint32_t take(struct input *input, unsigned width)
-{
-    uint32_t value = 0;
-    for (unsigned i = 0; i < width && input->left > 0; i++, input->left--) {
-        value |= (uint32_t)*input->bytes++ << i * 8;
-    }
-    return value;
-}
 
 struct fuzz_machine {
     struct memory_bus *memory;
@@ -59,25 +46,26 @@ static void write_registers(struct fuzz_machine *machine, uint32_t which, uint32
     }
 }
 
-static void run_one(struct fuzz_machine *machine, struct input *input)
+static void run_one(struct fuzz_machine *machine, struct fuzz_input *input)
 {
-    uint32_t operation = take(input, 1);
+    uint8_t operation = fuzz_byte(input);
     unsigned width = 1u << (operation >> 4 & 3);
     switch (operation & 7) {
     case 0: {
-        uint16_t port = (uint16_t)(0x3b0 + take(input, 1) % 0x30);
-        port_bus_write(machine->ports, port, width == 8 ? 4 : width, take(input, 2));
+        uint16_t port = (uint16_t)(0x3b0 + fuzz_byte(input) % 0x30);
+        port_bus_write(machine->ports, port, width == 8 ? 4 : width, fuzz_word32(input, 2));
         break;
     }
     case 1:
-        port_bus_read(machine->ports, (uint16_t)(0x3b0 + take(input, 1) % 0x30), width == 8 ? 4 : width);
+        port_bus_read(machine->ports, (uint16_t)(0x3b0 + fuzz_byte(input) % 0x30), width == 8 ? 4 : width);
         break;
     case 2:
-        memory_bus_write(machine->memory, 0xa0000 + take(input, 3) % 0x20000, width, take(input, 2));
+        memory_bus_write(machine->memory, 0xa0000 + fuzz_word(input, 3) % 0x20000, width,
+                         fuzz_word(input, 2));
         break;
-    case 3: memory_bus_read(machine->memory, 0xa0000 + take(input, 3) % 0x20000, width); break;
+    case 3: memory_bus_read(machine->memory, 0xa0000 + fuzz_word(input, 3) % 0x20000, width); break;
     case 4:
-        machine->retired += take(input, 3);
+        machine->retired += fuzz_word(input, 3);
         event_clock_run_due(machine->clock);
         break;
     case 5: {
@@ -86,8 +74,8 @@ static void run_one(struct fuzz_machine *machine, struct input *input)
         break;
     }
     default: {
-        uint32_t which = operation >> 4, index = take(input, 1);
-        write_registers(machine, which, index, take(input, 2));
+        uint32_t which = operation >> 4, index = fuzz_byte(input);
+        write_registers(machine, which, index, fuzz_word32(input, 2));
         break;
     }
     }
@@ -111,8 +99,6 @@ static void start_in_text_mode(struct fuzz_machine *machine)
     port_bus_write(machine->ports, 0x3c0, 1, 0x20);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct log log = {0};
@@ -135,8 +121,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     start_in_text_mode(&machine);
-    struct input input = {.bytes = data, .left = size};
-    take(&input, 1);
+    struct fuzz_input input = {.bytes = data, .left = size};
+    fuzz_byte(&input);
     while (input.left > 0) {
         run_one(&machine, &input);
     }
