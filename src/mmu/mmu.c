@@ -5,7 +5,13 @@
 
 #include "cpu/cpu.h"
 #include "cpu/debug_registers.h"
-#include "mmu/paging.h"
+#include "mmu/tlb_fill.h"
+
+static const struct tlb_entry empty_entry = {.load_tag = TLB_INVALID,
+                                             .store_tag = TLB_INVALID,
+                                             .direct_tag = TLB_INVALID,
+                                             .fetch_tag = TLB_INVALID,
+                                             .phys = TLB_INVALID};
 
 static bool paging_is_on(const struct mmu *mmu)
 {
@@ -32,20 +38,30 @@ static void log_walk(const struct mmu *mmu, uint64_t linear, enum mmu_access acc
                user ? "user" : "supervisor", accesses[access], text);
 }
 
-/* What a page allows, apart from how it is backed. */
+bool mmu_try_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user,
+                       struct paging_result *result, uint32_t *error_code)
+{
+    if (!paging_is_on(mmu)) {
+        *result = (struct paging_result){
+            .phys = linear & 0xffffffffu, .writable = true, .executable = true, .dirty = true};
+        return true;
+    }
+    counter_add(mmu->cpu->counters, COUNTER_PAGE_WALKS, 1);
+    bool found = paging_walk(mmu, linear, access, user, true, result, error_code);
+    if (found) {
+        log_walk(mmu, linear, access, user, result, 0);
+    }
+    return found;
+}
+
 static struct paging_result translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
 {
-    struct paging_result result = {
-        .phys = linear & 0xffffffffu, .writable = true, .executable = true, .dirty = true};
-    uint32_t error_code = 0;
-    if (!paging_is_on(mmu)) {
-        return result;
-    }
-    if (!paging_walk(mmu, linear, access, user, true, &result, &error_code)) {
+    struct paging_result result;
+    uint32_t error_code;
+    if (!mmu_try_translate(mmu, linear, access, user, &result, &error_code)) {
         log_walk(mmu, linear, access, user, NULL, error_code);
         cpu_raise_page_fault(mmu->cpu, linear & 0xffffffffu, error_code);
     }
-    log_walk(mmu, linear, access, user, &result, 0);
     return result;
 }
 
@@ -58,12 +74,10 @@ static void remember_fill(struct mmu *mmu, uint64_t slot)
     mmu->filled_count += mmu->filled_count <= TLB_FILLED;
 }
 
-/* Whether every access must take the slow path although the page itself is plain memory: to be checked for
- * alignment, or for a data breakpoint. */
-static bool page_needs_care(const struct cpu_state *cpu, uint64_t tag, bool user)
+bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user)
 {
-    return (user && cpu->alignment_checks) ||
-           ((cpu->pending & CPU_PENDING_DEBUG) && cpu_page_is_watched(cpu, tag));
+    return (user && mmu->cpu->alignment_checks) ||
+           ((mmu->cpu->pending & CPU_PENDING_DEBUG) && cpu_page_is_watched(mmu->cpu, linear & ~PAGE_MASK));
 }
 
 static void set_bit(uint64_t *set, uint64_t bit)
@@ -76,20 +90,24 @@ static bool bit_is_set(const uint64_t *set, uint64_t bit)
     return set[bit / 64] >> (bit % 64) & 1;
 }
 
-/* Translates and remembers. MMIO pages get no tags: every access to them takes the slow path. */
-static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
+struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
+                               const struct paging_result *result)
 {
-    struct paging_result result = translate(mmu, linear, access, user);
-    uint64_t phys = memory_bus_effective(mmu->bus, result.phys);
+    uint64_t phys = memory_bus_effective(mmu->bus, result->phys);
     const struct memory_page *page = memory_bus_page(mmu->bus, phys);
     uint64_t tag = linear & 0xffffffffu & ~PAGE_MASK;
     struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    if (mmu->strategy == MMU_WALK) {
+        *entry = empty_entry;
+        entry->phys = phys & ~PAGE_MASK;
+        return entry;
+    }
     remember_fill(mmu, (unsigned)user << TLB_BITS | ((linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)));
     counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
-    bool careful = page_needs_care(mmu->cpu, tag, user);
+    bool careful = mmu_page_needs_care(mmu, tag, user);
     bool store_direct =
-        !careful && page->write != NULL && page->write == page->read && result.writable && result.dirty;
-    if (result.large) {
+        !careful && page->write != NULL && page->write == page->read && result->writable && result->dirty;
+    if (result->large) {
         set_bit(mmu->large_regions, tag >> LARGE_REGION_SHIFT);
     }
     *entry = (struct tlb_entry){
@@ -97,10 +115,17 @@ static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, b
         .store_tag = store_direct && page->code_lines == 0 ? tag : TLB_INVALID,
         .direct_tag = store_direct ? tag : TLB_INVALID,
         .page = page,
-        .fetch_tag = result.executable ? tag : TLB_INVALID,
+        .fetch_tag = result->executable ? tag : TLB_INVALID,
         .host = page->read,
         .phys = phys & ~PAGE_MASK,
     };
+    return entry;
+}
+
+static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
+{
+    struct paging_result result = translate(mmu, linear, access, user);
+    mmu_remember(mmu, linear, user, &result);
     return result.phys;
 }
 
@@ -225,14 +250,11 @@ void mmu_protect_page(struct mmu *mmu, uint64_t phys)
                 mmu->tlb[user][i].store_tag = TLB_INVALID;
             }
         }
+        if (mmu->fast[user] != NULL) {
+            fast_tlb_refuse_stores(mmu->fast[user], memory_bus_page(mmu->bus, phys)->write);
+        }
     }
 }
-
-static const struct tlb_entry empty_entry = {.load_tag = TLB_INVALID,
-                                             .store_tag = TLB_INVALID,
-                                             .direct_tag = TLB_INVALID,
-                                             .fetch_tag = TLB_INVALID,
-                                             .phys = TLB_INVALID};
 
 /* The engine must look before it goes on with what it derived from the last one. */
 static void begin_generation(struct mmu *mmu)
@@ -254,8 +276,19 @@ void mmu_flush(struct mmu *mmu)
             mmu->tlb[0][i] = mmu->tlb[1][i] = empty_entry;
         }
     }
+    for (unsigned user = 0; user < 2; user++) {
+        if (mmu->fast[user] != NULL) {
+            fast_tlb_drop_all(mmu->fast[user]);
+        }
+    }
     mmu->filled_count = 0;
     memset(mmu->large_regions, 0, sizeof mmu->large_regions);
+}
+
+void mmu_set_strategy(struct mmu *mmu, enum mmu_strategy strategy)
+{
+    mmu->strategy = strategy;
+    mmu_flush(mmu);
 }
 
 /* INVLPG. Where a large page was met, its 4 KiB parts are all over the TLB: everything goes. */
@@ -266,8 +299,12 @@ static void flush_page(struct mmu *mmu, uint64_t linear)
         mmu_flush(mmu);
         return;
     }
-    *mmu_entry(mmu, tag, false) = empty_entry;
-    *mmu_entry(mmu, tag, true) = empty_entry;
+    for (unsigned user = 0; user < 2; user++) {
+        *mmu_entry(mmu, tag, user) = empty_entry;
+        if (mmu->fast[user] != NULL) {
+            fast_tlb_drop_page(mmu->fast[user], (uint32_t)tag);
+        }
+    }
     if (was_fetched_from(mmu, tag)) {
         begin_generation(mmu);
     }
@@ -337,5 +374,10 @@ struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
 
 void mmu_destroy(struct mmu *mmu)
 {
+    if (mmu == NULL) {
+        return;
+    }
+    free(mmu->fast[false]);
+    free(mmu->fast[true]);
     free(mmu);
 }

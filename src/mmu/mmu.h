@@ -3,13 +3,14 @@
  * One direct-mapped TLB per privilege (supervisor, user). An entry holds the page's linear tag for loads,
  * stores and fetches apart, and the host address of the page, so that a hit is one compare and one host
  * access. Pages that need care on stores (decoded code, devices, first write to a clean page) have no store
- * tag and take the slow path. Paging: SDM 3A chapter 4. */
+ * tag and take the slow path. Paging: SDM 3A chapter 4. Translated code has TLBs of its own, fast_tlb.h. */
 #ifndef DOPPEL_MMU_MMU_H
 #define DOPPEL_MMU_MMU_H
 
 #include "base/status.h"
 #include "bus/memory_bus.h"
 #include "cpu/cpu_state.h"
+#include "mmu/fast_tlb.h"
 
 #define TLB_BITS    10
 #define TLB_ENTRIES (1u << TLB_BITS)
@@ -34,8 +35,16 @@ struct tlb_entry {
 #define LARGE_REGIONS      1024u
 #define FETCHED_PAGES      1024u
 
+/* How the guest's addresses become the host's (DESIGN §5). */
+enum mmu_strategy {
+    MMU_SOFTTLB, /* translations are remembered in the TLBs */
+    MMU_WALK     /* no TLB ever has a tag: the guest's tables are walked at every access */
+};
+
 struct mmu {
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
+    struct fast_tlb *fast[2];             /* [user]; NULL until mmu_enable_fast_tlb() */
+    enum mmu_strategy strategy;
     struct memory_bus *bus;
     struct cpu_state *cpu;
     /* Changes at every flush, and when engines drop code: what they derive from addresses is valid within
@@ -53,6 +62,9 @@ struct mmu {
 /* Allocates an mmu for `cpu` over `bus` and makes it the CPU's memory_ops. NULL when out of memory. */
 struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus);
 void mmu_destroy(struct mmu *mmu);
+
+/* Forgets what the former strategy remembered. A new mmu has MMU_SOFTTLB. */
+void mmu_set_strategy(struct mmu *mmu, enum mmu_strategy strategy);
 
 /* Forgets all translations (the physical map changed). */
 void mmu_flush(struct mmu *mmu);

@@ -1,0 +1,169 @@
+/* The fast TLB; see fast_tlb.h. */
+#include "mmu/fast_tlb.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "mmu/tlb_fill.h"
+
+static struct fast_tlb *create_tlb(void)
+{
+    _Static_assert(sizeof(struct fast_tlb) % 64 == 0, "aligned_alloc() wants a multiple");
+    struct fast_tlb *fast = aligned_alloc(64, sizeof *fast);
+    if (fast == NULL) {
+        return NULL;
+    }
+    /* The addends' memory is not touched before it is used. */
+    for (unsigned slot = 0; slot < FAST_TLB_ENTRIES; slot++) {
+        fast->load[slot] = fast->store[slot] = fast_tlb_empty_tag(slot);
+    }
+    memset(fast->filled, 0, sizeof fast->filled);
+    memset(fast->filled_words, 0, sizeof fast->filled_words);
+    return fast;
+}
+
+struct status mmu_enable_fast_tlb(struct mmu *mmu)
+{
+    for (unsigned user = 0; user < 2; user++) {
+        if (mmu->fast[user] == NULL) {
+            mmu->fast[user] = create_tlb();
+        }
+        if (mmu->fast[user] == NULL) {
+            return status_error(STATUS_NO_MEMORY, "no memory for the TLB of translated code");
+        }
+    }
+    return status_ok();
+}
+
+static void empty_slot(struct fast_tlb *fast, unsigned slot)
+{
+    fast->load[slot] = fast->store[slot] = fast_tlb_empty_tag(slot);
+}
+
+void fast_tlb_drop_page(struct fast_tlb *fast, uint32_t linear)
+{
+    empty_slot(fast, fast_tlb_slot(linear));
+}
+
+/* Takes the lowest bit out of a set that is not empty; its number. */
+static unsigned take_bit(uint64_t *set)
+{
+    unsigned bit = (unsigned)__builtin_ctzll(*set);
+    *set &= *set - 1;
+    return bit;
+}
+
+void fast_tlb_drop_all(struct fast_tlb *fast)
+{
+    for (unsigned group = 0; group < ARRAY_COUNT(fast->filled_words); group++) {
+        while (fast->filled_words[group] != 0) {
+            unsigned word = group * 64 + take_bit(&fast->filled_words[group]);
+            while (fast->filled[word] != 0) {
+                empty_slot(fast, word * 64 + take_bit(&fast->filled[word]));
+            }
+        }
+    }
+}
+
+void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host)
+{
+    for (unsigned group = 0; group < ARRAY_COUNT(fast->filled_words); group++) {
+        for (uint64_t words = fast->filled_words[group]; words != 0;) {
+            unsigned word = group * 64 + take_bit(&words);
+            for (uint64_t slots = fast->filled[word]; slots != 0;) {
+                unsigned slot = word * 64 + take_bit(&slots);
+                uint32_t linear = -fast->store[slot];
+                /* An empty slot's addend may be left from a page that was there: no harm. */
+                if (fast->addend[slot] + linear == (uint64_t)(uintptr_t)host) {
+                    fast->store[slot] = fast_tlb_empty_tag(slot);
+                }
+            }
+        }
+    }
+}
+
+/* Copies what the software TLB's entry for the page at `tag` allows. */
+static void set_slot(struct mmu *mmu, const struct tlb_entry *entry, uint32_t tag, bool user)
+{
+    struct fast_tlb *fast = mmu->fast[user];
+    unsigned slot = fast_tlb_slot(tag);
+    counter_add(mmu->cpu->counters, COUNTER_FAST_TLB_FILLS, 1);
+    fast->load[slot] = entry->load_tag == tag ? -tag : fast_tlb_empty_tag(slot);
+    fast->store[slot] = entry->store_tag == tag ? -tag : fast_tlb_empty_tag(slot);
+    fast->addend[slot] = (uint64_t)(uintptr_t)entry->host - tag;
+    fast->filled[slot / 64] |= (uint64_t)1 << (slot % 64);
+    fast->filled_words[slot / 64 / 64] |= (uint64_t)1 << (slot / 64 % 64);
+}
+
+/* Whether the 64-byte lines that an access within `page` touches hold code. */
+static bool touches_code(const struct memory_page *page, unsigned offset, unsigned width)
+{
+    uint64_t lines =
+        bits_mask(((offset + width - 1) >> CODE_LINE_SHIFT) + 1) & ~bits_mask(offset >> CODE_LINE_SHIFT);
+    return (page->code_lines & lines) != 0;
+}
+
+/* An access under MMU_WALK. */
+static enum mmu_fast_result walk_for_access(struct mmu *mmu, uint32_t linear, unsigned width, bool store,
+                                            bool user, uint8_t **host)
+{
+    struct paging_result result;
+    uint32_t error_code;
+    unsigned offset = linear & PAGE_MASK;
+    if (!mmu_try_translate(mmu, linear, store ? MMU_STORE : MMU_LOAD, user, &result, &error_code)) {
+        return MMU_FAST_NOT;
+    }
+    const struct memory_page *page = memory_bus_page(mmu->bus, result.phys);
+    if (page->read == NULL || (store && (page->write != page->read || touches_code(page, offset, width)))) {
+        return MMU_FAST_NOT;
+    }
+    *host = page->read + offset;
+    return MMU_FAST_DIRECT;
+}
+
+/* A store to a page that has marks, or had them when the entry was filled. */
+static enum mmu_fast_result store_beside_code(struct mmu *mmu, struct tlb_entry *entry, uint32_t linear,
+                                              unsigned width, bool user, uint8_t **host)
+{
+    unsigned offset = linear & PAGE_MASK;
+    if (entry->page->code_lines == 0) {
+        entry->store_tag = entry->direct_tag;
+        set_slot(mmu, entry, (uint32_t)entry->direct_tag, user);
+        return MMU_FAST_FILLED;
+    }
+    if (touches_code(entry->page, offset, width)) {
+        return MMU_FAST_NOT;
+    }
+    *host = entry->host + offset;
+    return MMU_FAST_DIRECT;
+}
+
+enum mmu_fast_result mmu_fast_fill(struct mmu *mmu, uint32_t linear, unsigned width, bool store, bool user,
+                                   uint8_t **host)
+{
+    uint32_t tag = linear & ~(uint32_t)PAGE_MASK;
+    struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    if ((linear & PAGE_MASK) + width > PAGE_SIZE || mmu_page_needs_care(mmu, linear, user)) {
+        return MMU_FAST_NOT;
+    }
+    if (mmu->strategy == MMU_WALK) {
+        return walk_for_access(mmu, linear, width, store, user, host);
+    }
+    assert(mmu->fast[user] != NULL);
+    if ((store ? entry->direct_tag : entry->load_tag) != tag) {
+        struct paging_result result;
+        uint32_t error_code;
+        if (!mmu_try_translate(mmu, linear, store ? MMU_STORE : MMU_LOAD, user, &result, &error_code)) {
+            return MMU_FAST_NOT;
+        }
+        entry = mmu_remember(mmu, linear, user, &result);
+    }
+    if (store && entry->direct_tag == tag && entry->store_tag != tag) {
+        return store_beside_code(mmu, entry, linear, width, user, host);
+    }
+    if ((store ? entry->store_tag : entry->load_tag) != tag) {
+        return MMU_FAST_NOT;
+    }
+    set_slot(mmu, entry, tag, user);
+    return MMU_FAST_FILLED;
+}

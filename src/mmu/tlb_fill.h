@@ -1,0 +1,22 @@
+/* Filling the software TLB without raising anything: what the slow paths of both TLBs share. Internal to mmu.
+ */
+#ifndef DOPPEL_MMU_TLB_FILL_H
+#define DOPPEL_MMU_TLB_FILL_H
+
+#include "mmu/mmu.h"
+#include "mmu/paging.h"
+
+/* Translates, setting A and D bits; false with the page fault's *error_code. */
+bool mmu_try_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user,
+                       struct paging_result *result, uint32_t *error_code);
+
+/* Makes the software TLB's entry for `linear` what a translation found. Pages of devices get no tags: every
+ * access to them takes the slow path; with MMU_WALK no page does. */
+struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
+                               const struct paging_result *result);
+
+/* Whether every access to a page must take the slow path although it is plain memory: to be checked for
+ * alignment, or for a data breakpoint. */
+bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user);
+
+#endif
