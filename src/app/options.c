@@ -9,9 +9,11 @@
 
 #include "app/options_boot.h"
 #include "app/options_drive.h"
+#include "app/options_engine.h"
 #include "app/options_words.h"
 #include "base/bits.h"
 #include "host/host_clock.h"
+#include "machine/engine_factory.h"
 
 #define DEFAULT_RAM          (64 * MIB)
 #define DEFAULT_ICOUNT_SHIFT 3
@@ -67,6 +69,31 @@ static struct status option_cpu(struct options *options, char *value)
     }
     options->machine.cpu = value;
     return status_ok();
+}
+
+static struct status option_engine(struct options *options, char *value)
+{
+    return options_set_engine(&options->machine.engine, value);
+}
+
+static struct status option_mmu(struct options *options, char *value)
+{
+    return options_set_mmu(&options->machine.engine, value);
+}
+
+static struct status option_sensitive(struct options *options, char *value)
+{
+    return options_set_sensitive(&options->machine.engine, value);
+}
+
+static struct status option_chain(struct options *options, char *value)
+{
+    return options_set_chain(&options->machine.engine, value);
+}
+
+static struct status option_tb_size(struct options *options, char *value)
+{
+    return options_set_tb_size(&options->machine.engine, value);
 }
 
 static struct status option_bios(struct options *options, char *value)
@@ -370,8 +397,8 @@ static const struct {
     {"nographic", "use -display none -serial stdio, or -display tty"},
     {"curses", "use -display tty"},
     {"no-shutdown", "a machine that is off ends doppel"},
-    {"accel", "there is one engine, an interpreter"},
-    {"enable-kvm", "there is one engine, an interpreter"},
+    {"accel", "use -engine interp or -engine dbt"},
+    {"enable-kvm", "the engines are those of -engine"},
     {"machine", "there is one board, with the 440FX"},
     {"M", "there is one board, with the 440FX"},
     {"smp", "there is one processor"},
@@ -470,7 +497,7 @@ static struct status settle_stdio(struct options *options)
 
 struct status options_parse(int argc, char **argv, struct options *options)
 {
-    *options = (struct options){.machine = {.ram_size = DEFAULT_RAM}};
+    *options = (struct options){.machine = {.ram_size = DEFAULT_RAM, .engine = machine_engine_default()}};
     for (int index = 1; index < argc;) {
         struct status status = argv[index][0] == '-' && argv[index][1] != '\0'
                                    ? parse_option(argv, argc, &index, options)

@@ -46,6 +46,24 @@ static void info_cpus(struct monitor *monitor, FILE *out)
             modes[cpu->mode], cpu->cpl, cpu->code_size * 8u, cpu->halted ? "halted" : "executing");
 }
 
+static void info_engine(struct monitor *monitor, FILE *out)
+{
+    const struct engine_config *config = machine_engine_config(monitor->machine);
+    const unsigned choices[ENGINE_AXIS_COUNT] = {[ENGINE_AXIS_ENGINE] = config->kind,
+                                                 [ENGINE_AXIS_MMU] = config->mmu,
+                                                 [ENGINE_AXIS_SENSITIVE] = config->sensitive};
+    for (enum engine_axis axis = 0; axis < ENGINE_AXIS_COUNT; axis++) {
+        if (axis != ENGINE_AXIS_SENSITIVE || config->kind == ENGINE_DBT) {
+            fprintf(out, "%-10s %-8s %s\n", engine_axis_name(axis), engine_choice_name(axis, choices[axis]),
+                    engine_choice_text(axis, choices[axis]));
+        }
+    }
+    if (config->kind == ENGINE_DBT) {
+        fprintf(out, "%-10s %s\n%-10s %u MiB\n", "chain", config->unchained ? "off" : "on", "tb-size",
+                config->tb_size_mib != 0 ? config->tb_size_mib : ENGINE_TB_SIZE_DEFAULT);
+    }
+}
+
 static void print_memory_run(void *opaque, uint64_t first, uint64_t last, const char *kind)
 {
     fprintf(opaque, "%010llx-%010llx %10llu KiB  %s\n", (unsigned long long)first, (unsigned long long)last,

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "host/host_clock.h"
-#include "interpreter/interpreter.h"
+#include "machine/engine_factory.h"
 #include "machine/machine_internal.h"
 
 #define CHUNK_NS               (50 * NS_PER_MICROSECOND)
@@ -145,11 +145,12 @@ static struct status create_core(struct machine *machine, const struct machine_c
     if (machine->memory != NULL) {
         machine->mmu = mmu_create(&machine->cpu, machine->memory);
     }
-    if (machine->mmu != NULL) {
-        machine->engine = interpreter_create(&machine->cpu, machine->mmu);
-    }
-    if (machine->ports == NULL || machine->engine == NULL) {
+    if (machine->ports == NULL || machine->mmu == NULL) {
         return status_error(STATUS_NO_MEMORY, "out of memory");
+    }
+    status = machine_engine_create(&config->engine, &machine->cpu, machine->mmu, &machine->engine);
+    if (!status_is_ok(&status)) {
+        return status;
     }
     memory_bus_set_listener(machine->memory, &(struct memory_listener){.code_written = memory_code_written,
                                                                        .map_changed = memory_map_changed,
@@ -174,6 +175,7 @@ struct status machine_create(const struct machine_config *config, struct machine
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
     created->log = config->log;
+    created->engine_config = config->engine;
     created->no_reboot = config->no_reboot;
     created->stop_reason = "";
     created->chunk = CHUNK_INSTRUCTIONS_MIN;
@@ -434,6 +436,11 @@ struct memory_bus *machine_memory(struct machine *machine)
 struct port_bus *machine_ports(struct machine *machine)
 {
     return machine->ports;
+}
+
+const struct engine_config *machine_engine_config(const struct machine *machine)
+{
+    return &machine->engine_config;
 }
 
 struct log *machine_log(struct machine *machine)

@@ -16,6 +16,7 @@
 #include "bus/port_bus.h"
 #include "chardev/char_device.h"
 #include "cpu/cpu.h"
+#include "cpu/engine_config.h"
 #include "machine/kernel_loader.h"
 #include "mmu/mmu.h"
 #include "ui/display.h"
@@ -80,8 +81,9 @@ struct machine_debug_exit_config {
 };
 
 struct machine_config {
-    uint64_t ram_size;    /* bytes, 1 MiB to 3 GiB, multiple of 4 KiB (8086: 1 MiB at most is visible) */
-    const char *cpu;      /* model name, NULL: default */
+    uint64_t ram_size; /* bytes, 1 MiB to 3 GiB, multiple of 4 KiB (8086: 1 MiB at most is visible) */
+    const char *cpu;   /* model name, NULL: default */
+    struct engine_config engine;
     const char *bios;     /* system ROM file, NULL: SeaBIOS from the usual places */
     const char *vga_bios; /* NULL: SeaVGABIOS from the usual places */
     struct machine_floppy_config floppy[MACHINE_FLOPPIES];
@@ -151,6 +153,7 @@ struct cpu_state *machine_cpu(struct machine *machine);
 struct mmu *machine_mmu(struct machine *machine);
 struct memory_bus *machine_memory(struct machine *machine);
 struct port_bus *machine_ports(struct machine *machine);
+const struct engine_config *machine_engine_config(const struct machine *machine);
 struct log *machine_log(struct machine *machine);
 struct counters *machine_counters(struct machine *machine);
 const struct display_source *machine_display(struct machine *machine);

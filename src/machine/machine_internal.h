@@ -86,6 +86,7 @@ struct machine {
     struct event_clock *clock;
     struct mmu *mmu;
     struct cpu_engine *engine;
+    struct engine_config engine_config;
 
     struct machine_chips chips;
     struct machine_boot boot;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "cpu/model.h"
+#include "machine/engine_factory.h"
 
 #define OPCODE_HLT 0xf4
 
@@ -56,6 +57,12 @@ static void require(bool condition, const char *what)
 
 struct cpu_bench *cpu_bench_create(const struct cpu_model *model, uint64_t ram_size)
 {
+    return cpu_bench_create_with(model, ram_size, &(struct engine_config){.kind = ENGINE_INTERP});
+}
+
+struct cpu_bench *cpu_bench_create_with(const struct cpu_model *model, uint64_t ram_size,
+                                        const struct engine_config *engine)
+{
     require(model != NULL, "unknown CPU model");
     struct cpu_bench *bench = calloc(1, sizeof *bench);
     require(bench != NULL, "out of memory");
@@ -74,8 +81,8 @@ struct cpu_bench *cpu_bench_create(const struct cpu_model *model, uint64_t ram_s
     bench->mmu = mmu_create(&bench->cpu, bench->bus);
     require(bench->mmu != NULL, "out of memory");
     cpu_init(&bench->cpu, model);
-    bench->engine = interpreter_create(&bench->cpu, bench->mmu);
-    require(bench->engine != NULL, "out of memory");
+    struct status status = machine_engine_create(engine, &bench->cpu, bench->mmu, &bench->engine);
+    require(status_is_ok(&status), status.message);
     memory_bus_set_listener(
         bench->bus,
         &(struct memory_listener){.code_written = code_written, .map_changed = map_changed, .opaque = bench});

@@ -1,4 +1,4 @@
-/* A CPU with the interpreter, an mmu and flat RAM, and nothing else: what the instruction tests run snippets
+/* A CPU with an engine, an mmu and flat RAM, and nothing else: what the instruction tests run snippets
  * on.
  *
  * Every interrupt vector leads to a HLT of its own, so that a snippet ends where it faults and the test can
@@ -9,7 +9,8 @@
 
 #include "bus/memory_bus.h"
 #include "cpu/cpu.h"
-#include "interpreter/interpreter.h"
+#include "cpu/engine.h"
+#include "cpu/engine_config.h"
 #include "mmu/mmu.h"
 
 /* Physical (and, before a test maps otherwise, linear) addresses; all below 64 KiB for real mode. */
@@ -66,9 +67,11 @@ struct cpu_bench_frame {
     uint32_t eflags;
 };
 
-/* A bench of `ram_size` bytes of RAM from address 0, the CPU freshly reset. Destroy with cpu_bench_destroy().
- */
+/* A bench of `ram_size` bytes of RAM from address 0, the CPU freshly reset, on the interpreter or on the
+ * given engine. Destroy with cpu_bench_destroy(). */
 struct cpu_bench *cpu_bench_create(const struct cpu_model *model, uint64_t ram_size);
+struct cpu_bench *cpu_bench_create_with(const struct cpu_model *model, uint64_t ram_size,
+                                        const struct engine_config *engine);
 void cpu_bench_destroy(struct cpu_bench *bench);
 
 /* Resets the CPU and stands before BENCH_CODE in real mode with all segments at 0. */

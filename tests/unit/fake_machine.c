@@ -105,6 +105,11 @@ struct cpu_state *machine_cpu(struct machine *machine)
     return &machine->cpu;
 }
 
+const struct engine_config *machine_engine_config(const struct machine *machine)
+{
+    return &machine->engine;
+}
+
 struct mmu *machine_mmu(struct machine *machine)
 {
     return machine->mmu;

@@ -40,6 +40,7 @@ struct machine {
     struct display_source display;
     struct input_sink input;
     struct cpu_state cpu;
+    struct engine_config engine;
     struct memory_bus *memory;
     struct port_bus *ports;
     struct mmu *mmu;

@@ -320,6 +320,7 @@ static void info_knows_topics_and_devices(void **state)
     assert_contains(answer(bench, "info status"), "running");
     assert_contains(answer(bench, "info block"), "floppy a: empty");
     assert_contains(answer(bench, "info cpus"), "pentium3");
+    assert_contains(answer(bench, "info engine"), "mmu        softtlb");
     assert_contains(answer(bench, "info counters"), "tlb-fills");
     assert_contains(answer(bench, "info post"), "17 2a");
 }

@@ -1,0 +1,68 @@
+/* See options_engine.h. The words are those of cpu/engine_choice.def. */
+#include "app/options_engine.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "app/options_words.h"
+
+static struct status choose(enum engine_axis axis, const char *name, unsigned *value)
+{
+    if (engine_choice_find(axis, name, value)) {
+        return status_ok();
+    }
+    char known[160] = "";
+    const char *choice;
+    for (unsigned i = 0; (choice = engine_choice_name(axis, i)) != NULL; i++) {
+        size_t length = strlen(known);
+        snprintf(known + length, sizeof known - length, "%s%s", i == 0 ? "" : ", ", choice);
+    }
+    return status_error(STATUS_INVALID_ARGUMENT, "unknown value \"%.32s\" of -%s; known are: %s", name,
+                        engine_axis_name(axis), known);
+}
+
+struct status options_set_engine(struct engine_config *config, const char *value)
+{
+    unsigned choice = config->kind;
+    struct status status = choose(ENGINE_AXIS_ENGINE, value, &choice);
+    config->kind = (enum engine_kind)choice;
+    return status;
+}
+
+struct status options_set_mmu(struct engine_config *config, const char *value)
+{
+    unsigned choice = config->mmu;
+    struct status status = choose(ENGINE_AXIS_MMU, value, &choice);
+    config->mmu = (enum mmu_strategy)choice;
+    return status;
+}
+
+struct status options_set_sensitive(struct engine_config *config, const char *value)
+{
+    unsigned choice = config->sensitive;
+    struct status status = choose(ENGINE_AXIS_SENSITIVE, value, &choice);
+    config->sensitive = (enum sensitive_strategy)choice;
+    return status;
+}
+
+struct status options_set_chain(struct engine_config *config, const char *value)
+{
+    bool chained;
+    if (!options_parse_switch(value, &chained)) {
+        return status_error(STATUS_INVALID_ARGUMENT, "unknown value \"%.32s\" of -chain; known are: on, off",
+                            value);
+    }
+    config->unchained = !chained;
+    return status_ok();
+}
+
+struct status options_set_tb_size(struct engine_config *config, const char *value)
+{
+    uint64_t size;
+    if (!options_parse_number(value, 10, ENGINE_TB_SIZE_MAX, &size) || size == 0) {
+        return status_error(STATUS_INVALID_ARGUMENT, "\"%.32s\" is not a size of 1 to %u MiB for -tb-size",
+                            value, ENGINE_TB_SIZE_MAX);
+    }
+    config->tb_size_mib = (unsigned)size;
+    return status_ok();
+}

@@ -1,0 +1,14 @@
+/* The options that choose an engine and its strategies: -engine, -mmu, -sensitive, -chain, -tb-size. */
+#ifndef DOPPEL_APP_OPTIONS_ENGINE_H
+#define DOPPEL_APP_OPTIONS_ENGINE_H
+
+#include "base/status.h"
+#include "machine/engine_factory.h"
+
+struct status options_set_engine(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
+struct status options_set_mmu(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
+struct status options_set_sensitive(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
+struct status options_set_chain(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
+struct status options_set_tb_size(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
+
+#endif
