@@ -2,11 +2,10 @@
 # html.sh DOPPEL-BENCH: a report from a file of results, with and without gnuplot; xmllint agrees that it is well-formed,
 # where there is one.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 bench=$1
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+make_work_directory
 failures=0
 
 fail()

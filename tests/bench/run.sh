@@ -2,12 +2,11 @@
 # run.sh DOPPEL-BENCH DOPPEL: one workload, measured on doppel and natively, from the command line to the files; a run that is
 # interrupted, and goes on; what wrong options get.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 bench=$1
 doppel=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+make_work_directory
 cd "$work"
 mkdir tmp
 TMPDIR=$work/tmp

@@ -4,6 +4,7 @@
 # Boots a CD-ROM: the distribution's of memtest86+ or of GRUB (fetched into CACHE once), or one made here whose El Torito
 # boot image is the 1440 KB floppy image FLOPPY. SCRIPT and OPTIONs as for run_boot.sh. Skipped (77) where there is none.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
 doppel=$1
@@ -22,10 +23,7 @@ grub)
     disc=$cache/grub-rescue-pc/usr/lib/grub-rescue/grub-rescue-cdrom.iso
     ;;
 *)
-    if [ ! -r "$guest" ]; then
-        echo "SKIPPED: the guest image $guest is not there"
-        exit 77
-    fi
+    require_image "$guest"
     disc=$(mktemp)
     trap 'rm -f "$disc"' EXIT
     trap 'exit 1' HUP INT TERM

@@ -15,6 +15,7 @@
 # are printed in seconds of the host. Needs e2fsprogs for `login`. Exit status: 0 all of it happened, 1 it did not,
 # 77 the image is not there.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 if [ $# -lt 3 ]; then
     sed -n '2,17s/^# \{0,1\}//p' "$0"
@@ -29,10 +30,7 @@ shift 3
 # Seconds without what is waited for.
 patience=${DEBIAN_PATIENCE:-1200}
 
-if [ ! -r "$image" ]; then
-    echo "SKIPPED: the guest image $image is not there"
-    exit 77
-fi
+require_image "$image"
 log=$PWD/debian-$mode.log
 work=$(mktemp -d)
 pid=

@@ -8,18 +8,13 @@
 # configuration of its own below CACHE, so that neither root nor a foreign architecture in dpkg is needed, and nothing
 # is installed. Status 77 with a line "SKIPPED: why" if the package cannot be had.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 mkdir -p "$1"
 cache=$(cd "$1" && pwd)
 directory=$2
 package=$3
 shift 3
-
-skip()
-{
-    echo "SKIPPED: $*"
-    exit 77
-}
 
 exec 9>"$cache/lock"
 if command -v flock >/dev/null; then

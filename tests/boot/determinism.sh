@@ -1,14 +1,11 @@
 #!/bin/sh
 # determinism.sh DOPPEL IMAGE: the same counted run twice ends with the same memory and registers, bit for bit.
 set -eu
+. "$(dirname "$0")/../common.sh"
 doppel=$1
 image=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-if [ ! -r "$image" ]; then
-    echo "SKIPPED: the guest image $image is not there"
-    exit 77
-fi
+make_work_directory
+require_image "$image"
 cat >"$work/script" <<'END'
 run-instructions 60000000
 memory-hash

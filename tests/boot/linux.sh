@@ -5,6 +5,7 @@
 # without a disk (-kernel) or by GRUB from an IDE disk, whose file system is then checked too. Packages are fetched into
 # CACHE once. SCRIPT and OPTIONs as for run_boot.sh. Skipped (77) with the reason where that cannot be done.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
 doppel=$1
@@ -13,9 +14,8 @@ script=$3
 from=$4
 shift 4
 
-guest=$(mktemp -d)
-trap 'rm -rf "$guest"' EXIT
-trap 'exit 1' HUP INT TERM
+make_work_directory
+guest=$work
 sh "$here/linux/make_guest.sh" "$cache" "$guest"
 case $from in
 kernel)

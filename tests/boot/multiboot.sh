@@ -2,26 +2,14 @@
 # multiboot.sh DOPPEL SOURCES: multiboot kernels, as ELF file and as flat binary with addresses in its header, get what
 # Multiboot 0.6.96 promises: machine state, memory map, command line, modules. Skipped (77) without an x86 GCC.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 doppel=$1
 sources=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+make_work_directory
 cd "$work"
 
-compiler=
-for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc; do
-    command -v "$candidate" >/dev/null || continue
-    if echo 'int x;' | "$candidate" -m32 -c -x c -o probe.o - 2>/dev/null; then
-        compiler=$candidate
-        break
-    fi
-done
-if [ -z "$compiler" ]; then
-    echo "SKIPPED: there is no GCC for x86 with -m32"
-    exit 77
-fi
+find_x86_compiler
 
 # build NAME OPTION...
 build()

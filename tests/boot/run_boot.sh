@@ -10,15 +10,14 @@
 # Lines of SCRIPT that begin with "#expect FILE" name files that must exist afterwards and not be empty, "#expect-text FILE
 # TEXT" what must stand in one. What was sent to serial.log is shown after a failure.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 doppel=$1
 script=$2
 image=$3
 shift 3
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+make_work_directory
 
 suffix=
 case $image in
@@ -29,10 +28,7 @@ case $image in
 esac
 
 if [ "$image" != none ]; then
-    if [ ! -r "$image" ]; then
-        echo "SKIPPED: the guest image $image is not there"
-        exit 77
-    fi
+    require_image "$image"
     cp "$image" "$work/disk.img"
     cp "$image" "$work/second.img"
     chmod u+w "$work/disk.img" "$work/second.img"

@@ -2,12 +2,11 @@
 # trace.sh DOPPEL IMAGE: what -d writes is what happened, in the lines that can be compared with QEMU's, and -D, -dfilter,
 # -singlestep and -counters do what they say.
 set -eu
+. "$(dirname "$0")/../common.sh"
 
 doppel=$1
 image=$2
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+make_work_directory
 cd "$work"
 failures=0
 

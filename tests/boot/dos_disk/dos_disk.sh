@@ -3,32 +3,17 @@
 # their time, which doppel reads off the partition table or is told; and -boot, bootindex= and snapshot= mean what they say.
 # Skipped (77) without the FreeDOS floppy or an x86 GCC.
 set -eu
+. "$(dirname "$0")/../../common.sh"
 
 doppel=$1
 make_disk=$2
 sources=$3
 floppy=$4
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+make_work_directory
 cd "$work"
 
-if [ ! -r "$floppy" ]; then
-    echo "SKIPPED: the guest image $floppy is not there"
-    exit 77
-fi
-compiler=
-for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc; do
-    command -v "$candidate" >/dev/null || continue
-    if echo 'int x;' | "$candidate" -m32 -c -x c -o probe.o - 2>/dev/null; then
-        compiler=$candidate
-        break
-    fi
-done
-if [ -z "$compiler" ]; then
-    echo "SKIPPED: there is no GCC for x86 with -m32"
-    exit 77
-fi
+require_image "$floppy"
+find_x86_compiler
 for sector in mbr boot; do
     "$compiler" -m32 -march=i386 -Ui386 -nostdlib -static -no-pie -Wl,--build-id=none -Wl,--oformat=binary -Wl,-Ttext,0 \
         -o "$sector" "$sources/$sector.S"

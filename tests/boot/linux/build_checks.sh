@@ -3,23 +3,13 @@
 # distribution's i386 packages (debian_package.sh), so that the compiler needs -m32 but no 32-bit library. Status 77
 # where that cannot be done.
 set -eu
+. "$(dirname "$0")/../../common.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$1
 output=$2
 
-compiler=
-for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc; do
-    command -v "$candidate" >/dev/null || continue
-    if echo 'int x;' | "$candidate" -m32 -c -x c -o /dev/null - 2>/dev/null; then
-        compiler=$candidate
-        break
-    fi
-done
-if [ -z "$compiler" ]; then
-    echo "SKIPPED: there is no GCC for x86 with -m32"
-    exit 77
-fi
+find_x86_compiler
 
 sh "$here/../debian_package.sh" "$cache" libc6-dev libc6-dev
 sh "$here/../debian_package.sh" "$cache" linux-libc-dev linux-libc-dev

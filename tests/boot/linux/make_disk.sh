@@ -3,6 +3,7 @@
 # these kernel arguments: GRUB in the master boot record and the sectors behind it, one partition with ext2. Needs no
 # root. Status 77 without GRUB or mke2fs.
 set -eu
+. "$(dirname "$0")/../../common.sh"
 
 directory=$1
 arguments=$2
@@ -13,13 +14,11 @@ sectors=65536 # 32 MiB
 
 for tool in grub-mkimage mke2fs; do
     if ! command -v $tool >/dev/null; then
-        echo "SKIPPED: there is no $tool to make a disk with"
-        exit 77
+        skip "there is no $tool to make a disk with"
     fi
 done
 if [ ! -r "$grub/boot.img" ]; then
-    echo "SKIPPED: GRUB for PC BIOS (grub-pc-bin) is not there"
-    exit 77
+    skip "GRUB for PC BIOS (grub-pc-bin) is not there"
 fi
 
 # Prints NUMBER as COUNT bytes, the lowest first.

@@ -4,32 +4,19 @@
 # known to differ from the manual are left out of its comparison: SOURCES/known_differences. Skipped (77) without an
 # x86 GCC or without the emulator.
 set -eu
+. "$(dirname "$0")/../../common.sh"
 
 emulator=$1
 program=$2
 sources=$3
 shift 3
 limit=120                           # seconds that another emulator may take before it counts as lost
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+make_work_directory
 cd "$work"
 
-compiler=
-for candidate in gcc x86_64-linux-gnu-gcc i686-linux-gnu-gcc; do
-    command -v "$candidate" >/dev/null || continue
-    if echo 'int x;' | "$candidate" -m32 -c -x c -o probe.o - 2>/dev/null; then
-        compiler=$candidate
-        break
-    fi
-done
-if [ -z "$compiler" ]; then
-    echo "SKIPPED: there is no GCC for x86 with -m32"
-    exit 77
-fi
+find_x86_compiler
 if ! command -v "$program" >/dev/null; then
-    echo "SKIPPED: $program is not installed"
-    exit 77
+    skip "$program is not installed"
 fi
 
 # build ROM
