@@ -16,14 +16,14 @@ enum engine_kind {
 
 /* How linear addresses become physical ones. */
 enum mmu_strategy {
-#define MMU_CHOICE(symbol, name, text) MMU_STRATEGY_##symbol,
+#define MMU_CHOICE(symbol, name, text) MMU_##symbol,
 #include "cpu/engine_choice.def"
     MMU_STRATEGY_COUNT
 };
 
 /* What the translator makes of instructions that are sensitive but not privileged (Robin & Irvine's list). */
 enum sensitive_strategy {
-#define SENSITIVE_CHOICE(symbol, name, text) SENSITIVE_STRATEGY_##symbol,
+#define SENSITIVE_CHOICE(symbol, name, text) SENSITIVE_##symbol,
 #include "cpu/engine_choice.def"
     SENSITIVE_STRATEGY_COUNT
 };

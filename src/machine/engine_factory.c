@@ -6,43 +6,27 @@
 #if DOPPEL_HAVE_TRANSLATOR
 #include "translator/translator.h"
 
-static struct status check_translator(void)
-{
-    return translator_check_host();
-}
-
-static struct cpu_engine *create_translator(const struct engine_config *config, struct cpu_state *cpu,
-                                            struct mmu *mmu)
+static struct status create_translator(const struct engine_config *config, struct cpu_state *cpu,
+                                       struct mmu *mmu, struct cpu_engine **engine)
 {
     struct cpu_engine *interpreter = interpreter_create(cpu, mmu);
-    return interpreter != NULL ? translator_create(cpu, mmu, interpreter, config) : NULL;
+    return interpreter != NULL ? translator_create(cpu, mmu, interpreter, config, engine)
+                               : status_error(STATUS_NO_MEMORY, "out of memory");
 }
 
 #else
 
-static struct status check_translator(void)
-{
-    return status_error(STATUS_UNSUPPORTED, "-engine dbt is not part of this build; -engine interp is");
-}
-
-static struct cpu_engine *create_translator(const struct engine_config *config, struct cpu_state *cpu,
-                                            struct mmu *mmu)
+static struct status create_translator(const struct engine_config *config, struct cpu_state *cpu,
+                                       struct mmu *mmu, struct cpu_engine **engine)
 {
     (void)config;
     (void)cpu;
     (void)mmu;
-    return NULL;
+    (void)engine;
+    return status_error(STATUS_UNSUPPORTED, "-engine dbt is not part of this build; -engine interp is");
 }
 
 #endif
-
-struct status machine_engine_check(const struct engine_config *config)
-{
-    if (config->mmu == MMU_STRATEGY_WALK) {
-        return status_error(STATUS_UNSUPPORTED, "-mmu walk is not part of this build; -mmu softtlb is");
-    }
-    return config->kind == ENGINE_DBT ? check_translator() : status_ok();
-}
 
 struct engine_config machine_engine_default(void)
 {
@@ -53,13 +37,10 @@ struct status machine_engine_create(const struct engine_config *config, struct c
                                     struct mmu *mmu, struct cpu_engine **engine)
 {
     *engine = NULL;
-    struct status status = machine_engine_check(config);
-    if (!status_is_ok(&status)) {
-        return status;
+    mmu_set_strategy(mmu, config->mmu);
+    if (config->kind == ENGINE_DBT) {
+        return create_translator(config, cpu, mmu, engine);
     }
-    switch (config->kind) {
-    case ENGINE_DBT: *engine = create_translator(config, cpu, mmu); break;
-    default: *engine = interpreter_create(cpu, mmu); break;
-    }
+    *engine = interpreter_create(cpu, mmu);
     return *engine != NULL ? status_ok() : status_error(STATUS_NO_MEMORY, "out of memory");
 }

@@ -10,13 +10,11 @@
 #include "cpu/engine_config.h"
 #include "mmu/mmu.h"
 
-/* STATUS_UNSUPPORTED when this build or this host cannot run such an engine. */
-struct status machine_engine_check(const struct engine_config *config) STATUS_MUST_CHECK;
-
 /* The fastest engine this build and this host have, with everything on. */
 struct engine_config machine_engine_default(void);
 
-/* The engine of `config` for `cpu` over `mmu` (both borrowed), whose strategy is set as well. */
+/* The engine of `config` for `cpu` over `mmu` (both borrowed), whose strategy is set as well.
+ * STATUS_UNSUPPORTED when this build or this host cannot run such an engine. */
 struct status machine_engine_create(const struct engine_config *config, struct cpu_state *cpu,
                                     struct mmu *mmu, struct cpu_engine **engine) STATUS_MUST_CHECK;
 

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "bus/memory_bus.h"
 #include "cpu/cpu_state.h"
+#include "cpu/engine_config.h"
 #include "mmu/fast_tlb.h"
 
 #define TLB_BITS    10
@@ -35,12 +36,6 @@ struct tlb_entry {
 #define LARGE_REGIONS      1024u
 #define FETCHED_PAGES      1024u
 
-/* How the guest's addresses become the host's (DESIGN §5). */
-enum mmu_strategy {
-    MMU_SOFTTLB, /* translations are remembered in the TLBs */
-    MMU_WALK     /* no TLB ever has a tag: the guest's tables are walked at every access */
-};
-
 struct mmu {
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
     struct fast_tlb *fast[2];             /* [user]; NULL until mmu_enable_fast_tlb() */
@@ -63,7 +58,8 @@ struct mmu {
 struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus);
 void mmu_destroy(struct mmu *mmu);
 
-/* Forgets what the former strategy remembered. A new mmu has MMU_SOFTTLB. */
+/* Forgets what the former strategy remembered. A new mmu has MMU_SOFTTLB; with MMU_WALK no TLB ever has a
+ * tag, and the guest's tables are walked at every access. */
 void mmu_set_strategy(struct mmu *mmu, enum mmu_strategy strategy);
 
 /* Forgets all translations (the physical map changed). */
