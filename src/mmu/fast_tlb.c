@@ -82,13 +82,14 @@ void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host)
     }
 }
 
-/* Copies what the software TLB's entry for the page at `tag` allows. */
+/* Copies what the software TLB's entry for the page at `tag` allows: loads at least. */
 static void set_slot(struct mmu *mmu, const struct tlb_entry *entry, uint32_t tag, bool user)
 {
     struct fast_tlb *fast = mmu->fast[user];
     unsigned slot = fast_tlb_slot(tag);
     counter_add(mmu->cpu->counters, COUNTER_FAST_TLB_FILLS, 1);
-    fast->load[slot] = entry->load_tag == tag ? -tag : fast_tlb_empty_tag(slot);
+    assert(entry->load_tag == tag);
+    fast->load[slot] = -tag;
     fast->store[slot] = entry->store_tag == tag ? -tag : fast_tlb_empty_tag(slot);
     fast->addend[slot] = (uint64_t)(uintptr_t)entry->host - tag;
     fast->filled[slot / 64] |= (uint64_t)1 << (slot % 64);

@@ -1,1 +1,2 @@
 doppel_test(mmu_test SOURCES mmu_test.c recording_region.c MODULES base bus cpu mmu)
+doppel_test(mmu_fast_tlb_test SOURCES mmu_fast_tlb_test.c MODULES base bus cpu mmu)
