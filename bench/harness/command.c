@@ -56,11 +56,13 @@ void command_free(struct command *command)
 
 /* ---- files */
 
+/* Anew: what has the name from an earlier run may be a link to a user's image. */
 static struct status write_file(const char *work, const char *name, const void *bytes, size_t size)
 {
     char *path = memory_format("%s/%s", work, name);
     struct status status = status_ok();
-    FILE *file = fopen(path, "w");
+    unlink(path);
+    FILE *file = fopen(path, "wx");
     bool written = file != NULL && fwrite(bytes, 1, size, file) == size;
     int error = errno;
     if (file != NULL && fclose(file) != 0) {
@@ -172,9 +174,6 @@ static struct status provide_boot_image(const struct workload_boot *boot, const 
         if (stat(boot->image, &information) == 0 && information.st_size > 0) {
             size = (size_t)information.st_size; /* a format of its own, perhaps a small one */
         }
-        char *link = memory_format("%s/" COMMAND_IMAGE, work);
-        unlink(link);
-        free(link);
         status = write_file(work, COMMAND_IMAGE, bytes, size);
         free(bytes);
     }

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bits.h"
 #include "bench_rig.h"
+#include "harness/memory.h"
 #include "harness/process.h"
 
 /* Runs one script beside a good one, and checks both. */
@@ -297,6 +299,28 @@ static void test_a_budget_that_is_used_up_ends_the_run(void **state)
     rig_destroy(&rig);
 }
 
+/* A disk's image is too large to be copied for each run. */
+static void test_a_users_image_stays_as_it_is(void **state)
+{
+    (void)state;
+    enum { SIZE = 4 * 1024 * 1024 };
+    struct rig rig;
+    rig_create(&rig);
+    rig_add_boot(&rig, "disk", SIZE);
+    rig_add_script(&rig, "either", "if [ -L image ]; then echo done; else good; fi");
+    struct results *results = rig_run(&rig, NULL);
+    assert_int_equal(results_cell(results, 0, 0)->state, CELL_OK);
+    assert_int_equal(results_cell(results, 1, 0)->state, CELL_OK);
+    assert_int_equal(results_cell(results, 1, 0)->sample_count, 2);
+    struct stat information;
+    char *path = memory_format("%s/disk.img", rig.directory);
+    assert_int_equal(stat(path, &information), 0);
+    assert_int_equal(information.st_size, SIZE);
+    free(path);
+    results_destroy(results);
+    rig_destroy(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -316,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_no_descendant_survives),
         cmocka_unit_test(test_an_interrupt_keeps_what_there_is),
         cmocka_unit_test(test_resuming_runs_only_what_is_left),
+        cmocka_unit_test(test_a_users_image_stays_as_it_is),
         cmocka_unit_test(test_a_budget_that_is_used_up_ends_the_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,6 +89,19 @@ void rig_create(struct rig *rig)
                                              .boot_timeout_seconds = 20};
 }
 
+void rig_add_boot(struct rig *rig, const char *name, size_t size)
+{
+    uint8_t *image = memory_allocate(size, 1);
+    char *file = memory_format("%s.img", name);
+    struct workload_boot boot = {.image = write_file(rig->directory, file, image, size),
+                                 .where = MARKER_SERIAL,
+                                 .marker_end = memory_text("done"),
+                                 .memory_mib = 16};
+    workload_list_add_boot(&rig->workloads, "test", name, "boots", WORKLOAD_GUEST, &boot);
+    free(file);
+    free(image);
+}
+
 static int remove_entry(const char *path, const struct stat *information, int type, struct FTW *position)
 {
     (void)information;

@@ -34,6 +34,10 @@ void rig_add_script(struct rig *rig, const char *id, const char *body);
 /* Adds one that is `program`. */
 void rig_add_program(struct rig *rig, const char *id, const char *program);
 
+/* Adds test/NAME: a guest of `size` bytes whose image is a file `NAME.img` in the rig's directory, from the
+ * emulator's start to a line with "done". */
+void rig_add_boot(struct rig *rig, const char *name, size_t size);
+
 /* Runs all of it; the results are the caller's. `finished` may be NULL. */
 struct results *rig_run(struct rig *rig, bool *finished);
 
