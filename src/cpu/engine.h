@@ -21,6 +21,9 @@ struct cpu_engine_ops {
     /* Runs until `budget` instructions were retired, exactly, or something else stops it. Each iteration
      * of a repeated string instruction counts as one. */
     enum stop_reason (*run)(struct cpu_engine *engine, uint64_t budget);
+    /* Executes the instruction at CS:RIP, or delivers the fault it raises, whatever is pending. A repeated
+     * string instruction does `budget` iterations at most. */
+    void (*step)(struct cpu_engine *engine, uint64_t budget);
     /* The bytes of guest-physical [phys, phys + length) (within one page) are about to change: drop code made
      * from them. */
     void (*invalidate)(struct cpu_engine *engine, uint64_t phys, uint64_t length);

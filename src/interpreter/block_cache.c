@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "isa/isa.h"
+
 #define MAX_BLOCKS 200000u
 
 /* Fibonacci hashing: 2^64 over the golden ratio spreads keys that differ in few bits. */
@@ -22,19 +24,12 @@ static unsigned page_bucket(uint64_t phys)
     return (unsigned)((page ^ (page >> PAGE_HASH_BITS)) & ((1u << PAGE_HASH_BITS) - 1));
 }
 
-struct decode_mode interpreter_decode_mode(const struct cpu_state *cpu)
-{
-    return (struct decode_mode){.code_size = cpu->code_size,
-                                .is_8086 = cpu->model->generation == CPU_8086,
-                                .max_length = cpu->model->max_insn_length};
-}
-
 /* Decodes from `bytes` into uops until the block ends; returns the bytes used. The exit uop is added. */
 static unsigned decode_block(struct interpreter *in, const uint8_t *bytes, unsigned available,
                              struct uop *uops, unsigned *count)
 {
     const struct cpu_model *model = in->cpu->model;
-    struct decode_mode mode = interpreter_decode_mode(in->cpu);
+    struct decode_mode mode = isa_decode_mode(in->cpu);
     unsigned used = 0;
     unsigned n = 0;
     for (bool end = false; !end && n < MAX_BLOCK_UOPS;) {

@@ -8,6 +8,7 @@
 
 #include "cpu/debug_registers.h"
 #include "interpreter/jump_cache.h"
+#include "isa/isa.h"
 
 #define REPEAT_LIMIT 4096u
 
@@ -178,7 +179,7 @@ static void execute_odd(struct interpreter *in)
 {
     struct cpu_state *cpu = in->cpu;
     stand_before_instruction(in);
-    struct decode_mode mode = interpreter_decode_mode(cpu);
+    struct decode_mode mode = isa_decode_mode(cpu);
     uint8_t bytes[INSN_MAX_LENGTH];
     struct insn insn;
     enum decode_result result;
@@ -390,6 +391,15 @@ static void settle_fault(struct interpreter *in)
     in->cpu->retired = in->block_retired + in->current->position;
 }
 
+/* A fault came by longjmp: delivers it. */
+static void take_fault(struct interpreter *in)
+{
+    settle_fault(in);
+    in->cpu->unwind = NULL;
+    cpu_deliver_exception(in->cpu);
+    in->cpu->retired++;
+}
+
 static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
 {
     struct interpreter *in = interpreter_of(engine);
@@ -400,10 +410,7 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     in->repeat_limit = repeat_limit(in);
     cpu->pending |= CPU_PENDING_ENGINE; /* the CPU may be halted */
     if (setjmp(in->unwind) != 0) {
-        settle_fault(in);
-        cpu->unwind = NULL;
-        cpu_deliver_exception(cpu);
-        cpu->retired++;
+        take_fault(in);
     }
     if (cpu->shutdown) {
         cpu->unwind = NULL;
@@ -414,6 +421,23 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     cpu->unwind = NULL;
     in->block = NULL;
     return reason;
+}
+
+static void step(struct cpu_engine *engine, uint64_t budget)
+{
+    struct interpreter *in = interpreter_of(engine);
+    struct cpu_state *cpu = in->cpu;
+    in->stop_at = cpu->retired + budget;
+    in->tracing = false;
+    in->repeat_limit = budget < REPEAT_LIMIT ? (uint32_t)budget : REPEAT_LIMIT;
+    if (setjmp(in->unwind) != 0) {
+        take_fault(in);
+    } else {
+        cpu->unwind = &in->unwind;
+        execute_one(in);
+        cpu->unwind = NULL;
+    }
+    in->block = NULL;
 }
 
 static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length)
@@ -441,7 +465,7 @@ static void destroy(struct cpu_engine *engine)
 struct cpu_engine *interpreter_create(struct cpu_state *cpu, struct mmu *mmu)
 {
     static const struct cpu_engine_ops ops = {
-        .run = run, .invalidate = invalidate, .flush = flush, .destroy = destroy};
+        .run = run, .step = step, .invalidate = invalidate, .flush = flush, .destroy = destroy};
     struct interpreter *in = calloc(1, sizeof *in);
     struct block *scratch = calloc(1, sizeof *scratch + 2 * sizeof(struct uop));
     if (in == NULL || scratch == NULL) {

@@ -180,7 +180,4 @@ void block_cache_clear(struct interpreter *in);
 /* Removes `block` from the jump cache. */
 void interpreter_forget_jumps_to(struct interpreter *in, struct block *block);
 
-/* The decoder's mode for `cpu` as it is now. */
-struct decode_mode interpreter_decode_mode(const struct cpu_state *cpu);
-
 #endif
