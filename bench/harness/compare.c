@@ -5,19 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/bits.h"
 #include "harness/memory.h"
 #include "harness/table.h"
 
 #define LEAST_CHANGE  0.05
-#define UNSURE_CHANGE 0.15
-#define SURE_COUNT    3
 #define DRIFT_TO_TELL 0.03
 #define VERDICT_COUNT (COMPARE_NOTHING + 1)
 
-static double spread_of(const struct results_cell *cell)
-{
-    return (cell->seconds.max - cell->seconds.min) / cell->seconds.median;
-}
+/* So much is assumed of a single time where too little is there to learn from. */
+#define USUAL_NOISE 0.03
+#define FEW_VALUES  8
+
+/* What a peer did on the same workload explains as much of ours, and half as much again. */
+#define PEER_EXPLAINS 1.5
 
 static double larger(double a, double b)
 {
@@ -40,8 +41,27 @@ static bool ranges_touch(const struct results_cell *old, const struct results_ce
     return old->seconds.min <= new->seconds.max &&new->seconds.min <= old->seconds.max;
 }
 
+/* How many standard deviations a change has to be: few times may lie close together, or far from all others,
+ * by chance. */
+static double wanted_deviations(size_t count)
+{
+    static const double factors[] = {6, 6, 5, 4};
+    return count < ARRAY_COUNT(factors) ? factors[count] : 3;
+}
+
+static double change_of(const struct results_cell *old, const struct results_cell *new)
+{
+    return log(new->seconds.median / old->seconds.median);
+}
+
+/* By how much the medians would differ by chance, in deviations of a single time. */
+static double deviation_of_change(const struct results_cell *old, const struct results_cell *new)
+{
+    return sqrt(1 / (double)old->sample_count + 1 / (double)new->sample_count);
+}
+
 enum compare_verdict compare_cells(const struct results_cell *old, const struct results_cell *new,
-                                   double drift, double *ratio)
+                                   const struct compare_limits *limits, double *ratio)
 {
     *ratio = (double)NAN;
     if (!has_times(old) && !has_times(new)) {
@@ -54,18 +74,17 @@ enum compare_verdict compare_cells(const struct results_cell *old, const struct 
         return was_tried(old) ? COMPARE_MENDED : COMPARE_NOTHING;
     }
     *ratio = new->seconds.median / old->seconds.median;
-    bool sure = old->sample_count >= SURE_COUNT && new->sample_count >= SURE_COUNT;
-    double bound = larger(sure ? LEAST_CHANGE : UNSURE_CHANGE, fabs(drift));
-    if (sure) {
-        bound = larger(bound, larger(spread_of(old), spread_of(new)));
-    }
+    size_t fewer = old->sample_count < new->sample_count ? old->sample_count : new->sample_count;
+    double noise = wanted_deviations(fewer) * limits->noise * deviation_of_change(old, new);
+    double bound = larger(log(1 + LEAST_CHANGE), noise);
+    double change = change_of(old, new);
     if (ranges_touch(old, new)) {
         return COMPARE_SAME;
     }
-    if (*ratio > 1 + bound) {
+    if (change > larger(bound, limits->slower)) {
         return COMPARE_SLOWER;
     }
-    return *ratio < 1 / (1 + bound) ? COMPARE_FASTER : COMPARE_SAME;
+    return -change > larger(bound, limits->faster) ? COMPARE_FASTER : COMPARE_SAME;
 }
 
 /* ---- cells that are in both */
@@ -96,6 +115,16 @@ static struct pair *find_pairs(const struct results *old, const struct results *
     return pairs;
 }
 
+static bool is_peer(const struct pair *pair)
+{
+    return pair->configuration->kind != CONFIGURATION_DOPPEL;
+}
+
+static bool both_have_times(const struct pair *pair)
+{
+    return has_times(pair->old) && has_times(pair->new);
+}
+
 /* The geometric mean of new / old over the pairs of one column, or (NULL) of all that are no doppel. */
 static double mean_ratio(const struct pair *pairs, size_t count,
                          const struct results_configuration *configuration, size_t *used)
@@ -103,9 +132,8 @@ static double mean_ratio(const struct pair *pairs, size_t count,
     double *ratios = memory_allocate(count, sizeof *ratios);
     *used = 0;
     for (size_t i = 0; i < count; i++) {
-        bool wanted = configuration != NULL ? pairs[i].configuration == configuration
-                                            : pairs[i].configuration->kind != CONFIGURATION_DOPPEL;
-        if (wanted && has_times(pairs[i].old) && has_times(pairs[i].new)) {
+        bool wanted = configuration != NULL ? pairs[i].configuration == configuration : is_peer(&pairs[i]);
+        if (wanted && both_have_times(&pairs[i])) {
             ratios[(*used)++] = pairs[i].new->seconds.median / pairs[i].old->seconds.median;
         }
     }
@@ -122,6 +150,72 @@ double compare_host(const struct results *old, const struct results *new)
     double mean = mean_ratio(pairs, count, NULL, &used);
     free(pairs);
     return mean;
+}
+
+/* ---- noise */
+
+/* The standard deviation of a single time, from the range of a few: Pearson's factors for normal ones. */
+static double deviation_by_range(const struct results_cell *cell)
+{
+    static const double factors[] = {0, 0, 1.128, 1.693, 2.059, 2.326, 2.534, 2.704, 2.847, 2.970, 3.078};
+    size_t count = cell->sample_count;
+    double range = log(cell->seconds.max / cell->seconds.min);
+    return range / factors[count < ARRAY_COUNT(factors) ? count : ARRAY_COUNT(factors) - 1];
+}
+
+static size_t learn_within(const struct results *results, double *values)
+{
+    size_t count = 0;
+    for (size_t row = 0; row < results->workload_count; row++) {
+        for (size_t column = 0; column < results->configuration_count; column++) {
+            const struct results_cell *cell = results_cell(results, row, column);
+            if (has_times(cell) && cell->sample_count > 1 && cell->seconds.min > 0) {
+                values[count++] = deviation_by_range(cell);
+            }
+        }
+    }
+    return count;
+}
+
+/* The noise within runs is what three quarters of all cells stay below: few are disturbed, and those are what
+ * has to be told from changes. The noise between runs shows in the peers, which did not change: nine tenths
+ * of normal changes are below 1.645 deviations. */
+double compare_noise(const struct results *old, const struct results *new)
+{
+    size_t pair_count;
+    struct pair *pairs = find_pairs(old, new, &pair_count);
+    size_t cells =
+        old->workload_count * old->configuration_count + new->workload_count *new->configuration_count;
+    double *values = memory_allocate(cells + pair_count, sizeof *values);
+    size_t within = learn_within(old, values);
+    within += learn_within(new, values + within);
+    double noise = statistics_quantile(values, within, 0.75);
+    size_t between = 0;
+    for (size_t i = 0; i < pair_count; i++) {
+        if (is_peer(&pairs[i]) && both_have_times(&pairs[i])) {
+            values[between++] =
+                fabs(change_of(pairs[i].old, pairs[i].new)) / deviation_of_change(pairs[i].old, pairs[i].new);
+        }
+    }
+    noise = larger(noise, statistics_quantile(values, between, 0.9) / 1.645);
+    free(values);
+    free(pairs);
+    return within + between >= FEW_VALUES ? noise : larger(noise, USUAL_NOISE);
+}
+
+/* What the peers did explains as much of what doppel did: all of them together, and each on this workload. */
+static struct compare_limits limits_of(const struct pair *pairs, size_t count,
+                                       const struct results_workload *workload, double noise, double drift)
+{
+    struct compare_limits limits = {.noise = noise, .slower = fabs(drift), .faster = fabs(drift)};
+    for (size_t i = 0; i < count; i++) {
+        if (pairs[i].workload == workload && is_peer(&pairs[i]) && both_have_times(&pairs[i])) {
+            double explained = PEER_EXPLAINS * change_of(pairs[i].old, pairs[i].new);
+            limits.slower = larger(limits.slower, explained);
+            limits.faster = larger(limits.faster, -explained);
+        }
+    }
+    return limits;
 }
 
 /* ---- printing */
@@ -191,16 +285,18 @@ bool compare_print(const struct results *old, const struct results *new, FILE *o
 {
     unsigned verdicts[VERDICT_COUNT] = {0};
     double host = compare_host(old, new);
-    double drift = isnan(host) ? 0 : host - 1;
+    double drift = isnan(host) ? 0 : log(host);
+    double noise = compare_noise(old, new);
     size_t count;
     struct pair *pairs = find_pairs(old, new, &count);
     print_differences_of_runs(old, new, host, out);
     for (size_t i = 0; i < count; i++) {
-        double ratio;
-        enum compare_verdict verdict = compare_cells(pairs[i].old, pairs[i].new, drift, &ratio);
-        if (pairs[i].configuration->kind != CONFIGURATION_DOPPEL) {
+        if (is_peer(&pairs[i])) {
             continue;
         }
+        double ratio;
+        struct compare_limits limits = limits_of(pairs, count, pairs[i].workload, noise, drift);
+        enum compare_verdict verdict = compare_cells(pairs[i].old, pairs[i].new, &limits, &ratio);
         verdicts[verdict]++;
         if (verdict != COMPARE_SAME && verdict != COMPARE_NOTHING) {
             print_change(&pairs[i], verdict, ratio, out);
@@ -210,6 +306,7 @@ bool compare_print(const struct results *old, const struct results *new, FILE *o
         fputs("The two have no workload and configuration in common.\n", out);
     }
     print_summary(pairs, count, new, verdicts, out);
+    fprintf(out, "A single time varies by %.1f %% here.\n", 100 * noise);
     free(pairs);
     return verdicts[COMPARE_SLOWER] + verdicts[COMPARE_BROKEN] > 0;
 }

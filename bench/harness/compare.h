@@ -17,12 +17,22 @@ enum compare_verdict {
     COMPARE_NOTHING /* no times on either side, or it was not tried on one */
 };
 
-/* What one cell's old and new times say. *ratio is new / old (valid for SAME, FASTER, SLOWER); `drift` is how
- * much the host itself is known to have changed, as a fraction. A change counts when it is larger than 5 %,
- * than the spread of the times on either side and than the drift, and the two ranges of times do not touch;
- * with fewer than three times on a side, when it is larger than 15 %. */
+/* What else than a change of the program may be behind a change of its times; logarithms of ratios. */
+struct compare_limits {
+    double noise;          /* the standard deviation of a single time */
+    double slower, faster; /* changes of the host in either direction, both positive */
+};
+
+/* What one cell's old and new times say. *ratio is new / old (valid for SAME, FASTER, SLOWER). A change
+ * counts when the two ranges of times do not touch and it is larger than 5 %, than the limits' changes of the
+ * host, and than the noise that medians of so many times have: three times its standard deviation, up to six
+ * times with fewer than four times on a side. */
 enum compare_verdict compare_cells(const struct results_cell *old, const struct results_cell *new,
-                                   double drift, double *ratio);
+                                   const struct compare_limits *limits, double *ratio);
+
+/* The standard deviation of a single time's logarithm, learnt from all cells with several times and from how
+ * much the programs that are no doppel differ between the two. */
+double compare_noise(const struct results *old, const struct results *new);
 
 /* How much slower the host is on the programs that are no doppel (1: as fast), by the geometric mean over the
  * cells that are in both; NaN when there are none. */

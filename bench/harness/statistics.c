@@ -53,6 +53,18 @@ double statistics_spread(const double *values, size_t count)
     return spread;
 }
 
+double statistics_quantile(const double *values, size_t count, double fraction)
+{
+    double *copy = sorted(values, count);
+    if (copy == NULL) {
+        return 0;
+    }
+    size_t index = (size_t)(fraction * (double)count);
+    double quantile = copy[index < count ? index : count - 1];
+    free(copy);
+    return quantile;
+}
+
 double statistics_geometric_mean(const double *values, size_t count)
 {
     double sum = 0;

@@ -20,6 +20,9 @@ struct statistics statistics_of(const double *values, size_t count);
  * four or more, so that one disturbed run does not count; otherwise max - min. */
 double statistics_spread(const double *values, size_t count);
 
+/* What a fraction of the values (0..1) does not exceed; 0 when there are none. */
+double statistics_quantile(const double *values, size_t count, double fraction);
+
 /* NaN when there are none. The values must be positive. */
 double statistics_geometric_mean(const double *values, size_t count);
 
