@@ -1,0 +1,258 @@
+/* Memory, segments, the hash index, and the death of blocks; see code_cache.h. */
+#include "codecache/code_cache_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define BYTES_PER_BUCKET 256u /* of host code; what a block has, more or less */
+
+_Static_assert(offsetof(struct code_store, cache) == 0, "a cache is the beginning of a store");
+_Static_assert(CODE_CACHE_SIZE_MIN / CODE_CACHE_SEGMENTS >= CODE_BLOCK_MAX, "a block fits a segment");
+_Static_assert(CODE_FIXED_MAX % CODE_BLOCK_ALIGN == 0, "the first segment begins aligned");
+
+static struct code_store *store_of(struct code_cache *cache)
+{
+    return (struct code_store *)cache;
+}
+
+static size_t align_up(size_t bytes)
+{
+    return (bytes + CODE_BLOCK_ALIGN - 1) & ~(size_t)(CODE_BLOCK_ALIGN - 1);
+}
+
+struct status code_cache_create(uint64_t size, const struct code_cache_listener *listener,
+                                struct counters *counters, struct code_cache **result)
+{
+    assert(size >= CODE_CACHE_SIZE_MIN && size <= CODE_CACHE_SIZE_MAX);
+    *result = NULL;
+    unsigned bucket_bits = 1;
+    while ((uint64_t)BYTES_PER_BUCKET << bucket_bits < size) {
+        bucket_bits++;
+    }
+    struct code_store *store = calloc(1, sizeof *store);
+    struct code_block **buckets = calloc((size_t)1 << bucket_bits, sizeof *buckets);
+    if (store == NULL || buckets == NULL) {
+        free(buckets);
+        free(store);
+        return status_error(STATUS_NO_MEMORY, "no memory for the index of translated code");
+    }
+    store->cache.buckets = buckets;
+    store->cache.shift = 64 - bucket_bits;
+    store->listener = *listener;
+    store->counters = counters;
+    store->segment_size = (size_t)(size / CODE_CACHE_SEGMENTS) & ~(size_t)(CODE_BLOCK_ALIGN - 1);
+    struct status status = executable_memory_allocate(CODE_FIXED_MAX + size, &store->memory);
+    if (!status_is_ok(&status)) {
+        code_cache_destroy(&store->cache);
+        return status;
+    }
+    *result = &store->cache;
+    return status;
+}
+
+static struct code_block *segment_block(const struct code_segment *segment, size_t index)
+{
+    return &segment->chunks[index / CODE_CHUNK_BLOCKS][index % CODE_CHUNK_BLOCKS];
+}
+
+void code_cache_destroy(struct code_cache *cache)
+{
+    if (cache == NULL) {
+        return;
+    }
+    struct code_store *store = store_of(cache);
+    code_cache_unlink_all(cache);
+    code_links_release(store);
+    code_pages_release(&store->pages);
+    for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
+        struct code_segment *segment = &store->segments[i];
+        for (size_t chunk = 0; chunk < segment->chunk_count; chunk++) {
+            free(segment->chunks[chunk]);
+        }
+        free(segment->chunks);
+    }
+    executable_memory_release(&store->memory);
+    free(store->cache.buckets);
+    free(store);
+}
+
+/* The block is in no page's list any more. */
+static void bury(struct code_store *store, struct code_block *block)
+{
+    struct code_cache *cache = &store->cache;
+    struct code_block **at = &cache->buckets[code_cache_bucket(cache, block->phys, block->key)];
+    while (*at != block) {
+        at = &(*at)->hash_next;
+    }
+    *at = block->hash_next;
+    code_links_drop(store, block);
+    block->dead = true;
+    cache->epoch++;
+    if (store->listener.block_died != NULL) {
+        store->listener.block_died(store->listener.opaque, block);
+    }
+}
+
+/* Drops the living blocks of a segment and returns how many there were. */
+static size_t drop_segment(struct code_store *store, struct code_segment *segment)
+{
+    size_t dropped = 0;
+    for (size_t i = 0; i < segment->blocks; i++) {
+        struct code_block *block = segment_block(segment, i);
+        if (!block->dead) {
+            code_pages_remove(&store->pages, block);
+            bury(store, block);
+            dropped++;
+        }
+    }
+    return dropped;
+}
+
+/* The space left in a segment. */
+static struct code_space segment_space(const struct code_store *store, unsigned index)
+{
+    const struct code_segment *segment = &store->segments[index];
+    size_t offset = CODE_FIXED_MAX + index * store->segment_size + segment->used;
+    return (struct code_space){.write = store->memory.write + offset,
+                               .exec = store->memory.exec + offset,
+                               .size = store->segment_size - segment->used};
+}
+
+struct code_space code_cache_reserve(struct code_cache *cache)
+{
+    struct code_store *store = store_of(cache);
+    struct code_space space = segment_space(store, store->current);
+    if (space.size < CODE_BLOCK_MAX) {
+        store->current = (store->current + 1) % CODE_CACHE_SEGMENTS;
+        struct code_segment *segment = &store->segments[store->current];
+        counter_add(store->counters, COUNTER_BLOCKS_EVICTED, drop_segment(store, segment));
+        segment->used = 0;
+        segment->blocks = 0;
+        space = segment_space(store, store->current);
+    }
+    return space;
+}
+
+/* The struct for the next block of a segment, NULL: out of memory. */
+static struct code_block *next_block(struct code_segment *segment)
+{
+    if (segment->blocks == segment->chunk_count * CODE_CHUNK_BLOCKS) {
+        struct code_block **chunks =
+            realloc(segment->chunks, (segment->chunk_count + 1) * sizeof *segment->chunks);
+        if (chunks == NULL) {
+            return NULL;
+        }
+        segment->chunks = chunks;
+        chunks[segment->chunk_count] = malloc(CODE_CHUNK_BLOCKS * sizeof *chunks[0]);
+        if (chunks[segment->chunk_count] == NULL) {
+            return NULL;
+        }
+        segment->chunk_count++;
+    }
+    return segment_block(segment, segment->blocks);
+}
+
+struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, uint64_t key, unsigned length,
+                                     unsigned insn_count, size_t host_size)
+{
+    struct code_store *store = store_of(cache);
+    struct code_segment *segment = &store->segments[store->current];
+    struct code_space space = segment_space(store, store->current);
+    assert(host_size > 0 && host_size <= space.size);
+    assert(length > 0 && length <= CODE_PAGE_SIZE - (phys & (CODE_PAGE_SIZE - 1)));
+    assert(code_cache_find(cache, phys, key) == NULL);
+    struct code_block **bucket = &cache->buckets[code_cache_bucket(cache, phys, key)];
+    struct code_block *block = next_block(segment);
+    if (block == NULL) {
+        return NULL;
+    }
+    *block = (struct code_block){.phys = phys,
+                                 .key = key,
+                                 .length = (uint16_t)length,
+                                 .insn_count = (uint16_t)insn_count,
+                                 .host_size = (uint32_t)host_size,
+                                 .entry = space.exec,
+                                 .write = space.write,
+                                 .hash_next = *bucket};
+    if (!code_pages_add(&store->pages, block)) {
+        return NULL;
+    }
+    *bucket = block;
+    segment->blocks++;
+    segment->used += align_up(host_size) < space.size ? align_up(host_size) : space.size;
+    counter_add(store->counters, COUNTER_BLOCKS_TRANSLATED, 1);
+    counter_add(store->counters, COUNTER_INSNS_TRANSLATED, insn_count);
+    counter_add(store->counters, COUNTER_CODE_BYTES, host_size);
+    return block;
+}
+
+struct code_space code_cache_reserve_fixed(struct code_cache *cache)
+{
+    struct code_store *store = store_of(cache);
+    return (struct code_space){.write = store->memory.write + store->fixed_used,
+                               .exec = store->memory.exec + store->fixed_used,
+                               .size = CODE_FIXED_MAX - store->fixed_used};
+}
+
+const uint8_t *code_cache_commit_fixed(struct code_cache *cache, size_t host_size)
+{
+    struct code_store *store = store_of(cache);
+    struct code_space space = code_cache_reserve_fixed(cache);
+    assert(host_size <= space.size);
+    store->fixed_used += align_up(host_size);
+    return space.exec;
+}
+
+void code_cache_unlink_all(struct code_cache *cache)
+{
+    struct code_store *store = store_of(cache);
+    for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
+        for (size_t index = 0; index < store->segments[i].blocks; index++) {
+            code_links_drop_outgoing(store, segment_block(&store->segments[i], index));
+        }
+    }
+}
+
+void code_cache_invalidate(struct code_cache *cache, uint64_t phys, uint64_t length)
+{
+    struct code_store *store = store_of(cache);
+    struct code_block *block = code_pages_take(&store->pages, phys, length);
+    while (block != NULL) {
+        struct code_block *next = block->page_next;
+        bury(store, block);
+        counter_add(store->counters, COUNTER_BLOCKS_INVALIDATED, 1);
+        block = next;
+    }
+}
+
+void code_cache_clear(struct code_cache *cache)
+{
+    struct code_store *store = store_of(cache);
+    for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
+        drop_segment(store, &store->segments[i]);
+    }
+}
+
+struct code_block *code_cache_at(struct code_cache *cache, const uint8_t *host_pc)
+{
+    struct code_store *store = store_of(cache);
+    uintptr_t offset = (uintptr_t)host_pc - (uintptr_t)store->memory.exec;
+    if (offset < CODE_FIXED_MAX || offset >= CODE_FIXED_MAX + CODE_CACHE_SEGMENTS * store->segment_size) {
+        return NULL;
+    }
+    const struct code_segment *segment = &store->segments[(offset - CODE_FIXED_MAX) / store->segment_size];
+    size_t below = 0; /* blocks that are known to begin at or before host_pc */
+    for (size_t above = segment->blocks; below < above;) {
+        size_t middle = below + (above - below) / 2;
+        if (segment_block(segment, middle)->entry <= host_pc) {
+            below = middle + 1;
+        } else {
+            above = middle;
+        }
+    }
+    if (below == 0) {
+        return NULL;
+    }
+    struct code_block *block = segment_block(segment, below - 1);
+    return (size_t)(host_pc - block->entry) < block->host_size ? block : NULL;
+}

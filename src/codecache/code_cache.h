@@ -1,0 +1,144 @@
+/* Where translated code lives: allocation, look-up, links between blocks, eviction, invalidation.
+ *
+ * A *block* is host code made from guest bytes on one physical page. It is found by the physical address of
+ * its first byte and a key, which says what else the code assumes and means nothing here. Several blocks may
+ * be made of the same bytes.
+ *
+ * Memory is filled in order and divided into CODE_CACHE_SEGMENTS segments. When all are full the oldest one
+ * is evicted, so that a guest with more code than fits loses a sixteenth of it at a time. Blocks die before
+ * that when their guest bytes change. A dead block is not found and not linked any more, but its host code
+ * and its struct stay as they are until its segment is reused, since the code may still be running.
+ *
+ * Rules for the caller
+ *  - One thread uses a cache, and it is the one that runs the code: patching a jump is a plain store of four
+ *    bytes through the writable mapping, aligned or not.
+ *  - code_cache_reserve() may overwrite any block. It is for the dispatcher, when no translated code is on
+ * the host's stack and no `struct code_block *` is kept but in links made here.
+ *  - Everything else that ends blocks may be called while translated code runs (from a store, say). A running
+ *    block that died goes on to its end; its links are undone, so that it leaves through its own exits.
+ *
+ * NOT IMPLEMENTED: guest code and what it means; blocks of more than one page; reuse of single dead blocks.
+ */
+#ifndef DOPPEL_CODECACHE_CODE_CACHE_H
+#define DOPPEL_CODECACHE_CODE_CACHE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/counters.h"
+#include "base/status.h"
+
+#define CODE_CACHE_SEGMENTS 16u
+#define CODE_CACHE_SIZE_MIN ((uint64_t)1 << 20)
+#define CODE_CACHE_SIZE_MAX ((uint64_t)1 << 30) /* relative jumps reach everywhere */
+#define CODE_BLOCK_MAX      ((size_t)32 << 10)  /* bytes that a reservation has at least */
+#define CODE_FIXED_MAX      ((size_t)256 << 10) /* bytes of code that is never evicted */
+#define CODE_BLOCK_ALIGN    16u                 /* of a block's entry, in bytes */
+
+struct code_link;
+
+struct code_block {
+    uint64_t phys;        /* effective guest-physical address of the first guest byte */
+    uint64_t key;         /* what else the code assumes */
+    uint16_t length;      /* guest bytes, all on one page of 4 KiB */
+    uint16_t insn_count;  /* guest instructions */
+    uint32_t host_size;   /* bytes at `entry`, side tables included */
+    const uint8_t *entry; /* executable */
+    uint8_t *write;       /* the same bytes, writable */
+    uint32_t notes;       /* the owner's: for example where in the block a side table begins */
+    uint16_t user;        /* the owner's */
+    bool dead;            /* not found any more */
+    /* Private. */
+    struct code_block *hash_next;
+    struct code_block *page_next; /* blocks that begin in the same part of the page */
+    struct code_block **page_back;
+    struct code_link *incoming;
+    struct code_link *outgoing;
+};
+
+/* What is looked at for each jump to code that is not linked; the rest of a cache is private. */
+struct code_cache {
+    struct code_block **buckets;
+    unsigned shift;
+    uint64_t epoch;
+};
+
+struct code_cache_listener {
+    /* Called once for each block, after it died: it must be forgotten wherever a jump could find it. It may
+     * not call the cache. May be NULL. */
+    void (*block_died)(void *opaque, struct code_block *block);
+    void *opaque;
+};
+
+/* Space to assemble into: the byte at write + n will run at exec + n. */
+struct code_space {
+    uint8_t *write;
+    const uint8_t *exec;
+    size_t size;
+};
+
+/* Makes a cache with `size` bytes for blocks (CODE_CACHE_SIZE_MIN to CODE_CACHE_SIZE_MAX). `listener` is
+ * copied; `counters` must outlive the cache. STATUS_UNSUPPORTED where the host allows no code,
+ * STATUS_NO_MEMORY. */
+struct status code_cache_create(uint64_t size, const struct code_cache_listener *listener,
+                                struct counters *counters, struct code_cache **result) STATUS_MUST_CHECK;
+
+/* NULL is allowed. The listener is not called. */
+void code_cache_destroy(struct code_cache *cache);
+
+static inline size_t code_cache_bucket(const struct code_cache *cache, uint64_t phys, uint64_t key)
+{
+    return (size_t)((phys * 0x9E3779B97F4A7C15u + key * 0xC2B2AE3D27D4EB4Fu) >> cache->shift);
+}
+
+/* The living block for `phys` and `key`, or NULL. */
+static inline struct code_block *code_cache_find(const struct code_cache *cache, uint64_t phys, uint64_t key)
+{
+    struct code_block *block = cache->buckets[code_cache_bucket(cache, phys, key)];
+    while (block != NULL && (block->phys != phys || block->key != key)) {
+        block = block->hash_next;
+    }
+    return block;
+}
+
+/* A number that grows whenever a block dies. */
+static inline uint64_t code_cache_epoch(const struct code_cache *cache)
+{
+    return cache->epoch;
+}
+
+/* Space for the next block: at least CODE_BLOCK_MAX bytes, beginning aligned to CODE_BLOCK_ALIGN. Evicts the
+ * oldest segment when it must. Asking again without a commit gives the same space. */
+struct code_space code_cache_reserve(struct code_cache *cache);
+
+/* Makes a block of the first `host_size` (1 or more) bytes reserved. The guest bytes [phys, phys + length)
+ * must lie on one page, and (phys, key) must not be in the cache. NULL when the host has no memory for the
+ * book-keeping; the reservation stays then. */
+struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, uint64_t key, unsigned length,
+                                     unsigned insn_count, size_t host_size);
+
+/* The same for code that never dies, CODE_FIXED_MAX bytes in all: shared stubs, made at the start. Returns
+ * the executable address of the `host_size` bytes committed. */
+struct code_space code_cache_reserve_fixed(struct code_cache *cache);
+const uint8_t *code_cache_commit_fixed(struct code_cache *cache, size_t host_size);
+
+/* Makes the jump in `from` whose 32-bit displacement is at offset `site`, and ends with it, go to the entry
+ * of `to`. Its present displacement is put back when either block dies, or when the site is linked again.
+ * Both must be alive; they may be the same. When the host is out of memory nothing happens. */
+void code_cache_link(struct code_cache *cache, struct code_block *from, uint32_t site, struct code_block *to);
+
+/* Undoes all links. */
+void code_cache_unlink_all(struct code_cache *cache);
+
+/* Drops the blocks that were made of bytes in [phys, phys + length), which must lie on one page. */
+void code_cache_invalidate(struct code_cache *cache, uint64_t phys, uint64_t length);
+
+/* Drops all blocks. */
+void code_cache_clear(struct code_cache *cache);
+
+/* The block, dead or alive, whose host code includes `host_pc`; NULL for anything else. A signal handler on
+ * the cache's thread may ask while translated code runs. */
+struct code_block *code_cache_at(struct code_cache *cache, const uint8_t *host_pc);
+
+#endif

@@ -1,0 +1,84 @@
+/* What the files of the code cache share.
+ *
+ * code_cache.c has memory, segments and the hash index and decides when blocks die; code_links.c the patched
+ * jumps; code_pages.c the way from guest bytes to blocks.
+ */
+#ifndef DOPPEL_CODECACHE_CODE_CACHE_INTERNAL_H
+#define DOPPEL_CODECACHE_CODE_CACHE_INTERNAL_H
+
+#include "codecache/code_cache.h"
+#include "host/executable_memory.h"
+
+#define CODE_PAGE_SHIFT   12u
+#define CODE_PAGE_SIZE    (1u << CODE_PAGE_SHIFT)
+#define CODE_LINE_SHIFT   6u /* a page is looked at in 64 lines, one for each bit of a mask */
+#define CODE_PAGE_BUCKETS 8192u
+#define CODE_CHUNK_BLOCKS 256u /* structs are allocated so many at a time, since they must not move */
+
+/* A patched jump. It is in two lists: the outgoing ones of `from` and the incoming ones of `to`. */
+struct code_link {
+    struct code_block *from;
+    struct code_block *to;
+    uint32_t site;
+    uint8_t original[4];
+    struct code_link *out_next;
+    struct code_link *in_next;
+    struct code_link **in_back;
+};
+
+/* A guest page with blocks. `covered` and `longest` are upper bounds: they do not shrink before the page has
+ * no blocks at all. */
+struct code_page {
+    uint64_t number;
+    struct code_page *next;
+    unsigned blocks;
+    unsigned longest;            /* guest bytes */
+    uint64_t covered;            /* lines with bytes of a block */
+    uint64_t occupied;           /* lines in which a block begins */
+    struct code_block *line[64]; /* the blocks that begin there */
+};
+
+struct code_pages {
+    struct code_page *bucket[CODE_PAGE_BUCKETS];
+    struct code_page *unused;
+};
+
+/* A part of the memory, and the blocks in it in the order of their addresses. */
+struct code_segment {
+    size_t used;
+    size_t blocks;
+    struct code_block **chunks;
+    size_t chunk_count;
+};
+
+struct code_store {
+    struct code_cache cache;         /* must be first */
+    struct executable_memory memory; /* the fixed part, then the segments */
+    struct code_cache_listener listener;
+    struct counters *counters;
+    struct code_segment segments[CODE_CACHE_SEGMENTS];
+    size_t segment_size;
+    unsigned current; /* the segment being filled */
+    size_t fixed_used;
+    struct code_link *unused_links;
+    struct code_pages pages;
+};
+
+/* code_links.c */
+
+void code_links_release(struct code_store *store);
+void code_links_drop(struct code_store *store, struct code_block *block);
+void code_links_drop_outgoing(struct code_store *store, struct code_block *block);
+
+/* code_pages.c */
+
+void code_pages_release(struct code_pages *pages);
+
+/* Files a block under its guest bytes; false: out of memory. */
+bool code_pages_add(struct code_pages *pages, struct code_block *block);
+void code_pages_remove(struct code_pages *pages, struct code_block *block);
+
+/* Takes the blocks with bytes in the range out of the pages and returns them as a list by page_next. */
+struct code_block *code_pages_take(struct code_pages *pages, uint64_t phys, uint64_t length);
+
+#endif

@@ -1,0 +1,154 @@
+/* From guest bytes to the blocks made of them.
+ *
+ * A page is a set of 64 lines, each with a list of the blocks that begin in it. A store looks at the lines
+ * where a block that reaches it can begin, which the longest block of the page tells.
+ */
+#include "codecache/code_cache_internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+static unsigned page_bucket(uint64_t number)
+{
+    return (unsigned)(number * 0x9E3779B97F4A7C15u >> 32) & (CODE_PAGE_BUCKETS - 1);
+}
+
+static struct code_page **find_page(struct code_pages *pages, uint64_t number)
+{
+    struct code_page **at = &pages->bucket[page_bucket(number)];
+    while (*at != NULL && (*at)->number != number) {
+        at = &(*at)->next;
+    }
+    return at;
+}
+
+static void release_page(struct code_pages *pages, struct code_page **at)
+{
+    struct code_page *page = *at;
+    *at = page->next;
+    page->next = pages->unused;
+    pages->unused = page;
+}
+
+/* A bit for each line from that of byte `first` to that of byte `last` of a page. */
+static uint64_t line_mask(unsigned first, unsigned last)
+{
+    uint64_t from = ~(uint64_t)0 << (first >> CODE_LINE_SHIFT);
+    uint64_t to = ~(uint64_t)0 >> (63 - (last >> CODE_LINE_SHIFT));
+    return from & to;
+}
+
+static unsigned page_offset(uint64_t phys)
+{
+    return (unsigned)(phys & (CODE_PAGE_SIZE - 1));
+}
+
+static struct code_page *add_page(struct code_pages *pages, struct code_page **at, uint64_t number)
+{
+    struct code_page *page = pages->unused;
+    if (page != NULL) {
+        pages->unused = page->next;
+    } else {
+        page = malloc(sizeof *page);
+        if (page == NULL) {
+            return NULL;
+        }
+    }
+    *page = (struct code_page){.number = number};
+    *at = page;
+    return page;
+}
+
+bool code_pages_add(struct code_pages *pages, struct code_block *block)
+{
+    struct code_page **at = find_page(pages, block->phys >> CODE_PAGE_SHIFT);
+    struct code_page *page = *at != NULL ? *at : add_page(pages, at, block->phys >> CODE_PAGE_SHIFT);
+    if (page == NULL) {
+        return false;
+    }
+    unsigned first = page_offset(block->phys);
+    unsigned line = first >> CODE_LINE_SHIFT;
+    page->blocks++;
+    page->covered |= line_mask(first, first + block->length - 1);
+    page->occupied |= (uint64_t)1 << line;
+    if (page->longest < block->length) {
+        page->longest = block->length;
+    }
+    block->page_next = page->line[line];
+    block->page_back = &page->line[line];
+    if (block->page_next != NULL) {
+        block->page_next->page_back = &block->page_next;
+    }
+    page->line[line] = block;
+    return true;
+}
+
+static void remove_block(struct code_page *page, struct code_block *block)
+{
+    unsigned line = page_offset(block->phys) >> CODE_LINE_SHIFT;
+    *block->page_back = block->page_next;
+    if (block->page_next != NULL) {
+        block->page_next->page_back = block->page_back;
+    }
+    if (page->line[line] == NULL) {
+        page->occupied &= ~((uint64_t)1 << line);
+    }
+    page->blocks--;
+}
+
+void code_pages_remove(struct code_pages *pages, struct code_block *block)
+{
+    struct code_page **at = find_page(pages, block->phys >> CODE_PAGE_SHIFT);
+    remove_block(*at, block);
+    if ((*at)->blocks == 0) {
+        release_page(pages, at);
+    }
+}
+
+struct code_block *code_pages_take(struct code_pages *pages, uint64_t phys, uint64_t length)
+{
+    unsigned first = page_offset(phys);
+    assert(length > 0 && length <= CODE_PAGE_SIZE - first);
+    unsigned last = first + (unsigned)length - 1;
+    struct code_page **at = find_page(pages, phys >> CODE_PAGE_SHIFT);
+    struct code_page *page = *at;
+    if (page == NULL || (page->covered & line_mask(first, last)) == 0) {
+        return NULL;
+    }
+    struct code_block *taken = NULL;
+    unsigned earliest = first >= page->longest ? first - page->longest + 1 : 0;
+    uint64_t lines = page->occupied & line_mask(earliest, last);
+    for (; lines != 0; lines &= lines - 1) {
+        struct code_block *next;
+        for (struct code_block *block = page->line[__builtin_ctzll(lines)]; block != NULL; block = next) {
+            next = block->page_next;
+            unsigned begin = page_offset(block->phys);
+            if (begin <= last && first < begin + block->length) {
+                remove_block(page, block);
+                block->page_next = taken;
+                taken = block;
+            }
+        }
+    }
+    if (page->blocks == 0) {
+        release_page(pages, at);
+    }
+    return taken;
+}
+
+static void free_list(struct code_page *page)
+{
+    while (page != NULL) {
+        struct code_page *next = page->next;
+        free(page);
+        page = next;
+    }
+}
+
+void code_pages_release(struct code_pages *pages)
+{
+    for (unsigned i = 0; i < CODE_PAGE_BUCKETS; i++) {
+        free_list(pages->bucket[i]);
+    }
+    free_list(pages->unused);
+}

@@ -1,0 +1,430 @@
+/* The cache of translated code: that it is never wrong about which blocks live, by comparing every death with
+ * a simple model over random histories; that dead code stays intact until its memory is reused; and that
+ * what is committed runs, linked and unlinked. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "codecache/code_cache.h"
+#include "host/executable_memory.h"
+
+#define SITES       2u
+#define HOST_MIN    16u
+#define MODEL_MAX   40000u
+#define NOT_LINKED  UINT32_MAX
+#define GUEST_PAGES 6u
+#define KEYS        3u
+
+static const uint32_t site_offset[SITES] = {3, 9};
+static const uint64_t guest_page[GUEST_PAGES] = {0x0, 0x7000, 0x8000, 0x2007000, 0xfffff000, 0x123456789a000};
+
+/* A block as it should be. */
+struct model_block {
+    struct code_block *block;
+    uint64_t phys;
+    uint64_t key;
+    unsigned length;
+    uint32_t host_size;
+    const uint8_t *entry;
+    uint8_t *write;
+    bool alive;
+    bool died; /* what the listener was told */
+    uint32_t link[SITES];
+};
+
+struct rig {
+    struct code_cache *cache;
+    struct counters counters;
+    struct model_block *model; /* in the order of their commits */
+    uint32_t count;
+    uint32_t oldest; /* the first whose memory has not been reused */
+    uint64_t deaths;
+    uint64_t random;
+};
+
+static uint32_t random_below(struct rig *rig, uint32_t limit)
+{
+    rig->random = rig->random * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)((rig->random >> 33) % limit);
+}
+
+static void note_death(void *opaque, struct code_block *block)
+{
+    struct rig *rig = opaque;
+    struct model_block *model = &rig->model[block->notes];
+    assert_ptr_equal(model->block, block);
+    assert_false(model->died);
+    model->died = true;
+    rig->deaths++;
+}
+
+static void create(struct rig *rig, uint64_t size)
+{
+    *rig = (struct rig){.random = 0x5eed};
+    struct code_cache_listener listener = {.block_died = note_death, .opaque = rig};
+    struct status status = code_cache_create(size, &listener, &rig->counters, &rig->cache);
+    if (!status_is_ok(&status)) {
+        print_message("SKIPPED: %s\n", status.message);
+        exit(77);
+    }
+    rig->model = calloc(MODEL_MAX, sizeof *rig->model);
+    assert_non_null(rig->model);
+}
+
+static void destroy(struct rig *rig)
+{
+    code_cache_destroy(rig->cache);
+    free(rig->model);
+}
+
+/* The byte at `offset` of block number `index`, where no jump was patched. */
+static uint8_t pattern(uint32_t index, uint32_t offset)
+{
+    return (uint8_t)(index * 31 + offset * 7 + (offset >> 8));
+}
+
+static void expect_death(struct rig *rig, uint32_t index)
+{
+    rig->model[index].alive = false;
+    for (unsigned site = 0; site < SITES; site++) {
+        rig->model[index].link[site] = NOT_LINKED;
+    }
+    for (uint32_t i = rig->oldest; i < rig->count; i++) {
+        for (unsigned site = 0; site < SITES; site++) {
+            if (rig->model[i].link[site] == index) {
+                rig->model[i].link[site] = NOT_LINKED;
+            }
+        }
+    }
+}
+
+/* Everything the cache says of a block whose memory has not been reused, and its host code byte by byte. */
+static void check_block(struct rig *rig, uint32_t index)
+{
+    const struct model_block *model = &rig->model[index];
+    const struct code_block *block = model->block;
+    assert_int_equal(model->died, !model->alive);
+    assert_int_equal(block->dead, !model->alive);
+    assert_int_equal(block->phys, model->phys);
+    assert_int_equal(block->key, model->key);
+    assert_int_equal(block->length, model->length);
+    assert_ptr_equal(block->entry, model->entry);
+    struct code_block *found = code_cache_find(rig->cache, model->phys, model->key);
+    if (model->alive) {
+        assert_ptr_equal(found, block);
+    } else {
+        assert_ptr_not_equal(found, block);
+    }
+    assert_ptr_equal(code_cache_at(rig->cache, model->entry), block);
+    assert_ptr_equal(code_cache_at(rig->cache, model->entry + model->host_size - 1), block);
+    assert_ptr_not_equal(code_cache_at(rig->cache, model->entry + model->host_size), block);
+    assert_ptr_not_equal(code_cache_at(rig->cache, model->entry - 1), block);
+    uint8_t *wanted = malloc(model->host_size);
+    assert_non_null(wanted);
+    for (uint32_t i = 0; i < model->host_size; i++) {
+        wanted[i] = pattern(index, i);
+    }
+    for (unsigned site = 0; site < SITES; site++) {
+        if (model->link[site] != NOT_LINKED) {
+            const uint8_t *next = model->entry + site_offset[site] + 4;
+            int32_t displacement = (int32_t)(rig->model[model->link[site]].entry - next);
+            memcpy(wanted + site_offset[site], &displacement, sizeof displacement);
+        }
+    }
+    assert_memory_equal(model->write, wanted, model->host_size);
+    assert_memory_equal(model->entry, wanted, model->host_size);
+    free(wanted);
+}
+
+/* No more and no fewer deaths than the model expects. */
+static void check_deaths(struct rig *rig)
+{
+    uint64_t dead = rig->oldest;
+    for (uint32_t i = rig->oldest; i < rig->count; i++) {
+        assert_int_equal(rig->model[i].died, !rig->model[i].alive);
+        dead += !rig->model[i].alive;
+    }
+    assert_int_equal(rig->deaths, dead);
+    assert_int_equal(code_cache_epoch(rig->cache), dead);
+}
+
+/* Eviction takes the oldest blocks only, and all whose memory is given away. */
+static struct code_space reserve(struct rig *rig)
+{
+    uint64_t deaths = rig->deaths;
+    uint64_t evicted = rig->counters.value[COUNTER_BLOCKS_EVICTED];
+    struct code_space space = code_cache_reserve(rig->cache);
+    assert_true(space.size >= CODE_BLOCK_MAX);
+    assert_int_equal((uintptr_t)space.exec % CODE_BLOCK_ALIGN, 0);
+    for (uint32_t i = rig->oldest; i < rig->count; i++) {
+        struct model_block *model = &rig->model[i];
+        if (model->entry < space.exec + space.size && space.exec < model->entry + model->host_size) {
+            assert_int_equal(i, rig->oldest);
+            if (model->alive) {
+                deaths++;
+                evicted++;
+                expect_death(rig, i);
+            }
+            rig->oldest = i + 1;
+        }
+    }
+    assert_int_equal(rig->deaths, deaths);
+    assert_int_equal(rig->counters.value[COUNTER_BLOCKS_EVICTED], evicted);
+    return space;
+}
+
+/* Commits block number rig->count with its pattern. */
+static void commit(struct rig *rig, uint64_t phys, uint64_t key, unsigned length, uint32_t host_size)
+{
+    struct code_space space = reserve(rig);
+    uint32_t index = rig->count++;
+    assert_true(index < MODEL_MAX);
+    for (uint32_t i = 0; i < host_size; i++) {
+        space.write[i] = pattern(index, i);
+    }
+    struct code_block *block = code_cache_commit(rig->cache, phys, key, length, 1, host_size);
+    assert_non_null(block);
+    assert_ptr_equal(block->entry, space.exec);
+    assert_ptr_equal(block->write, space.write);
+    block->notes = index;
+    rig->model[index] = (struct model_block){.block = block,
+                                             .phys = phys,
+                                             .key = key,
+                                             .length = length,
+                                             .host_size = host_size,
+                                             .entry = space.exec,
+                                             .write = space.write,
+                                             .alive = true,
+                                             .link = {NOT_LINKED, NOT_LINKED}};
+}
+
+static void commit_random(struct rig *rig)
+{
+    uint32_t offset = random_below(rig, 4096);
+    uint64_t phys = guest_page[random_below(rig, GUEST_PAGES)] + offset;
+    uint64_t key = (uint64_t)random_below(rig, KEYS) << 40;
+    unsigned longest = random_below(rig, 8) == 0 ? 4096 : 100;
+    unsigned length = 1 + random_below(rig, longest < 4096 - offset ? longest : 4096 - offset);
+    if (code_cache_find(rig->cache, phys, key) == NULL) {
+        commit(rig, phys, key, length, HOST_MIN + random_below(rig, 3000));
+    }
+}
+
+/* A living block, or NOT_LINKED after a few tries. */
+static uint32_t pick_living(struct rig *rig)
+{
+    for (unsigned tries = 0; rig->oldest < rig->count && tries < 20; tries++) {
+        uint32_t index = rig->oldest + random_below(rig, rig->count - rig->oldest);
+        if (rig->model[index].alive) {
+            return index;
+        }
+    }
+    return NOT_LINKED;
+}
+
+static void link_random(struct rig *rig)
+{
+    uint32_t from = pick_living(rig);
+    uint32_t to = random_below(rig, 10) == 0 ? from : pick_living(rig);
+    if (from != NOT_LINKED && to != NOT_LINKED) {
+        unsigned site = random_below(rig, SITES);
+        code_cache_link(rig->cache, rig->model[from].block, site_offset[site], rig->model[to].block);
+        rig->model[from].link[site] = to;
+    }
+}
+
+static void invalidate(struct rig *rig, uint64_t phys, unsigned length)
+{
+    for (uint32_t i = rig->oldest; i < rig->count; i++) {
+        const struct model_block *model = &rig->model[i];
+        if (model->alive && model->phys < phys + length && phys < model->phys + model->length) {
+            expect_death(rig, i);
+        }
+    }
+    code_cache_invalidate(rig->cache, phys, length);
+}
+
+static void invalidate_random(struct rig *rig)
+{
+    uint32_t offset = random_below(rig, 4096);
+    uint32_t longest = random_below(rig, 20) == 0 ? 4096 - offset : 8;
+    uint32_t length = 1 + random_below(rig, longest);
+    invalidate(rig, guest_page[random_below(rig, GUEST_PAGES)] + offset,
+               length < 4096 - offset ? length : 4096 - offset);
+}
+
+static void any_history_agrees_with_the_model(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN + 12345);
+    for (unsigned step = 0; step < 30000; step++) {
+        uint32_t choice = random_below(&rig, 1000);
+        if (choice < 500) {
+            commit_random(&rig);
+        } else if (choice < 900) {
+            link_random(&rig);
+        } else if (choice < 998) {
+            invalidate_random(&rig);
+        } else if (choice < 999) {
+            code_cache_unlink_all(rig.cache);
+            for (uint32_t i = rig.oldest; i < rig.count; i++) {
+                rig.model[i].link[0] = rig.model[i].link[1] = NOT_LINKED;
+            }
+        } else {
+            code_cache_clear(rig.cache);
+            for (uint32_t i = rig.oldest; i < rig.count; i++) {
+                expect_death(&rig, i);
+            }
+        }
+        check_deaths(&rig);
+        if (rig.oldest < rig.count) {
+            check_block(&rig, rig.oldest + random_below(&rig, rig.count - rig.oldest));
+        }
+        if (step % 1000 == 999) {
+            for (uint32_t i = rig.oldest; i < rig.count; i++) {
+                check_block(&rig, i);
+            }
+        }
+    }
+    assert_true(rig.counters.value[COUNTER_BLOCKS_EVICTED] > 1000);
+    assert_true(rig.counters.value[COUNTER_BLOCKS_INVALIDATED] > 1000);
+    assert_true(rig.counters.value[COUNTER_BLOCKS_LINKED] > 1000);
+    assert_int_equal(rig.counters.value[COUNTER_BLOCKS_TRANSLATED], rig.count);
+    destroy(&rig);
+}
+
+static void a_full_cache_loses_only_its_oldest_sixteenth(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, 4 * CODE_CACHE_SIZE_MIN);
+    while (rig.counters.value[COUNTER_BLOCKS_EVICTED] == 0) {
+        commit(&rig, rig.count, 0, 1, 1024);
+    }
+    /* 4 MiB hold 4096 blocks, but for what does not fit at the end of each segment. */
+    assert_in_range(rig.count, 4096 - CODE_CACHE_SEGMENTS * (CODE_BLOCK_MAX / 1024), 4096);
+    assert_in_range(rig.deaths, 1, 4096 / CODE_CACHE_SEGMENTS);
+    check_deaths(&rig);
+    destroy(&rig);
+}
+
+static void a_store_to_a_page_without_blocks_drops_nothing(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    commit(&rig, 0x5ff0, 1, 16, 64);
+    commit(&rig, 0x7000, 1, 16, 64);
+    invalidate(&rig, 0x6000, 4096);
+    invalidate(&rig, 0x7010, 4096 - 16);
+    invalidate(&rig, 0x5000, 0xff0);
+    check_deaths(&rig);
+    assert_int_equal(rig.deaths, 0);
+    invalidate(&rig, 0x5fff, 1);
+    invalidate(&rig, 0x7000, 1);
+    check_deaths(&rig);
+    assert_int_equal(rig.deaths, 2);
+    destroy(&rig);
+}
+
+static void fixed_code_outlives_everything(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    struct code_space space = code_cache_reserve_fixed(rig.cache);
+    assert_int_equal(space.size, CODE_FIXED_MAX);
+    memset(space.write, 0x5a, 100);
+    const uint8_t *first = code_cache_commit_fixed(rig.cache, 100);
+    assert_ptr_equal(first, space.exec);
+    space = code_cache_reserve_fixed(rig.cache);
+    assert_true(space.exec >= first + 100 && space.size >= CODE_FIXED_MAX - 100 - CODE_BLOCK_ALIGN);
+    memset(space.write, 0xa5, space.size);
+    assert_ptr_equal(code_cache_commit_fixed(rig.cache, space.size), space.exec);
+    assert_int_equal(code_cache_reserve_fixed(rig.cache).size, 0);
+    while (rig.counters.value[COUNTER_BLOCKS_EVICTED] == 0) {
+        commit(&rig, rig.count, 0, 1, 30000);
+    }
+    code_cache_clear(rig.cache);
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(first[i], 0x5a);
+    }
+    for (size_t i = 0; i < space.size; i++) {
+        assert_int_equal(space.exec[i], 0xa5);
+    }
+    assert_null(code_cache_at(rig.cache, first));
+    int here;
+    assert_null(code_cache_at(rig.cache, (const uint8_t *)&here));
+    assert_null(code_cache_at(rig.cache, NULL));
+    destroy(&rig);
+}
+
+#if defined(__x86_64__)
+/* mov eax, number; jmp stay; stay: ret. The jump's displacement is at offset 6. */
+static struct code_block *commit_code(struct rig *rig, uint64_t phys, uint32_t number)
+{
+    uint8_t code[] = {0xb8, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0xc3};
+    memcpy(code + 1, &number, sizeof number);
+    commit(rig, phys, 0, 1, HOST_MIN);
+    struct code_block *block = rig->model[rig->count - 1].block;
+    memcpy(block->write, code, sizeof code);
+    return block;
+}
+
+static uint32_t run(const struct code_block *block)
+{
+    uint32_t (*function)(void);
+    memcpy(&function, &block->entry, sizeof function);
+    return function();
+}
+#endif
+
+static void committed_code_runs_linked_and_unlinked(void **state)
+{
+    (void)state;
+#if defined(__x86_64__)
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    struct code_block *first = commit_code(&rig, 0x1000, 0x11111111);
+    struct code_block *second = commit_code(&rig, 0x2000, 0x22222222);
+    struct code_block *third = commit_code(&rig, 0x3000, 0x33333333);
+    assert_int_equal(run(first), 0x11111111);
+    code_cache_link(rig.cache, first, 6, second);
+    assert_int_equal(run(first), 0x22222222);
+    code_cache_link(rig.cache, second, 6, third);
+    assert_int_equal(run(first), 0x33333333);
+    code_cache_link(rig.cache, third, 6, second); /* an endless loop, */
+    code_cache_link(rig.cache, second, 6, first); /* another one, */
+    code_cache_invalidate(rig.cache, 0x1000, 1);  /* and neither */
+    assert_int_equal(run(third), 0x22222222);
+    assert_int_equal(run(first), 0x11111111); /* dead, but intact and on its own */
+    code_cache_invalidate(rig.cache, 0x2000, 1);
+    assert_int_equal(run(third), 0x33333333);
+    assert_int_equal(run(second), 0x22222222);
+    destroy(&rig);
+#else
+    print_message("SKIPPED: the code of this test is x86-64's\n");
+    skip();
+#endif
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_history_agrees_with_the_model),
+        cmocka_unit_test(a_full_cache_loses_only_its_oldest_sixteenth),
+        cmocka_unit_test(a_store_to_a_page_without_blocks_drops_nothing),
+        cmocka_unit_test(fixed_code_outlives_everything),
+        cmocka_unit_test(committed_code_runs_linked_and_unlinked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
