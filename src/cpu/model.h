@@ -62,12 +62,14 @@ struct cpu_model {
     const char *name;        /* what -cpu takes */
     const char *description; /* one line for -cpu help */
     enum cpu_generation generation;
-    uint8_t address_bits;      /* physical: 20, 24, 32, 36 */
-    uint8_t max_insn_length;   /* 15; 80286: 10; 8086: 0 = no limit. Longer: #GP(0) */
-    bool push_sp_new_value;    /* 8086/80186: PUSH SP stores the decremented SP */
-    bool shift_count_unmasked; /* 8086: counts are not taken modulo 32 */
-    bool divide_error_after;   /* 8086: #DE pushes the address after the DIV */
-    bool idiv_rejects_minimum; /* 8086/80186: quotient 80h/8000h is #DE */
+    uint8_t address_bits;             /* physical: 20, 24, 32, 36 */
+    uint8_t max_insn_length;          /* 15; 80286: 10; 8086: 0 = no limit. Longer: #GP(0) */
+    bool push_sp_new_value;           /* 8086/80186: PUSH SP stores the decremented SP */
+    bool shift_count_unmasked;        /* 8086: counts are not taken modulo 32 */
+    bool shift_overflow_of_last_step; /* 8086 to 80386: OF of shifts by more than 1, which the SDM leaves
+                                         undefined */
+    bool divide_error_after;          /* 8086: #DE pushes the address after the DIV */
+    bool idiv_rejects_minimum;        /* 8086/80186: quotient 80h/8000h is #DE */
     bool offset_wraps; /* 8086: word accesses at FFFF wrap within the segment; no segment limit faults */
     bool has_cpuid;    /* EFLAGS.ID can be changed and CPUID works */
     uint32_t eflags_writable;   /* bits POPF/IRET can change at CPL 0; others are fixed */

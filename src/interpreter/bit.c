@@ -82,17 +82,18 @@ uop_handler *select_bit_test(const struct insn *insn, const struct cpu_model *mo
 /* ---- BSF, BSR, TZCNT, LZCNT, POPCNT */
 
 /* A zero source leaves the destination as it was (undefined by the SDM; processors do this). Only ZF is
- * defined. */
+ * defined; as on Intel's processors PF is that of the index, and the others are 0. */
 static void bit_scan(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in, bool memory)
 {
     unsigned width = uop->operand_size;
     uint32_t value = (uint32_t)operand_read(cpu, uop, in, memory, uop->source, width);
     bool reverse = uop->insn == INSN_BSR || uop->insn == INSN_LZCNT;
+    cpu->flags = (struct lazy_flags){0};
     if (value != 0) {
         unsigned index = (unsigned)(reverse ? 31 - __builtin_clz(value) : __builtin_ctz(value));
         register_write(cpu, uop->destination, width, index);
+        cpu->flags.result = index | 0x100;
     }
-    flags_set_logic(&cpu->flags, value, width * 8);
     uop_next(cpu, uop, in);
 }
 

@@ -4,10 +4,12 @@
 
 /* ---- MUL, IMUL */
 
-/* CF = OF = the upper half is significant. SF, ZF, AF and PF are undefined: they follow the low half. */
+/* CF = OF = the upper half is significant. SF, ZF, AF and PF are undefined: as on Intel's processors SF and
+ * PF follow the low half, and the others are 0. */
 static inline void set_multiply_flags(struct cpu_state *cpu, uint64_t low, unsigned width, bool significant)
 {
     flags_set_logic(&cpu->flags, low, width * 8);
+    cpu->flags.result |= (uint64_t)(cpu->flags.result == 0) << 8;
     flags_put_cf_of(&cpu->flags, significant, significant);
 }
 

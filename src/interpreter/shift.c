@@ -1,7 +1,9 @@
 /* Shifts and rotates (SDM 2: ROL ROR RCL RCR SHL SHR SAR SHLD SHRD; 8086: SETMO).
  *
- * A count of zero (after masking) changes nothing, flags included. Flags that the SDM leaves undefined follow
- * what processors do where that is known: OF for counts above 1 is computed by the same formula as for 1. */
+ * A count of zero (after masking) changes nothing, flags included. Flags that the SDM leaves undefined are
+ * those of Intel's processors: AF is 0; OF for counts above 1 is what the last of so many steps by 1 would
+ * leave on old models (captured from an 80286), and what the first one would on later ones (measured on a
+ * Xeon of the fourth generation). */
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
@@ -10,7 +12,7 @@ static inline bool top_bit(uint64_t value, unsigned bits)
     return (value >> (bits - 1)) & 1;
 }
 
-/* Sets CF and OF and the result flags of a shift; AF is undefined (here: cleared). */
+/* Sets CF and OF and the result flags of a shift. */
 static inline void set_shift_flags(struct lazy_flags *flags, uint64_t r, unsigned bits, bool cf, bool of)
 {
     flags_set_logic(flags, r, bits);
@@ -68,8 +70,6 @@ static inline uint64_t shift(enum insn_id id, uint64_t a, unsigned count, unsign
         r = count >= bits ? 0 : (a << count) & mask;
         cf = count <= bits && ((a >> (bits - count)) & 1);
         set_shift_flags(flags, r, bits, cf, top_bit(r, bits) != cf);
-        /* Carry into bit 4 as an adder that doubles the value would see it. */
-        flags->aux |= (r & 0x10) != 0 && id == INSN_SHL ? LAZY_AF : 0;
     } else if (id == INSN_SHR) {
         r = count >= bits ? 0 : a >> count;
         cf = count <= bits && ((a >> (count - 1)) & 1);
@@ -91,11 +91,37 @@ static inline uint64_t set_minus_one(unsigned bits, struct lazy_flags *flags)
     return bits_mask(bits);
 }
 
-/* count > 0 */
-static inline uint64_t shift_result(enum insn_id id, uint64_t a, unsigned count, unsigned width,
-                                    struct lazy_flags *flags)
+/* OF of a shift of `a` by 1. */
+static inline bool first_overflow(enum insn_id id, uint64_t a, unsigned bits, bool carry)
 {
-    unsigned bits = width * 8;
+    bool top = top_bit(a, bits);
+    switch (id) {
+    case INSN_ROL:
+    case INSN_RCL:
+    case INSN_SHL: return top != top_bit(a, bits - 1);
+    case INSN_ROR: return top != (a & 1);
+    case INSN_RCR: return top != carry;
+    case INSN_SHR: return top;
+    default: return false;
+    }
+}
+
+/* Rotations that leave OF alone: those of a register by an immediate, and whole ones through CF. */
+static inline bool keeps_overflow(enum insn_id id, unsigned count, unsigned bits, bool immediate)
+{
+    switch (id) {
+    case INSN_ROL:
+    case INSN_ROR: return immediate;
+    case INSN_RCL:
+    case INSN_RCR: return count % (bits + 1) == 0;
+    default: return false;
+    }
+}
+
+/* count > 0 */
+static inline uint64_t shift_by_steps(enum insn_id id, uint64_t a, unsigned count, unsigned bits,
+                                      struct lazy_flags *flags)
+{
     switch (id) {
     case INSN_ROL:
     case INSN_ROR: return rotate(id, a, count, bits, flags);
@@ -106,12 +132,28 @@ static inline uint64_t shift_result(enum insn_id id, uint64_t a, unsigned count,
     }
 }
 
+/* `immediate`: a register is shifted by an immediate. */
+static inline uint64_t shift_result(const struct cpu_model *model, enum insn_id id, uint64_t a,
+                                    unsigned count, unsigned width, bool immediate, struct lazy_flags *flags)
+{
+    unsigned bits = width * 8;
+    const struct lazy_flags before = *flags;
+    uint64_t r = shift_by_steps(id, a, count, bits, flags);
+    if (count > 1 && id != INSN_SETMO && !model->shift_overflow_of_last_step) {
+        bool of = keeps_overflow(id, count, bits, immediate) ? flags_of(&before)
+                                                             : first_overflow(id, a, bits, flags_cf(&before));
+        flags_put_cf_of(flags, flags_cf(flags), of);
+    }
+    return r;
+}
+
 static inline void shift_register(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
-                                  enum insn_id id, unsigned count, unsigned width)
+                                  enum insn_id id, unsigned count, unsigned width, bool immediate)
 {
     if (count != 0) {
         uint64_t a = register_read(cpu, uop->destination, width);
-        register_write(cpu, uop->destination, width, shift_result(id, a, count, width, &cpu->flags));
+        register_write(cpu, uop->destination, width,
+                       shift_result(cpu->model, id, a, count, width, immediate, &cpu->flags));
     }
     uop_next(cpu, uop, in);
 }
@@ -122,7 +164,7 @@ static inline void shift_memory(struct cpu_state *cpu, const struct uop *uop, st
     uint64_t a = memory_load_for_update(cpu, uop, in, width);
     if (count != 0) {
         struct lazy_flags flags = cpu->flags;
-        uint64_t r = shift_result(id, a, count, width, &flags);
+        uint64_t r = shift_result(cpu->model, id, a, count, width, false, &flags);
         memory_store(cpu, uop, in, width, r);
         cpu->flags = flags;
     }
@@ -139,11 +181,11 @@ static inline unsigned count_in_cl(const struct cpu_state *cpu)
 #define SHIFT_HANDLERS(ID, width)                                                                            \
     static void ID##_ri_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
     {                                                                                                        \
-        shift_register(cpu, uop, in, INSN_##ID, uop->number, width);                                         \
+        shift_register(cpu, uop, in, INSN_##ID, uop->number, width, true);                                   \
     }                                                                                                        \
     static void ID##_rc_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
     {                                                                                                        \
-        shift_register(cpu, uop, in, INSN_##ID, count_in_cl(cpu), width);                                    \
+        shift_register(cpu, uop, in, INSN_##ID, count_in_cl(cpu), width, false);                             \
     }                                                                                                        \
     static void ID##_mi_##width(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)        \
     {                                                                                                        \
@@ -196,6 +238,7 @@ static uint64_t double_shift_result(enum insn_id id, uint64_t a, uint64_t b, uns
     uint64_t wide;
     uint64_t r;
     bool cf;
+    bool next = id == INSN_SHLD ? top_bit(a, bits - 1) : b & 1; /* comes to the top first */
     if (id == INSN_SHLD) {
         if (bits == 16) {
             wide = a << 32 | b << 16 | a;
@@ -211,7 +254,7 @@ static uint64_t double_shift_result(enum insn_id id, uint64_t a, uint64_t b, uns
         r = (wide >> count) & mask;
         cf = (wide >> (count - 1)) & 1;
     }
-    set_shift_flags(flags, r, bits, cf, top_bit(r, bits) != top_bit(a, bits));
+    set_shift_flags(flags, r, bits, cf, top_bit(a, bits) != next);
     return r;
 }
 
