@@ -310,6 +310,10 @@ static void put_counter_table(const struct html_page *page, size_t row, size_t c
     const struct results_cell *cell = results_cell(page->results, row, column);
     fputs("<div class=\"scroll\"><table><caption>Counters of ", page->out);
     html_put(page->results->configurations[column].id, page->out);
+    double rate = results_instruction_rate(cell);
+    if (rate > 0) {
+        fprintf(page->out, ": %.1f million instructions per second", rate / 1e6);
+    }
     fputs("</caption><thead><tr><th>counter</th><th>per round</th><th>last run in "
           "all</th></tr></thead><tbody>\n",
           page->out);

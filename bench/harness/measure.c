@@ -215,8 +215,8 @@ static void listen_to(const struct measure_setup *setup, struct run *run,
         run->progress = STARTED; /* with the emulator itself */
     }
     if (by_screen) {
-        request.tick = configuration->kind == CONFIGURATION_QEMU ? look_at_screen : NULL;
-        screen_open(&run->screen, setup->work);
+        request.tick = configuration->kind != CONFIGURATION_DOPPEL ? look_at_screen : NULL;
+        screen_open(&run->screen, setup->work, configuration->kind == CONFIGURATION_QEMU);
     }
     struct process_result process;
     struct status status = process_run(&request, &process);
@@ -252,6 +252,7 @@ void measure_run(const struct measure_setup *setup, const struct workload *workl
     *measurement = (struct measurement){.state = CELL_MISSING};
     remove_old(setup->work, COMMAND_COUNTERS);
     remove_old(setup->work, COMMAND_MONITOR);
+    remove_old(setup->work, SCREEN_FILE);
     struct command command;
     struct status status =
         command_prepare(workload, configuration, rounds, setup->programs, setup->work, &command);

@@ -189,7 +189,7 @@ static void take_output_line(struct listener *listener, const char *line, double
 static void take_error_line(struct listener *listener, const char *line, double now)
 {
     (void)now;
-    if (line[strspn(line, " \t")] != '\0') {
+    if (line[strspn(line, " \t=-*")] != '\0') { /* rulers say nothing */
         size_t length = strnlen(line, sizeof listener->result->last_words - 1);
         memcpy(listener->result->last_words, line, length);
         listener->result->last_words[length] = '\0';

@@ -269,3 +269,29 @@ struct results_mean results_geometric_mean(const struct results *results, size_t
     free(compared);
     return mean;
 }
+
+double results_instruction_rate(const struct results_cell *cell)
+{
+    for (size_t i = 0; i < cell->counter_count && cell->state == CELL_OK; i++) {
+        if (strcmp(cell->counters[i].name, "instructions") == 0) {
+            return cell->counters[i].per_round / cell->seconds.median;
+        }
+    }
+    return (double)NAN;
+}
+
+struct results_mean results_mean_instruction_rate(const struct results *results, size_t configuration,
+                                                  const char *group)
+{
+    double *rates = memory_allocate(results->workload_count, sizeof *rates);
+    size_t count = 0;
+    for (size_t i = 0; i < results->workload_count; i++) {
+        double rate = results_instruction_rate(results_cell(results, i, configuration));
+        if (is_in_group(results, i, group) && rate > 0) {
+            rates[count++] = rate;
+        }
+    }
+    struct results_mean mean = {.ratio = statistics_geometric_mean(rates, count), .count = count};
+    free(rates);
+    return mean;
+}

@@ -140,7 +140,7 @@ void results_summarize_cell(struct results_cell *cell);
 /* Replaces a string of the results; `text` is copied, NULL is the empty string. */
 void results_set(char **string, const char *text);
 
-/* A geometric mean of ratios, and how many workloads are in it. */
+/* A geometric mean of ratios or rates, and how many workloads are in it. */
 struct results_mean {
     double ratio; /* NaN when count is 0 */
     size_t count;
@@ -152,5 +152,12 @@ struct results_mean {
  * baseline or the configuration itself. */
 struct results_mean results_geometric_mean(const struct results *results, size_t configuration,
                                            size_t baseline, const char *group);
+
+/* Guest instructions per second, by doppel's counters; NaN for cells without them. */
+double results_instruction_rate(const struct results_cell *cell);
+
+/* The geometric mean of that over the workloads of `group` (NULL: of all) that have it. */
+struct results_mean results_mean_instruction_rate(const struct results *results, size_t configuration,
+                                                  const char *group);
 
 #endif

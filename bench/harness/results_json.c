@@ -134,6 +134,10 @@ static json_t *cell_of(const struct results *results, size_t workload, size_t co
         json_object_set_new(counters, cell->counters[i].name, counter);
     }
     json_object_set_new(object, "counters", counters);
+    double rate = results_instruction_rate(cell);
+    if (rate > 0) {
+        json_object_set_new(object, "instructions_per_second", number_of(rate));
+    }
     return object;
 }
 

@@ -1,4 +1,4 @@
-/* The text screen of a guest on QEMU; see screen.h. */
+/* The text screen of a guest on QEMU or Bochs; see screen.h. */
 #include "harness/screen.h"
 
 #include <stdio.h>
@@ -11,13 +11,11 @@
 #include "harness/command.h"
 #include "harness/memory.h"
 
-#define SCREEN_FILE    "screen"
-#define SCREEN_ADDRESS 0xb8000
-#define SCREEN_CELLS   (80 * 25)
+#define SCREEN_CELLS (SCREEN_SIZE / 2)
 
-void screen_open(struct screen *screen, const char *work)
+void screen_open(struct screen *screen, const char *work, bool has_monitor)
 {
-    *screen = (struct screen){.work = work, .socket = -1};
+    *screen = (struct screen){.work = work, .has_monitor = has_monitor, .socket = -1};
 }
 
 void screen_close(struct screen *screen)
@@ -46,7 +44,7 @@ static void connect_to_monitor(struct screen *screen)
 /* The characters of the screen, and whether they are all there. */
 static bool read_screen(const struct screen *screen, char *text)
 {
-    unsigned char cells[2 * SCREEN_CELLS];
+    unsigned char cells[SCREEN_SIZE];
     char *path = memory_format("%s/" SCREEN_FILE, screen->work);
     FILE *file = fopen(path, "r");
     bool complete = file != NULL && fread(cells, 1, sizeof cells, file) == sizeof cells;
@@ -65,15 +63,15 @@ static bool read_screen(const struct screen *screen, char *text)
 bool screen_shows(struct screen *screen, const char *text)
 {
     char shown[SCREEN_CELLS + 1];
-    if (screen->socket < 0) {
+    if (screen->has_monitor && screen->socket < 0) {
         connect_to_monitor(screen);
     }
     bool found = read_screen(screen, shown) && strstr(shown, text) != NULL;
     if (screen->socket >= 0 && !found) {
         char command[80];
         char answer[4096];
-        int length = snprintf(command, sizeof command, "pmemsave %#x %d " SCREEN_FILE "\n", SCREEN_ADDRESS,
-                              2 * SCREEN_CELLS);
+        int length = snprintf(command, sizeof command, "pmemsave %#x %u " SCREEN_FILE "\n", SCREEN_ADDRESS,
+                              SCREEN_SIZE);
         while (recv(screen->socket, answer, sizeof answer, MSG_DONTWAIT) > 0) {
         }
         if (send(screen->socket, command, (size_t)length, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {

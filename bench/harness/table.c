@@ -246,6 +246,38 @@ static void print_means(const struct results *results, FILE *out, unsigned width
     }
 }
 
+static void print_rate(const struct results *results, size_t column, const char *group, const char *label,
+                       FILE *out)
+{
+    struct results_mean mean = results_mean_instruction_rate(results, column, group);
+    if (mean.count > 0) {
+        fprintf(out, "    %-12.12s %7.1f   (%zu)\n", label, mean.ratio / 1e6, mean.count);
+    }
+}
+
+static void print_rates(const struct results *results, FILE *out, unsigned width)
+{
+    bool titled = false;
+    for (size_t column = 0; column < results->configuration_count; column++) {
+        if (results_mean_instruction_rate(results, column, NULL).count == 0) {
+            continue;
+        }
+        if (!titled) {
+            fputc('\n', out);
+            print_wrapped(out, "Millions of guest instructions per second (geometric means)", 0, width);
+            titled = true;
+        }
+        fprintf(out, "  %s\n", results->configurations[column].id);
+        for (size_t row = 0; row < results->workload_count; row++) {
+            if (starts_group(results, row)) {
+                print_rate(results, column, results->workloads[row].group, results->workloads[row].group,
+                           out);
+            }
+        }
+        print_rate(results, column, NULL, "all", out);
+    }
+}
+
 /* ---- beginning and end */
 
 static void print_host(const struct results *results, FILE *out, unsigned width)
@@ -337,5 +369,6 @@ void table_print(const struct results *results, FILE *out, unsigned width)
     print_times_in_parts(results, out, width);
     print_notes(results, out, width);
     print_means(results, out, width);
+    print_rates(results, out, width);
     fprintf(out, "\n%.0f s in all\n", results->elapsed_seconds);
 }

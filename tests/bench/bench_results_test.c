@@ -96,6 +96,26 @@ static void test_a_column_that_completed_nothing_does_not_empty_the_others(void 
     results_destroy(results);
 }
 
+static void test_the_rate_of_instructions_is_that_of_the_counted_rounds(void **state)
+{
+    (void)state;
+    struct results *results = example();
+    for (size_t row = SORT; row <= MIX; row++) {
+        struct results_cell *cell = results_cell(results, row, INTERP); /* 8 s for a round */
+        cell->counters = memory_allocate(1, sizeof *cell->counters);
+        cell->counter_count = 1;
+        cell->counters[0] =
+            (struct results_counter){memory_text("instructions"), 1000, row == SORT ? 16 : 64};
+    }
+    assert_near(results_instruction_rate(results_cell(results, SORT, INTERP)), 2);
+    assert_true(isnan(results_instruction_rate(results_cell(results, SORT, QEMU))));
+    struct results_mean mean = results_mean_instruction_rate(results, INTERP, "integer");
+    assert_near(mean.ratio, 4);
+    assert_int_equal(mean.count, 2);
+    assert_int_equal(results_mean_instruction_rate(results, INTERP, "system").count, 0);
+    results_destroy(results);
+}
+
 static void test_times_far_apart_are_noisy(void **state)
 {
     (void)state;
@@ -324,6 +344,7 @@ int main(void)
         cmocka_unit_test(test_a_mean_of_a_group_is_over_that_group),
         cmocka_unit_test(test_a_workload_that_one_column_failed_counts_for_none),
         cmocka_unit_test(test_a_column_that_completed_nothing_does_not_empty_the_others),
+        cmocka_unit_test(test_the_rate_of_instructions_is_that_of_the_counted_rounds),
         cmocka_unit_test(test_times_far_apart_are_noisy),
         cmocka_unit_test(test_everything_comes_back_from_json),
         cmocka_unit_test(test_bytes_that_are_no_text_do_not_prevent_the_file),

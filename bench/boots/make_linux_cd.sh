@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# bench/linux_boot/make_cd.sh [DOWNLOADS [IMAGE]]
+# bench/boots/make_linux_cd.sh [DOWNLOADS [IMAGE]]
 #
 # Makes the CD-ROM that boots Linux everywhere: GRUB, Debian's Linux for i686 and a busybox initramfs (tests/boot/linux)
 # that says INIT DONE on the serial port. Packages are kept in DOWNLOADS (build/downloads); IMAGE is DOWNLOADS/bench-linux.iso
