@@ -3,7 +3,8 @@
 #
 # Proves of the modules' compiled objects what their sources promise:
 #   - there is no mutable data outside functions' frames and the heap, so that two machines in one process
-#     cannot meet. Constants that hold addresses lie in .data.rel.ro and are constants all the same.
+#     cannot meet. Constants that hold addresses lie in .data.rel.ro and are constants all the same. The one
+#     exception is fault_table of host/fault_signal.c, where a signal handler finds the thread it is for.
 #   - nothing that a guest can see reads the host's clock: guest time is the event clock's.
 set -eu
 
@@ -25,7 +26,8 @@ done | awk '
     /file format/ { object = $1; sub(/:$/, "", object) }
     /^unreadable/ { print; failed = 1 }
     # Section symbols ("d") and the local labels of constants say nothing.
-    / (\.t?data|\.t?bss|\*COM\*)[^ \t]*[ \t]/ && !/ \.data\.rel\.ro/ && !/ d / {
+    / (\.t?data|\.t?bss|\*COM\*)[^ \t]*[ \t]/ && !/ \.data\.rel\.ro/ && !/ d / &&
+        !(library == "host" && object == "fault_signal.c.o" && $NF == "fault_table" && / l /) {
         print library "/" object " " $NF ": mutable data at file scope"
         failed = 1
     }

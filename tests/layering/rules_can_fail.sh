@@ -73,14 +73,20 @@ plant_clean_tree
 awk 'BEGIN { print "/* Why. */"; for (i = 0; i < 1000; i++) print "" }' >"$scratch/tree/src/cpu/cpu.c"
 expect fail "1001 lines" sh "$here/source_rules.sh" "$scratch/tree"
 
+# object_in MODULE OBJECT WANTED WHAT DECLARATION
+object_in()
+{
+    printf '%s\n' "$5" >"$scratch/object.c"
+    rm -f "$scratch/libdoppel_$1.a"
+    "$cc" -O2 -fno-common -c "$scratch/object.c" -o "$scratch/$2"
+    ar rcs "$scratch/libdoppel_$1.a" "$scratch/$2"
+    expect "$3" "$4" sh "$here/object_rules.sh" "$objdump" "$scratch/libdoppel_$1.a"
+}
+
 # object_with WANTED WHAT DECLARATION
 object_with()
 {
-    printf '%s\n' "$3" >"$scratch/object.c"
-    rm -f "$scratch/libdoppel_cpu.a"
-    "$cc" -O2 -fno-common -c "$scratch/object.c" -o "$scratch/object.o"
-    ar rcs "$scratch/libdoppel_cpu.a" "$scratch/object.o"
-    expect "$1" "$2" sh "$here/object_rules.sh" "$objdump" "$scratch/libdoppel_cpu.a"
+    object_in cpu object.o "$@"
 }
 
 object_with pass "constants" 'int f(int); static const int t[3] = {1, 2, 3}; int f(int i) { return t[i]; }
@@ -91,6 +97,12 @@ object_with fail "a zero variable" 'int count;'
 object_with fail "a static variable in a function" 'int f(void); int f(void) { static int n; return n++; }'
 object_with fail "a pointer to a constant" 'const char *name = "a";'
 object_with fail "a thread-local variable" '_Thread_local int count;'
+table='static int fault_table[2]; int f(int); int f(int i) { return fault_table[i]++; }'
+object_in host fault_signal.c.o pass "the table of threads for signal handlers" "$table"
+object_in host host_memory.c.o fail "the table of threads elsewhere in its module" "$table"
+object_in cpu fault_signal.c.o fail "the table of threads in another module" "$table"
+object_in host fault_signal.c.o fail "another variable beside the table of threads" 'int fault_count; int *fault_tables;'
+object_in host fault_signal.c.o fail "the table of threads for everyone" 'int fault_table[2];'
 object_with fail "the host clock" 'long time(long *); long f(void); long f(void) { return time(0); }'
 
 exit $((failures != 0))
