@@ -96,6 +96,30 @@ static uint32_t repeat_limit(const struct interpreter *in)
     return in->one_by_one ? 1 : REPEAT_LIMIT;
 }
 
+static void restore_cut(struct interpreter *in)
+{
+    if (in->cut_uop != NULL) {
+        *in->cut_uop = in->cut_original;
+        in->cut_uop = NULL;
+    }
+}
+
+/* Replaces uop number `position` of `block` by an exit, until the chain is left. */
+static void cut_block(struct interpreter *in, struct block *block, unsigned position)
+{
+    struct uop *cut = &block->uops[position];
+    restore_cut(in);
+    in->cut_uop = cut;
+    in->cut_original = *cut;
+    interpreter_lower_exit(cut->offset, cut);
+    cut->position = in->cut_original.position;
+}
+
+void interpreter_stop_after_current(struct interpreter *in)
+{
+    cut_block(in, in->block, in->current->position + 1u);
+}
+
 /* Runs `block`, and those that follow it while cpu->retired stays below `chain_until`. */
 static inline void execute(struct interpreter *in, struct block *block, uint64_t chain_until)
 {
@@ -112,26 +136,14 @@ static inline void execute(struct interpreter *in, struct block *block, uint64_t
     in->current = block->uops;
     block->uops[0].run(cpu, block->uops, in);
     cpu->retired = in->block_retired + in->current->position;
-}
-
-static void restore_cut(struct interpreter *in)
-{
-    if (in->cut_uop != NULL) {
-        *in->cut_uop = in->cut_original;
-        in->cut_uop = NULL;
-    }
+    restore_cut(in);
 }
 
 /* Runs only the first `count` instructions of a longer block. */
 static void execute_part(struct interpreter *in, struct block *block, uint64_t count)
 {
-    struct uop *cut = &block->uops[count];
-    in->cut_uop = cut;
-    in->cut_original = *cut;
-    interpreter_lower_exit(cut->offset, cut);
-    cut->position = in->cut_original.position;
+    cut_block(in, block, (unsigned)count);
     execute(in, block, 0);
-    restore_cut(in);
 }
 
 /* Runs a block and its chain, or as much of them as the budget allows. */

@@ -10,6 +10,7 @@ static uint64_t load_wrapped(struct cpu_state *cpu, struct interpreter *in, unsi
         uint64_t linear = cpu->segment[segment].base + ((offset + i) & 0xffff);
         value |= mmu_load(in->mmu, linear, 1, false) << (8 * i);
     }
+    heed_device(cpu, in);
     return value;
 }
 
@@ -20,6 +21,7 @@ static void store_wrapped(struct cpu_state *cpu, struct interpreter *in, unsigne
         uint64_t linear = cpu->segment[segment].base + ((offset + i) & 0xffff);
         mmu_store(in->mmu, linear, 1, (value >> (8 * i)) & 0xff, false);
     }
+    heed_device(cpu, in);
 }
 
 uint64_t operand_load_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
@@ -31,7 +33,9 @@ uint64_t operand_load_slow(struct cpu_state *cpu, struct interpreter *in, unsign
     }
     uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)segment, offset, width, false);
     cpu_check_alignment(cpu, linear, width, 0);
-    return mmu_load_slow(in->mmu, linear, width, cpu->cpl == 3);
+    uint64_t value = mmu_load_slow(in->mmu, linear, width, cpu->cpl == 3);
+    heed_device(cpu, in);
+    return value;
 }
 
 uint64_t operand_load_for_update_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment,
@@ -44,7 +48,9 @@ uint64_t operand_load_for_update_slow(struct cpu_state *cpu, struct interpreter 
     uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)segment, offset, width, true);
     cpu_check_alignment(cpu, linear, width, 0);
     cpu->memory_ops->probe_write(cpu, linear, width, cpu->cpl == 3);
-    return mmu_load_slow(in->mmu, linear, width, cpu->cpl == 3);
+    uint64_t value = mmu_load_slow(in->mmu, linear, width, cpu->cpl == 3);
+    heed_device(cpu, in);
+    return value;
 }
 
 void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned segment, uint32_t offset,
@@ -66,4 +72,5 @@ void operand_store_slow(struct cpu_state *cpu, struct interpreter *in, unsigned 
     uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)segment, offset, width, true);
     cpu_check_alignment(cpu, linear, width, 0);
     mmu_store_slow(in->mmu, linear, width, value, cpu->cpl == 3);
+    heed_device(cpu, in);
 }

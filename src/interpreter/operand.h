@@ -68,6 +68,15 @@ void operand_load_block(struct cpu_state *cpu, const struct uop *uop, struct int
 void operand_store_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
                          const uint8_t *bytes, unsigned size);
 
+/* After an access that may have met a device: what is due now has to wait for the end of the instruction, and
+ * no longer, so that it makes no difference how code is cut into blocks. */
+static inline void heed_device(const struct cpu_state *cpu, struct interpreter *in)
+{
+    if (UNLIKELY(cpu_needs_attention(cpu))) {
+        interpreter_stop_after_current(in);
+    }
+}
+
 static inline uint32_t effective_address(const struct cpu_state *cpu, const struct uop *uop)
 {
     uint32_t base = cpu->gpr[uop->base].d;

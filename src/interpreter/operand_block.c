@@ -59,6 +59,7 @@ void operand_load_block(struct cpu_state *cpu, const struct uop *uop, struct int
         store_le(bytes + done, width, mmu_load(in->mmu, at, width, cpu->cpl == 3));
         done += width;
     }
+    heed_device(cpu, in);
 }
 
 void operand_store_block(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in,
@@ -81,4 +82,5 @@ void operand_store_block(struct cpu_state *cpu, const struct uop *uop, struct in
         mmu_store(in->mmu, at, width, load_le(bytes + done, width), cpu->cpl == 3);
         done += width;
     }
+    heed_device(cpu, in);
 }

@@ -310,6 +310,7 @@ static inline void string_repeated(struct cpu_state *cpu, const struct uop *uop,
             }
             string_once(cpu, uop, in, id, width, &flags);
             done = 1;
+            budget = UNLIKELY(cpu_needs_attention(cpu)) ? 1 : budget;
         }
         count -= done;
         budget -= done;

@@ -97,7 +97,7 @@ struct interpreter {
     uint64_t held_dr6;     /* debug traps that were pending before the instruction run alone */
     bool tracing;          /* -d exec or -d cpu is on, as of the start of run() */
     bool one_by_one;       /* blocks are run instruction by instruction, for traces */
-    struct uop *cut_uop;   /* replaced by an exit to run only the uops before it; NULL: none */
+    struct uop *cut_uop;   /* of the running block, replaced by an exit; NULL: none */
     struct uop cut_original;
 
     struct jump_cache_entry jump_cache[JUMP_CACHE_ENTRIES];
@@ -140,6 +140,9 @@ static inline void uop_sync(struct cpu_state *cpu, struct interpreter *in)
     cpu->rip = in->block_rip + in->current->offset;
     cpu->retired = in->block_retired + in->current->position;
 }
+
+/* Ends the block and the chain after the current instruction. Without effect when that does so anyway. */
+void interpreter_stop_after_current(struct interpreter *in);
 
 /* Fills *uop from *insn and picks the handler for this CPU model. `offset`: from the block's first byte.
  * Never fails: what does not exist becomes #UD. Returns true when the block must end here. */

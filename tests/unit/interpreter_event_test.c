@@ -60,6 +60,46 @@ static void run_to_halt(struct cpu_bench *bench)
     assert_int_equal(cpu_bench_run(bench, 10000), STOP_HALTED);
 }
 
+/* ---- devices */
+
+static void ask_for_interrupt(void *opaque, uint64_t offset, unsigned width, uint64_t value)
+{
+    struct cpu_bench *bench = opaque;
+    (void)offset;
+    (void)width;
+    (void)value;
+    bench->cpu.pending |= CPU_PENDING_INTERRUPT;
+}
+
+static void interrupt_of_a_store_to_a_device_comes_before_the_next_instruction(void **state)
+{
+    (void)state;
+    for (uint64_t budget = 1; budget <= 8; budget++) {
+        struct cpu_bench *bench = create_flat();
+        const struct io_region region = {.name = "device",
+                                         .base = 4 * RAM_SIZE,
+                                         .length = 4096,
+                                         .max_width = 4,
+                                         .write = ask_for_interrupt,
+                                         .opaque = bench};
+        struct status status = memory_bus_claim(bench->bus, &region);
+        assert_true(status_is_ok(&status));
+        bench->interrupt_vector = 0x40;
+        cpu_bench_load(bench, BENCH_CODE,
+                       BENCH_BYTES(0x41, 0xa3, 0, 0, 0x40, 0, /* inc ecx; mov [400000h], eax */
+                                   0x41, 0x41, 0x41, 0xf4));
+        set_flag(bench, EFLAGS_IF);
+        while (cpu_bench_run(bench, budget) != STOP_HALTED) {
+        }
+        struct cpu_bench_frame frame = cpu_bench_frame(bench);
+        assert_int_equal(frame.vector, 0x40);
+        assert_int_equal(frame.rip, BENCH_CODE + 6);
+        assert_int_equal(bench->cpu.gpr[CPU_CX].d, 1);
+        assert_int_equal(bench->cpu.retired, 3); /* HLT too */
+        cpu_bench_destroy(bench);
+    }
+}
+
 /* ---- single steps */
 
 static void every_instruction_traps_and_popf_ends_it(void **state)
@@ -618,6 +658,7 @@ int main(void)
         cmocka_unit_test(load_of_ss_holds_the_step_off),
         cmocka_unit_test(sti_does_not_hold_the_step_off),
         cmocka_unit_test(repeated_string_traps_after_each_iteration),
+        cmocka_unit_test(interrupt_of_a_store_to_a_device_comes_before_the_next_instruction),
         cmocka_unit_test(intr_waits_for_if),
         cmocka_unit_test(sti_holds_interrupts_off_for_one_instruction),
         cmocka_unit_test(sti_with_if_set_holds_nothing_off),
