@@ -28,7 +28,7 @@
 struct fault_context {
     int signal;           /* SIGSEGV, … */
     int code;             /* siginfo_t's si_code */
-    uintptr_t address;    /* SIGSEGV, SIGBUS: the memory that was accessed, where the host says so */
+    uintptr_t address;    /* SIGSEGV, SIGBUS: the memory accessed, or no more than its page */
     void *ucontext;       /* a ucontext_t; what is changed in it is what the thread goes on with */
     long long *registers; /* its gregs, by REG_RIP and so on (<ucontext.h>); NULL: not x86-64 Linux */
 };

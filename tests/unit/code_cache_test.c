@@ -336,6 +336,35 @@ static void a_store_to_a_page_without_blocks_drops_nothing(void **state)
     destroy(&rig);
 }
 
+static void blocks_that_share_a_bucket_are_told_apart(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    uint64_t phys = 0x1000;
+    uint64_t key = 1;
+    size_t bucket = code_cache_bucket(rig.cache, 0, 0);
+    while (code_cache_bucket(rig.cache, 0, key) != bucket) {
+        key++;
+    }
+    while (code_cache_bucket(rig.cache, phys, 0) != bucket) {
+        phys++;
+    }
+    commit(&rig, 0, 0, 1, HOST_MIN);
+    assert_null(code_cache_find(rig.cache, 0, key));
+    assert_null(code_cache_find(rig.cache, phys, 0));
+    commit(&rig, 0, key, 1, HOST_MIN);
+    commit(&rig, phys, 0, 1, HOST_MIN);
+    for (uint32_t i = 0; i < 3; i++) {
+        check_block(&rig, i);
+    }
+    invalidate(&rig, 0, 1);
+    for (uint32_t i = 0; i < 3; i++) {
+        check_block(&rig, i);
+    }
+    destroy(&rig);
+}
+
 static void fixed_code_outlives_everything(void **state)
 {
     (void)state;
@@ -423,6 +452,7 @@ int main(void)
         cmocka_unit_test(any_history_agrees_with_the_model),
         cmocka_unit_test(a_full_cache_loses_only_its_oldest_sixteenth),
         cmocka_unit_test(a_store_to_a_page_without_blocks_drops_nothing),
+        cmocka_unit_test(blocks_that_share_a_bucket_are_told_apart),
         cmocka_unit_test(fixed_code_outlives_everything),
         cmocka_unit_test(committed_code_runs_linked_and_unlinked),
     };
