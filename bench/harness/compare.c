@@ -27,7 +27,7 @@ static double larger(double a, double b)
 
 static bool has_times(const struct results_cell *cell)
 {
-    return cell->state == CELL_OK && cell->sample_count > 0 && cell->seconds.median > 0;
+    return cell->state == CELL_OK && cell->sample_count > 0 && cell->seconds.min > 0;
 }
 
 static bool was_tried(const struct results_cell *cell)
@@ -51,10 +51,10 @@ static double wanted_deviations(size_t count)
 
 static double change_of(const struct results_cell *old, const struct results_cell *new)
 {
-    return log(new->seconds.median / old->seconds.median);
+    return log(new->seconds.min / old->seconds.min);
 }
 
-/* By how much the medians would differ by chance, in deviations of a single time. */
+/* By how much the fastest times would differ by chance, in deviations of a single time. */
 static double deviation_of_change(const struct results_cell *old, const struct results_cell *new)
 {
     return sqrt(1 / (double)old->sample_count + 1 / (double)new->sample_count);
@@ -73,7 +73,7 @@ enum compare_verdict compare_cells(const struct results_cell *old, const struct 
     if (!has_times(old)) {
         return was_tried(old) ? COMPARE_MENDED : COMPARE_NOTHING;
     }
-    *ratio = new->seconds.median / old->seconds.median;
+    *ratio = exp(change_of(old, new));
     size_t fewer = old->sample_count < new->sample_count ? old->sample_count : new->sample_count;
     double noise = wanted_deviations(fewer) * limits->noise * deviation_of_change(old, new);
     double bound = larger(log(1 + LEAST_CHANGE), noise);
@@ -134,7 +134,7 @@ static double mean_ratio(const struct pair *pairs, size_t count,
     for (size_t i = 0; i < count; i++) {
         bool wanted = configuration != NULL ? pairs[i].configuration == configuration : is_peer(&pairs[i]);
         if (wanted && both_have_times(&pairs[i])) {
-            ratios[(*used)++] = pairs[i].new->seconds.median / pairs[i].old->seconds.median;
+            ratios[(*used)++] = exp(change_of(pairs[i].old, pairs[i].new));
         }
     }
     double mean = statistics_geometric_mean(ratios, *used);
@@ -154,13 +154,20 @@ double compare_host(const struct results *old, const struct results *new)
 
 /* ---- noise */
 
-/* The standard deviation of a single time, from the range of a few: Pearson's factors for normal ones. */
-static double deviation_by_range(const struct results_cell *cell)
+/* How far the second fastest time is from the fastest. */
+static double gap_of(const struct results_cell *cell)
 {
-    static const double factors[] = {0, 0, 1.128, 1.693, 2.059, 2.326, 2.534, 2.704, 2.847, 2.970, 3.078};
-    size_t count = cell->sample_count;
-    double range = log(cell->seconds.max / cell->seconds.min);
-    return range / factors[count < ARRAY_COUNT(factors) ? count : ARRAY_COUNT(factors) - 1];
+    double second = cell->seconds.max;
+    bool passed = false; /* the fastest itself */
+    for (size_t i = 0; i < cell->sample_count; i++) {
+        double seconds = cell->samples[i].seconds / (double)cell->samples[i].rounds;
+        if (!passed && seconds <= cell->seconds.min) {
+            passed = true;
+        } else if (seconds < second) {
+            second = seconds;
+        }
+    }
+    return log(second / cell->seconds.min);
 }
 
 static size_t learn_within(const struct results *results, double *values)
@@ -169,8 +176,8 @@ static size_t learn_within(const struct results *results, double *values)
     for (size_t row = 0; row < results->workload_count; row++) {
         for (size_t column = 0; column < results->configuration_count; column++) {
             const struct results_cell *cell = results_cell(results, row, column);
-            if (has_times(cell) && cell->sample_count > 1 && cell->seconds.min > 0) {
-                values[count++] = deviation_by_range(cell);
+            if (has_times(cell) && cell->sample_count > 1) {
+                values[count++] = gap_of(cell);
             }
         }
     }
@@ -234,12 +241,12 @@ static void print_change(const struct pair *pair, enum compare_verdict verdict, 
         fprintf(out, "%s%s%s\n", cell_state_label(pair->new->state), pair->new->note[0] != '\0' ? ": " : "",
                 pair->new->note);
     } else if (verdict == COMPARE_MENDED) {
-        fprintf(out, "%s, was %s\n", table_format_seconds(pair->new->seconds.median, after, sizeof after),
+        fprintf(out, "%s, was %s\n", table_format_seconds(pair->new->seconds.min, after, sizeof after),
                 cell_state_label(pair->old->state));
     } else {
         fprintf(out, "%s -> %s (%+.1f %%)\n",
-                table_format_seconds(pair->old->seconds.median, before, sizeof before),
-                table_format_seconds(pair->new->seconds.median, after, sizeof after), 100 * (ratio - 1));
+                table_format_seconds(pair->old->seconds.min, before, sizeof before),
+                table_format_seconds(pair->new->seconds.min, after, sizeof after), 100 * (ratio - 1));
     }
 }
 

@@ -23,10 +23,9 @@ struct compare_limits {
     double slower, faster; /* changes of the host in either direction, both positive */
 };
 
-/* What one cell's old and new times say. *ratio is new / old (valid for SAME, FASTER, SLOWER). A change
- * counts when the two ranges of times do not touch and it is larger than 5 %, than the limits' changes of the
- * host, and than the noise that medians of so many times have: three times its standard deviation, up to six
- * times with fewer than four times on a side. */
+/* What one cell's old and new times say. *ratio is new / old (valid for SAME, FASTER, SLOWER), of the fastest
+ * times. A change counts when the two ranges of times do not touch and the ratio is beyond 5 %, the limits'
+ * changes of the host, and three standard deviations, up to six with fewer than four times on a side. */
 enum compare_verdict compare_cells(const struct results_cell *old, const struct results_cell *new,
                                    const struct compare_limits *limits, double *ratio);
 

@@ -473,16 +473,17 @@ static void put_method(const struct html_page *page)
         "(native). It does its work once to warm up and then a number of rounds between two marks; the time "
         "between the marks on this host's clock, divided by the rounds, is the time given here. Rounds are "
         "chosen for each cell so that runs take about the same time. Runs are interleaved (A B C A B C …), "
-        "so that a disturbance of the host does not hit one column alone; the median of the runs counts, "
+        "so that a disturbance of the host does not hit one column alone; the median of the runs is shown, "
         "with the smallest and largest beside it. After every run the checksum of the work is compared with "
         "what it must be: a wrong one is a failure, not a time.</p>\n",
         page->out);
-    fprintf(
-        page->out,
-        "<p>A time is marked <span class=\"noise\">~ noisy</span> when its runs lie more than %.0f %% "
-        "apart (the middle half of them, where there are four or more). Ratios are of medians: a ratio of "
-        "2× means twice the time.</p>\n</section>\n",
-        100 * STATISTICS_NOISE);
+    fprintf(page->out,
+            "<p>A time is marked <span class=\"noise\">~ noisy</span> when its runs lie more than %.0f %% "
+            "apart (the middle half of them, where there are four or more). Ratios are of the "
+            "fastest runs, since what disturbs a run makes it slower and never faster: a ratio of 2× means "
+            "twice the "
+            "time.</p>\n</section>\n",
+            100 * STATISTICS_NOISE);
 }
 
 static void put_page(struct html_page *page)

@@ -29,9 +29,8 @@ static void put_ratio(const struct html_page *page, size_t row, size_t column)
         return;
     }
     char text[HTML_NUMBER_SIZE];
-    double ratio = results_cell(results, row, column)->seconds.median /
-                   results_cell(results, row, baseline)->seconds.median;
-    fprintf(page->out, "<span class=\"ratio\">%s</span> · ", html_format_ratio(ratio, text));
+    fprintf(page->out, "<span class=\"ratio\">%s</span> · ",
+            html_format_ratio(results_ratio(results, row, column, baseline), text));
 }
 
 static void put_cell(const struct html_page *page, size_t row, size_t column)
@@ -104,8 +103,8 @@ static struct chart_value bar_of(const struct results *results, size_t row, size
         bool told = cell->state != CELL_NOT_APPLICABLE && cell->state != CELL_PENDING;
         value.text = told ? cell_state_label(cell->state) : NULL;
     } else if (baseline != column && results_has_time(results, row, baseline)) {
-        double unit = results_cell(results, row, baseline)->seconds.median;
-        value = (struct chart_value){.value = cell->seconds.median / unit,
+        double unit = results_cell(results, row, baseline)->seconds.min;
+        value = (struct chart_value){.value = cell->seconds.min / unit,
                                      .low = cell->seconds.min / unit,
                                      .high = cell->seconds.max / unit};
         html_format_ratio(value.value, text);
@@ -199,8 +198,8 @@ void html_put_groups(struct html_page *page)
 {
     const struct results *results = page->results;
     fputs("<section id=\"workloads\"><h2>Workloads</h2>\n<p class=\"muted\">The ratio to native, or where a "
-          "workload has no native time to QEMU; the median of the runs for one unit of work; and (smallest – "
-          "largest). <span class=\"noise\">~</span> marks noisy times.</p>\n",
+          "workload has no native time to QEMU, of the fastest runs; the median of the runs for one unit of "
+          "work; and (smallest – largest). <span class=\"noise\">~</span> marks noisy times.</p>\n",
           page->out);
     for (size_t row = 0; row < results->workload_count; row = html_group_end(results, row)) {
         struct group group = {.first = row, .end = html_group_end(results, row)};

@@ -198,7 +198,7 @@ bool results_has_time(const struct results *results, size_t workload, size_t con
         return false;
     }
     const struct results_cell *cell = results_cell(results, workload, configuration);
-    return cell->state == CELL_OK && cell->sample_count > 0 && cell->seconds.median > 0;
+    return cell->state == CELL_OK && cell->sample_count > 0 && cell->seconds.min > 0;
 }
 
 size_t results_row_baseline(const struct results *results, size_t workload)
@@ -243,6 +243,12 @@ static bool completed_any(const struct results *results, size_t configuration, c
     return false;
 }
 
+double results_ratio(const struct results *results, size_t workload, size_t configuration, size_t baseline)
+{
+    return results_cell(results, workload, configuration)->seconds.min /
+           results_cell(results, workload, baseline)->seconds.min;
+}
+
 struct results_mean results_geometric_mean(const struct results *results, size_t configuration,
                                            size_t baseline, const char *group)
 {
@@ -260,8 +266,7 @@ struct results_mean results_geometric_mean(const struct results *results, size_t
             take = !compared[j] || results_has_time(results, i, j);
         }
         if (take) {
-            ratios[count++] = results_cell(results, i, configuration)->seconds.median /
-                              results_cell(results, i, baseline)->seconds.median;
+            ratios[count++] = results_ratio(results, i, configuration, baseline);
         }
     }
     struct results_mean mean = {.ratio = statistics_geometric_mean(ratios, count), .count = count};
@@ -274,7 +279,7 @@ double results_instruction_rate(const struct results_cell *cell)
 {
     for (size_t i = 0; i < cell->counter_count && cell->state == CELL_OK; i++) {
         if (strcmp(cell->counters[i].name, "instructions") == 0) {
-            return cell->counters[i].per_round / cell->seconds.median;
+            return cell->counters[i].per_round / cell->seconds.min;
         }
     }
     return (double)NAN;

@@ -128,6 +128,10 @@ size_t results_find_kind(const struct results *results, enum configuration_kind 
 /* Whether the workload was timed there; false for SIZE_MAX. */
 bool results_has_time(const struct results *results, size_t workload, size_t configuration);
 
+/* How many times as long the workload takes on `configuration` as on `baseline`, by the fastest run of each:
+ * what disturbs a run makes it slower, never faster. Both have times. */
+double results_ratio(const struct results *results, size_t workload, size_t configuration, size_t baseline);
+
 /* What a workload's times are compared with: native, or where that has no time, QEMU, which may have none
  * either. An index or SIZE_MAX. */
 size_t results_row_baseline(const struct results *results, size_t workload);

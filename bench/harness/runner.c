@@ -54,16 +54,16 @@ uint64_t runner_rounds(double round_seconds, double wanted_seconds)
     return rounds > 0 ? rounds : 1;
 }
 
-void runner_fit_budget(struct runner_column *columns, size_t count, double budget_seconds)
+void runner_fit_budget(struct runner_part *parts, size_t count, double budget_seconds)
 {
     for (;;) {
         double total = 0;
-        struct runner_column *largest = NULL;
+        struct runner_part *largest = NULL;
         for (size_t i = 0; i < count; i++) {
-            double cost = columns[i].cost * columns[i].repeat;
+            double cost = parts[i].cost * parts[i].repeat;
             total += cost;
             if (cost > 0 && (largest == NULL || cost > largest->cost * largest->repeat)) {
-                largest = &columns[i];
+                largest = &parts[i];
             }
         }
         if (total <= budget_seconds || largest == NULL) {
@@ -237,6 +237,16 @@ static void keep_counters(struct task *task, struct measurement *measurement)
     measurement->counter_count = 0;
 }
 
+/* Boots are all alike. So is any run that is long enough, but for doppel, whose counters need two of
+ * different lengths. */
+static bool is_as_good_as_measured(const struct runner *runner, size_t row, size_t column,
+                                   const struct results_sample *calibration)
+{
+    return runner->workloads->items[row].boot != NULL ||
+           (runner->configurations->items[column].kind != CONFIGURATION_DOPPEL &&
+            calibration->seconds >= runner->settings->wanted_seconds / 2);
+}
+
 static void calibrate(struct runner *runner, size_t row, size_t column)
 {
     struct task *task = task_at(runner, row, column);
@@ -272,8 +282,8 @@ static void calibrate(struct runner *runner, size_t row, size_t column)
     unsigned have = (unsigned)cell->sample_count;
     unsigned wanted = runner->settings->repeat;
     task->repeat = wanted > have ? wanted - have : 0;
-    if (is_boot && task->repeat > 0) {
-        results_add_sample(cell, &task->calibration); /* the same as any other run */
+    if (is_as_good_as_measured(runner, row, column, &task->calibration) && task->repeat > 0) {
+        results_add_sample(cell, &task->calibration);
         results_summarize_cell(cell);
         cell->state = CELL_OK;
         task->repeat--;
@@ -357,11 +367,17 @@ static void calibrate_all(struct runner *runner)
 
 /* ---- passes */
 
-static unsigned largest_repeat(const struct runner *runner, size_t column)
+/* What loses passes together: the programs of a column, and its boots, which take as long as all of them. */
+static size_t part_of(const struct runner *runner, size_t row, size_t column)
+{
+    return 2 * column + (runner->workloads->items[row].boot != NULL);
+}
+
+static unsigned largest_repeat(const struct runner *runner)
 {
     unsigned largest = 0;
-    for (size_t row = 0; row < runner->workloads->count; row++) {
-        const struct task *task = task_at(runner, row, column);
+    for (size_t i = 0; i < runner->workloads->count * runner->configurations->count; i++) {
+        const struct task *task = &runner->tasks[i];
         largest = task->runs && task->repeat > largest ? task->repeat : largest;
     }
     return largest;
@@ -372,23 +388,23 @@ static void fit_budget(struct runner *runner)
     if (runner->settings->budget_seconds <= 0) {
         return;
     }
-    size_t count = runner->configurations->count;
-    struct runner_column *columns = memory_allocate(count, sizeof *columns);
-    for (size_t column = 0; column < count; column++) {
-        columns[column].repeat = largest_repeat(runner, column);
-        for (size_t row = 0; row < runner->workloads->count; row++) {
-            const struct task *task = task_at(runner, row, column);
-            columns[column].cost += task->runs && task->repeat > 0 ? run_cost(task) : 0;
+    size_t columns = runner->configurations->count;
+    size_t cells = columns * runner->workloads->count;
+    struct runner_part *parts = memory_allocate(2 * columns, sizeof *parts);
+    for (size_t i = 0; i < cells; i++) {
+        const struct task *task = &runner->tasks[i];
+        struct runner_part *part = &parts[part_of(runner, i / columns, i % columns)];
+        if (task->runs && task->repeat > 0) {
+            part->cost += run_cost(task);
+            part->repeat = task->repeat > part->repeat ? task->repeat : part->repeat;
         }
     }
-    runner_fit_budget(columns, count, budget_left(runner));
-    for (size_t column = 0; column < count; column++) {
-        for (size_t row = 0; row < runner->workloads->count; row++) {
-            struct task *task = task_at(runner, row, column);
-            task->repeat = task->repeat < columns[column].repeat ? task->repeat : columns[column].repeat;
-        }
+    runner_fit_budget(parts, 2 * columns, budget_left(runner));
+    for (size_t i = 0; i < cells; i++) {
+        unsigned repeat = parts[part_of(runner, i / columns, i % columns)].repeat;
+        runner->tasks[i].repeat = runner->tasks[i].repeat < repeat ? runner->tasks[i].repeat : repeat;
     }
-    free(columns);
+    free(parts);
 }
 
 static void measure_cell(struct runner *runner, size_t row, size_t column)
@@ -477,11 +493,7 @@ bool runner_run(struct results *results, const struct workload_list *workloads,
     calibrate_all(&runner);
     if (!runner.interrupted) {
         fit_budget(&runner);
-        unsigned passes = 0;
-        for (size_t column = 0; column < configurations->count; column++) {
-            unsigned repeat = largest_repeat(&runner, column);
-            passes = repeat > passes ? repeat : passes;
-        }
+        unsigned passes = largest_repeat(&runner);
         for (unsigned pass = 0; pass < passes && !runner.interrupted; pass++) {
             run_pass(&runner, pass, passes);
         }

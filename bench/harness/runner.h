@@ -4,8 +4,9 @@
  * takes and what starting costs, and it warms the host's caches. From that follow the rounds that make a run
  * take about the wanted time. Then come passes: each runs every workload on every configuration once, A B C,
  * A B C, so that whatever disturbs the host for a while disturbs all of them. When the budget does not
- * suffice, the most expensive configurations are repeated less often; where it suffices for nothing more, the
- * calibration counts as the one measurement. A cell that fails is not run again; the others go on. */
+ * suffice, the most expensive configurations, and the boots, are repeated less often; where it suffices for
+ * nothing more, the calibration counts as the one measurement. A cell that fails is not run again; the others
+ * go on. */
 #ifndef DOPPEL_BENCH_HARNESS_RUNNER_H
 #define DOPPEL_BENCH_HARNESS_RUNNER_H
 
@@ -54,13 +55,13 @@ bool runner_run(struct results *results, const struct workload_list *workloads,
  * parameter block of an image holds. */
 uint64_t runner_rounds(double round_seconds, double wanted_seconds);
 
-/* What a repetition of each cell of a column costs, and how often it is wanted. */
-struct runner_column {
+/* What a repetition of each cell of a part of the matrix costs, and how often it is wanted. */
+struct runner_part {
     double cost;     /* seconds for one pass over its cells */
     unsigned repeat; /* passes */
 };
 
-/* Takes passes away from the most expensive columns until all fit into `budget_seconds`; down to none. */
-void runner_fit_budget(struct runner_column *columns, size_t count, double budget_seconds);
+/* Takes passes away from the most expensive parts until all fit into `budget_seconds`; down to none. */
+void runner_fit_budget(struct runner_part *parts, size_t count, double budget_seconds);
 
 #endif

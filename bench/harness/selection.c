@@ -15,7 +15,7 @@
 #define QUICK_REPEAT  3
 #define FULL_REPEAT   5
 #define QUICK_SECONDS 0.2
-#define FULL_SECONDS  0.5
+#define FULL_SECONDS  0.25
 #define QUICK_TIMEOUT 20
 #define FULL_TIMEOUT  60
 #define BOOT_TIMEOUT  300

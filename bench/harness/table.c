@@ -126,8 +126,7 @@ static void print_cell(const struct results *results, size_t row, size_t column,
     }
     size_t baseline = results_row_baseline(results, row);
     if (baseline != column && results_has_time(results, row, baseline)) {
-        table_format_ratio(cell->seconds.median / results_cell(results, row, baseline)->seconds.median, ratio,
-                           sizeof ratio);
+        table_format_ratio(results_ratio(results, row, column, baseline), ratio, sizeof ratio);
     }
     table_format_seconds(cell->seconds.median, time, sizeof time);
     fprintf(out, "%*s%s%*s", (int)(width - RATIO_WIDTH - 1), time, cell->noisy ? "~" : " ", RATIO_WIDTH,
@@ -178,7 +177,7 @@ static void print_times_in_parts(const struct results *results, FILE *out, unsig
     }
     print_wrapped(out,
                   "Times are medians for one unit of work. The ratio is to native, or to qemu where there is "
-                  "no native.",
+                  "no native, of the fastest runs.",
                   0, width);
     bool any_noise = false;
     for (size_t i = 0; i < results->workload_count * results->configuration_count; i++) {

@@ -24,28 +24,28 @@ static void test_rounds_fill_the_wanted_time(void **state)
 static void test_a_budget_takes_passes_from_the_most_expensive(void **state)
 {
     (void)state;
-    struct runner_column columns[] = {{1, 5}, {10, 5}};
-    runner_fit_budget(columns, 2, 36);
-    assert_int_equal(columns[0].repeat, 5);
-    assert_int_equal(columns[1].repeat, 3);
+    struct runner_part parts[] = {{1, 5}, {10, 5}};
+    runner_fit_budget(parts, 2, 36);
+    assert_int_equal(parts[0].repeat, 5);
+    assert_int_equal(parts[1].repeat, 3);
 }
 
 static void test_a_budget_that_suffices_changes_nothing(void **state)
 {
     (void)state;
-    struct runner_column columns[] = {{1, 5}, {10, 5}, {0, 5}};
-    runner_fit_budget(columns, 3, 55);
-    assert_int_equal(columns[0].repeat, 5);
-    assert_int_equal(columns[1].repeat, 5);
-    assert_int_equal(columns[2].repeat, 5);
+    struct runner_part parts[] = {{1, 5}, {10, 5}, {0, 5}};
+    runner_fit_budget(parts, 3, 55);
+    assert_int_equal(parts[0].repeat, 5);
+    assert_int_equal(parts[1].repeat, 5);
+    assert_int_equal(parts[2].repeat, 5);
 }
 
 static void test_no_budget_leaves_nothing(void **state)
 {
     (void)state;
-    struct runner_column columns[] = {{1, 5}, {10, 5}};
-    runner_fit_budget(columns, 2, -1);
-    assert_int_equal(columns[0].repeat + columns[1].repeat, 0);
+    struct runner_part parts[] = {{1, 5}, {10, 5}};
+    runner_fit_budget(parts, 2, -1);
+    assert_int_equal(parts[0].repeat + parts[1].repeat, 0);
 }
 
 static struct status list(struct configuration_choice choice, struct configuration_list *configurations)
