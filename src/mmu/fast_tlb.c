@@ -19,6 +19,7 @@ static struct fast_tlb *create_tlb(void)
     }
     memset(fast->filled, 0, sizeof fast->filled);
     memset(fast->filled_words, 0, sizeof fast->filled_words);
+    memset(fast->global, 0, sizeof fast->global);
     return fast;
 }
 
@@ -53,16 +54,24 @@ static unsigned take_bit(uint64_t *set)
     return bit;
 }
 
-void fast_tlb_drop_all(struct fast_tlb *fast)
+void fast_tlb_drop_space(struct fast_tlb *fast)
 {
     for (unsigned group = 0; group < ARRAY_COUNT(fast->filled_words); group++) {
-        while (fast->filled_words[group] != 0) {
-            unsigned word = group * 64 + take_bit(&fast->filled_words[group]);
-            while (fast->filled[word] != 0) {
-                empty_slot(fast, word * 64 + take_bit(&fast->filled[word]));
+        for (uint64_t words = fast->filled_words[group]; words != 0;) {
+            unsigned word = group * 64 + take_bit(&words);
+            for (uint64_t slots = fast->filled[word] & ~fast->global[word]; slots != 0;) {
+                empty_slot(fast, word * 64 + take_bit(&slots));
             }
+            fast->filled[word] &= fast->global[word];
+            fast->filled_words[group] &= ~((uint64_t)(fast->filled[word] == 0) << (word % 64));
         }
     }
+}
+
+void fast_tlb_drop_all(struct fast_tlb *fast)
+{
+    memset(fast->global, 0, sizeof fast->global);
+    fast_tlb_drop_space(fast);
 }
 
 void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host)
@@ -94,6 +103,8 @@ static void set_slot(struct mmu *mmu, const struct tlb_entry *entry, uint32_t ta
     fast->addend[slot] = (uint64_t)(uintptr_t)entry->host - tag;
     fast->filled[slot / 64] |= (uint64_t)1 << (slot % 64);
     fast->filled_words[slot / 64 / 64] |= (uint64_t)1 << (slot / 64 % 64);
+    fast->global[slot / 64] &= ~((uint64_t)1 << (slot % 64));
+    fast->global[slot / 64] |= (uint64_t)entry->global << (slot % 64);
 }
 
 /* Whether the 64-byte lines that an access within `page` touches hold code. */
@@ -128,7 +139,7 @@ static enum mmu_fast_result store_beside_code(struct mmu *mmu, struct tlb_entry 
 {
     unsigned offset = linear & PAGE_MASK;
     if (entry->page->code_lines == 0) {
-        entry->store_tag = entry->direct_tag;
+        mmu_open_for_stores(mmu, entry);
         set_slot(mmu, entry, (uint32_t)entry->direct_tag, user);
         return MMU_FAST_FILLED;
     }

@@ -37,6 +37,7 @@ struct fast_tlb {
     /* Which slots are not empty, by bit, and which words of that are not zero. */
     uint64_t filled[FAST_TLB_ENTRIES / 64];
     uint64_t filled_words[FAST_TLB_ENTRIES / 64 / 64];
+    uint64_t global[FAST_TLB_ENTRIES / 64]; /* which of them stay when CR3 is loaded */
 };
 
 _Static_assert(offsetof(struct fast_tlb, load) == 0, "translated code knows the layout");
@@ -79,8 +80,9 @@ static inline bool fast_tlb_hits(const uint32_t *tags, uint32_t linear, unsigned
 
 /* For the mmu itself. */
 
-/* Empties one slot, or all of them. */
+/* Empties one slot, those of one address space (all but the global pages), or all of them. */
 void fast_tlb_drop_page(struct fast_tlb *fast, uint32_t linear);
+void fast_tlb_drop_space(struct fast_tlb *fast);
 void fast_tlb_drop_all(struct fast_tlb *fast);
 
 /* Takes away the right to store to the page at host address `host`, under each of its linear addresses. */

@@ -65,21 +65,6 @@ static struct paging_result translate(struct mmu *mmu, uint64_t linear, enum mmu
     return result;
 }
 
-/* Keeps a short list of used slots, so that a flush soon after another one need not sweep the whole TLB. */
-static void remember_fill(struct mmu *mmu, uint64_t slot)
-{
-    if (mmu->filled_count < TLB_FILLED) {
-        mmu->filled[mmu->filled_count] = (uint16_t)slot;
-    }
-    mmu->filled_count += mmu->filled_count <= TLB_FILLED;
-}
-
-bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user)
-{
-    return (user && mmu->cpu->alignment_checks) ||
-           ((mmu->cpu->pending & CPU_PENDING_DEBUG) && cpu_page_is_watched(mmu->cpu, linear & ~PAGE_MASK));
-}
-
 static void set_bit(uint64_t *set, uint64_t bit)
 {
     set[bit / 64] |= (uint64_t)1 << (bit % 64);
@@ -88,6 +73,32 @@ static void set_bit(uint64_t *set, uint64_t bit)
 static bool bit_is_set(const uint64_t *set, uint64_t bit)
 {
     return set[bit / 64] >> (bit % 64) & 1;
+}
+
+/* Keeps a list of used slots, so that a flush need not sweep the whole TLB. */
+static void remember_slot(struct tlb_fills *fills, uint64_t slot)
+{
+    if (fills->count < TLB_FILLED) {
+        fills->slot[fills->count] = (uint16_t)slot;
+    }
+    fills->count += fills->count <= TLB_FILLED;
+}
+
+static uint64_t stored_page(uint64_t phys)
+{
+    return (phys >> PAGE_SHIFT) % STORED_PAGES;
+}
+
+void mmu_open_for_stores(struct mmu *mmu, struct tlb_entry *entry)
+{
+    entry->store_tag = entry->direct_tag;
+    set_bit(mmu->stored_pages, stored_page(entry->phys));
+}
+
+bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user)
+{
+    return (user && mmu->cpu->alignment_checks) ||
+           ((mmu->cpu->pending & CPU_PENDING_DEBUG) && cpu_page_is_watched(mmu->cpu, linear & ~PAGE_MASK));
 }
 
 struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
@@ -102,31 +113,35 @@ struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
         entry->phys = phys & ~PAGE_MASK;
         return entry;
     }
-    remember_fill(mmu, (unsigned)user << TLB_BITS | ((linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)));
     counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
+    struct tlb_fills *fills = &mmu->fills[result->global];
+    remember_slot(fills, (unsigned)user << TLB_BITS | ((linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)));
+    if (result->large) {
+        set_bit(fills->large_regions, tag >> LARGE_REGION_SHIFT);
+    }
     bool careful = mmu_page_needs_care(mmu, tag, user);
     bool store_direct =
         !careful && page->write != NULL && page->write == page->read && result->writable && result->dirty;
-    if (result->large) {
-        set_bit(mmu->large_regions, tag >> LARGE_REGION_SHIFT);
-    }
     *entry = (struct tlb_entry){
         .load_tag = page->read != NULL && !careful ? tag : TLB_INVALID,
-        .store_tag = store_direct && page->code_lines == 0 ? tag : TLB_INVALID,
+        .store_tag = TLB_INVALID,
         .direct_tag = store_direct ? tag : TLB_INVALID,
         .page = page,
         .fetch_tag = result->executable ? tag : TLB_INVALID,
         .host = page->read,
         .phys = phys & ~PAGE_MASK,
+        .global = result->global,
     };
+    if (store_direct && page->code_lines == 0) {
+        mmu_open_for_stores(mmu, entry);
+    }
     return entry;
 }
 
-static uint64_t fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
+static struct tlb_entry *fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
 {
     struct paging_result result = translate(mmu, linear, access, user);
-    mmu_remember(mmu, linear, user, &result);
-    return result.phys;
+    return mmu_remember(mmu, linear, user, &result);
 }
 
 uint64_t mmu_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
@@ -190,12 +205,14 @@ uint64_t mmu_load_slow(struct mmu *mmu, uint64_t linear, unsigned width, bool us
 {
     linear &= 0xffffffffu;
     unsigned first = bytes_in_page(linear, width);
-    uint64_t phys = fill(mmu, linear, MMU_LOAD, user);
+    const struct tlb_entry *entry = fill(mmu, linear, MMU_LOAD, user);
+    uint64_t phys = entry->phys | (linear & PAGE_MASK);
     if (first == width) {
         note_access(mmu, linear, width, false);
-        return memory_bus_read(mmu->bus, phys, width);
+        return entry->load_tag == (linear & ~PAGE_MASK) ? load_le(entry->host + (linear & PAGE_MASK), width)
+                                                        : memory_bus_read(mmu->bus, phys, width);
     }
-    uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_LOAD, user);
+    uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_LOAD, user)->phys;
     note_access(mmu, linear, width, false);
     uint64_t low = 0;
     uint64_t high = 0;
@@ -216,7 +233,7 @@ static void store_beside_code(struct mmu *mmu, struct tlb_entry *entry, uint64_t
     memory_bus_note_write(mmu->bus, phys, width);
     store_le(entry->host + (linear & PAGE_MASK), width, value);
     if (memory_bus_page(mmu->bus, phys)->code_lines == 0) {
-        entry->store_tag = entry->direct_tag;
+        mmu_open_for_stores(mmu, entry);
     }
 }
 
@@ -229,13 +246,18 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
         store_beside_code(mmu, entry, linear, width, value);
         return;
     }
-    uint64_t phys = fill(mmu, linear, MMU_STORE, user);
+    entry = fill(mmu, linear, MMU_STORE, user);
+    uint64_t phys = entry->phys | (linear & PAGE_MASK);
     if (first == width) {
         note_access(mmu, linear, width, true);
-        memory_bus_write(mmu->bus, phys, width, value);
+        if (entry->store_tag == (linear & ~PAGE_MASK)) {
+            store_le(entry->host + (linear & PAGE_MASK), width, value);
+        } else {
+            memory_bus_write(mmu->bus, phys, width, value);
+        }
         return;
     }
-    uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_STORE, user);
+    uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_STORE, user)->phys;
     note_access(mmu, linear, width, true);
     for (unsigned i = 0; i < width; i++) {
         memory_bus_write(mmu->bus, i < first ? phys + i : next + i - first, 1, value >> (8 * i));
@@ -244,6 +266,9 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
 
 void mmu_protect_page(struct mmu *mmu, uint64_t phys)
 {
+    if (!bit_is_set(mmu->stored_pages, stored_page(phys))) {
+        return;
+    }
     for (unsigned user = 0; user < 2; user++) {
         for (unsigned i = 0; i < TLB_ENTRIES; i++) {
             if (mmu->tlb[user][i].phys == (phys & ~PAGE_MASK)) {
@@ -263,26 +288,51 @@ static void begin_generation(struct mmu *mmu)
     mmu->cpu->pending |= CPU_PENDING_ENGINE;
 }
 
+static void drop_fills(struct mmu *mmu, struct tlb_fills *fills)
+{
+    for (unsigned i = 0; i < fills->count; i++) {
+        mmu->tlb[fills->slot[i] >> TLB_BITS][fills->slot[i] & (TLB_ENTRIES - 1)] = empty_entry;
+    }
+    fills->count = 0;
+    memset(fills->large_regions, 0, sizeof fills->large_regions);
+}
+
+/* Forgets the translations that a load of CR3 leaves alone, too. */
 void mmu_flush(struct mmu *mmu)
 {
     counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
     begin_generation(mmu);
-    if (mmu->filled_count <= TLB_FILLED) {
-        for (unsigned i = 0; i < mmu->filled_count; i++) {
-            mmu->tlb[mmu->filled[i] >> TLB_BITS][mmu->filled[i] & (TLB_ENTRIES - 1)] = empty_entry;
-        }
-    } else {
+    if (mmu->fills[false].count > TLB_FILLED || mmu->fills[true].count > TLB_FILLED) {
         for (unsigned i = 0; i < TLB_ENTRIES; i++) {
             mmu->tlb[0][i] = mmu->tlb[1][i] = empty_entry;
         }
+        mmu->fills[false].count = mmu->fills[true].count = 0;
     }
+    drop_fills(mmu, &mmu->fills[false]);
+    drop_fills(mmu, &mmu->fills[true]);
     for (unsigned user = 0; user < 2; user++) {
         if (mmu->fast[user] != NULL) {
             fast_tlb_drop_all(mmu->fast[user]);
         }
     }
-    mmu->filled_count = 0;
-    memset(mmu->large_regions, 0, sizeof mmu->large_regions);
+    memset(mmu->stored_pages, 0, sizeof mmu->stored_pages);
+}
+
+/* CR3 was loaded. Slots that were used for global pages and others are in both lists, and go. */
+static void flush_space(struct mmu *mmu)
+{
+    if (mmu->fills[false].count > TLB_FILLED || mmu->fills[true].count == 0) {
+        mmu_flush(mmu);
+        return;
+    }
+    counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
+    begin_generation(mmu);
+    drop_fills(mmu, &mmu->fills[false]);
+    for (unsigned user = 0; user < 2; user++) {
+        if (mmu->fast[user] != NULL) {
+            fast_tlb_drop_space(mmu->fast[user]);
+        }
+    }
 }
 
 void mmu_set_strategy(struct mmu *mmu, enum mmu_strategy strategy)
@@ -291,16 +341,25 @@ void mmu_set_strategy(struct mmu *mmu, enum mmu_strategy strategy)
     mmu_flush(mmu);
 }
 
+static void drop_page(struct tlb_entry *entry, uint64_t tag)
+{
+    if (entry->load_tag == tag || entry->fetch_tag == tag || entry->direct_tag == tag) {
+        *entry = empty_entry;
+    }
+}
+
 /* INVLPG. Where a large page was met, its 4 KiB parts are all over the TLB: everything goes. */
 static void flush_page(struct mmu *mmu, uint64_t linear)
 {
     uint64_t tag = linear & ~PAGE_MASK;
-    if (bit_is_set(mmu->large_regions, tag >> LARGE_REGION_SHIFT)) {
+    uint64_t region = tag >> LARGE_REGION_SHIFT;
+    if (bit_is_set(mmu->fills[false].large_regions, region) ||
+        bit_is_set(mmu->fills[true].large_regions, region)) {
         mmu_flush(mmu);
         return;
     }
     for (unsigned user = 0; user < 2; user++) {
-        *mmu_entry(mmu, tag, user) = empty_entry;
+        drop_page(mmu_entry(mmu, tag, user), tag);
         if (mmu->fast[user] != NULL) {
             fast_tlb_drop_page(mmu->fast[user], (uint32_t)tag);
         }
@@ -322,17 +381,23 @@ static void write_for_cpu(struct cpu_state *cpu, uint64_t linear, unsigned width
 
 static void probe_write_for_cpu(struct cpu_state *cpu, uint64_t linear, unsigned length, bool user)
 {
+    struct mmu *mmu = cpu->memory;
     uint64_t last = linear + length - 1;
     for (uint64_t page = linear & ~PAGE_MASK; page <= last; page += PAGE_SIZE) {
-        translate(cpu->memory, page > linear ? page : linear, MMU_STORE, user);
+        if (mmu_entry(mmu, page, user)->direct_tag != (page & 0xffffffffu)) {
+            translate(mmu, page > linear ? page : linear, MMU_STORE, user);
+        }
     }
 }
 
 static void flush_for_cpu(struct cpu_state *cpu, bool including_global)
 {
-    (void)including_global; /* keeping fewer translations than allowed is always right */
     log_printf(cpu->log, LOG_MMU, "TLB flush");
-    mmu_flush(cpu->memory);
+    if (including_global) {
+        mmu_flush(cpu->memory);
+    } else {
+        flush_space(cpu->memory);
+    }
 }
 
 static void flush_page_for_cpu(struct cpu_state *cpu, uint64_t linear)
@@ -367,7 +432,7 @@ struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
     mmu->cpu = cpu;
     cpu->memory_ops = &memory_ops;
     cpu->memory = mmu;
-    mmu->filled_count = TLB_FILLED + 1;
+    mmu->fills[false].count = TLB_FILLED + 1; /* nothing is valid yet */
     mmu_flush(mmu);
     return mmu;
 }

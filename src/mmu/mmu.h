@@ -26,15 +26,24 @@ struct tlb_entry {
     const struct memory_page *page;
     uint8_t *host; /* host address of the page's first byte */
     uint64_t phys; /* effective guest-physical page address */
+    bool global;   /* stays when CR3 is loaded */
 };
 
 #define TLB_INVALID UINT64_MAX
-#define TLB_FILLED  128u
+#define TLB_FILLED  512u
 
-/* Sets of pages, by hash, for INVLPG: what it must forget. */
+/* Sets of pages, by hash. */
 #define LARGE_REGION_SHIFT 22
 #define LARGE_REGIONS      1024u
 #define FETCHED_PAGES      1024u
+#define STORED_PAGES       4096u
+
+/* What a flush must know of the fills since the last one. */
+struct tlb_fills {
+    unsigned count;                             /* beyond TLB_FILLED all entries are swept */
+    uint16_t slot[TLB_FILLED];                  /* user << TLB_BITS | index */
+    uint64_t large_regions[LARGE_REGIONS / 64]; /* of 4 MiB, in which a large page was met: for INVLPG */
+};
 
 struct mmu {
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
@@ -45,13 +54,11 @@ struct mmu {
     /* Changes at every flush, and when engines drop code: what they derive from addresses is valid within
      * one. */
     uint64_t generation;
-    unsigned filled_count;       /* fills since the last flush; beyond TLB_FILLED all entries are swept */
-    uint16_t filled[TLB_FILLED]; /* their slots: user << TLB_BITS | index */
-    /* Since the last flush: regions of 4 MiB in which a large page was met. Since `generation` changed: pages
-     * that were fetched from. */
-    uint64_t large_regions[LARGE_REGIONS / 64];
-    uint64_t fetched_pages[FETCHED_PAGES / 64];
+    struct tlb_fills fills[2];                  /* [global] */
+    uint64_t fetched_pages[FETCHED_PAGES / 64]; /* by linear address, since `generation` changed */
     uint64_t fetched_generation;
+    uint64_t
+        stored_pages[STORED_PAGES / 64]; /* by physical address: some TLB may have a store tag for them */
 };
 
 /* Allocates an mmu for `cpu` over `bus` and makes it the CPU's memory_ops. NULL when out of memory. */

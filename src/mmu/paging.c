@@ -14,6 +14,7 @@
 #define PTE_ACCESSED ((uint64_t)1 << 5)
 #define PTE_DIRTY    ((uint64_t)1 << 6)
 #define PDE_LARGE    ((uint64_t)1 << 7)
+#define PTE_GLOBAL   ((uint64_t)1 << 8)
 #define PTE_NX       ((uint64_t)1 << 63)
 
 #define PF_PRESENT  (1u << 0)
@@ -28,9 +29,8 @@ struct walk {
     enum mmu_access access;
     bool user;
     bool update;
-    unsigned entry_size; /* 4, or 8 with PAE */
-    uint64_t rights;     /* AND of the levels' PTE_WRITABLE and PTE_USER */
-    bool no_execute;     /* OR of the levels' NX */
+    uint64_t rights; /* AND of the levels' PTE_WRITABLE and PTE_USER */
+    bool no_execute; /* OR of the levels' NX */
 };
 
 static bool nx_enabled(const struct cpu_state *cpu)
@@ -47,27 +47,34 @@ static uint32_t fault_code(const struct walk *walk, uint32_t cause)
     return code;
 }
 
-static uint64_t read_entry(const struct walk *walk, uint64_t address)
+/* An entry of 4 or 8 bytes, which never crosses a page. */
+ALWAYS_INLINE uint64_t read_entry(const struct walk *walk, uint64_t address, unsigned size)
 {
-    return memory_bus_read(walk->mmu->bus, address, walk->entry_size);
+    const struct memory_page *page = memory_bus_page(walk->mmu->bus, address);
+    if (__builtin_expect(page->read == NULL, 0)) {
+        return memory_bus_read(walk->mmu->bus, address, size);
+    }
+    const uint8_t *host = page->read + (address & PAGE_MASK);
+    return size == 8 ? load_le64(host) : load_le32(host);
 }
 
-static void set_entry_bits(const struct walk *walk, uint64_t address, uint64_t entry, uint64_t bits)
+static inline void set_entry_bits(const struct walk *walk, uint64_t address, unsigned size, uint64_t entry,
+                                  uint64_t bits)
 {
-    if (walk->update && (entry & bits) != bits) {
-        memory_bus_write(walk->mmu->bus, address, walk->entry_size, entry | bits);
+    if (__builtin_expect((entry & bits) != bits, 0) && walk->update) {
+        memory_bus_write(walk->mmu->bus, address, size, entry | bits);
     }
 }
 
-static void gather_rights(struct walk *walk, uint64_t entry)
+static inline void gather_rights(struct walk *walk, uint64_t entry)
 {
     walk->rights &= entry;
     walk->no_execute |= (entry & PTE_NX) != 0;
 }
 
 /* The last level: checks rights, sets A and D, fills the result. */
-static bool finish(struct walk *walk, uint64_t address, uint64_t entry, uint64_t base, uint64_t offset_mask,
-                   struct paging_result *result, uint32_t *error_code)
+ALWAYS_INLINE bool finish(struct walk *walk, uint64_t address, unsigned size, uint64_t entry, uint64_t base,
+                          uint64_t offset_mask, struct paging_result *result, uint32_t *error_code)
 {
     const struct cpu_state *cpu = walk->mmu->cpu;
     bool user_page = (walk->rights & PTE_USER) != 0;
@@ -79,20 +86,21 @@ static bool finish(struct walk *walk, uint64_t address, uint64_t entry, uint64_t
         *error_code = fault_code(walk, PF_PRESENT);
         return false;
     }
-    set_entry_bits(walk, address, entry, PTE_ACCESSED | (walk->access == MMU_STORE ? PTE_DIRTY : 0));
+    set_entry_bits(walk, address, size, entry, PTE_ACCESSED | (walk->access == MMU_STORE ? PTE_DIRTY : 0));
     *result = (struct paging_result){.phys = base | (walk->linear & offset_mask),
                                      .writable = writable,
                                      .executable = executable,
                                      .dirty = (entry & PTE_DIRTY) != 0 || walk->access == MMU_STORE,
-                                     .large = offset_mask > PAGE_MASK};
+                                     .large = offset_mask > PAGE_MASK,
+                                     .global = (entry & PTE_GLOBAL) && (cpu->cr4 & CR4_PGE)};
     return true;
 }
 
 /* Reads one level's entry; false (with the error code) when it is absent or has reserved bits set. */
-static bool fetch_level(struct walk *walk, uint64_t address, uint64_t reserved, uint64_t *entry,
-                        uint32_t *error_code)
+ALWAYS_INLINE bool fetch_level(struct walk *walk, uint64_t address, unsigned size, uint64_t reserved,
+                               uint64_t *entry, uint32_t *error_code)
 {
-    *entry = read_entry(walk, address);
+    *entry = read_entry(walk, address, size);
     if (!(*entry & PTE_PRESENT)) {
         *error_code = fault_code(walk, 0);
         return false;
@@ -104,12 +112,12 @@ static bool fetch_level(struct walk *walk, uint64_t address, uint64_t reserved, 
     return true;
 }
 
-static bool walk_32bit(struct walk *walk, struct paging_result *result, uint32_t *error_code)
+ALWAYS_INLINE bool walk_32bit(struct walk *walk, struct paging_result *result, uint32_t *error_code)
 {
     const struct cpu_state *cpu = walk->mmu->cpu;
     uint64_t address = (cpu->cr3 & 0xfffff000u) | ((walk->linear >> 22) & 0x3ff) << 2;
     uint64_t entry;
-    if (!fetch_level(walk, address, 0, &entry, error_code)) {
+    if (!fetch_level(walk, address, 4, 0, &entry, error_code)) {
         return false;
     }
     gather_rights(walk, entry);
@@ -120,18 +128,18 @@ static bool walk_32bit(struct walk *walk, struct paging_result *result, uint32_t
             return false;
         }
         uint64_t base = (entry & 0xffc00000u) | (pse36 ? bits_extract(entry, 13, 4) << 32 : 0);
-        return finish(walk, address, entry, base, bits_mask(22), result, error_code);
+        return finish(walk, address, 4, entry, base, bits_mask(22), result, error_code);
     }
-    set_entry_bits(walk, address, entry, PTE_ACCESSED);
+    set_entry_bits(walk, address, 4, entry, PTE_ACCESSED);
     address = (entry & 0xfffff000u) | ((walk->linear >> 12) & 0x3ff) << 2;
-    if (!fetch_level(walk, address, 0, &entry, error_code)) {
+    if (!fetch_level(walk, address, 4, 0, &entry, error_code)) {
         return false;
     }
     gather_rights(walk, entry);
-    return finish(walk, address, entry, entry & 0xfffff000u, bits_mask(12), result, error_code);
+    return finish(walk, address, 4, entry, entry & 0xfffff000u, bits_mask(12), result, error_code);
 }
 
-static bool walk_pae(struct walk *walk, struct paging_result *result, uint32_t *error_code)
+ALWAYS_INLINE bool walk_pae(struct walk *walk, struct paging_result *result, uint32_t *error_code)
 {
     const struct cpu_state *cpu = walk->mmu->cpu;
     uint64_t frame = bits_mask(cpu->model->address_bits) & ~PAGE_MASK;
@@ -143,7 +151,7 @@ static bool walk_pae(struct walk *walk, struct paging_result *result, uint32_t *
         return false;
     }
     uint64_t address = (entry & frame) | ((walk->linear >> 21) & 0x1ff) << 3;
-    if (!fetch_level(walk, address, reserved, &entry, error_code)) {
+    if (!fetch_level(walk, address, 8, reserved, &entry, error_code)) {
         return false;
     }
     gather_rights(walk, entry);
@@ -152,28 +160,27 @@ static bool walk_pae(struct walk *walk, struct paging_result *result, uint32_t *
             *error_code = fault_code(walk, PF_PRESENT | PF_RESERVED);
             return false;
         }
-        return finish(walk, address, entry, entry & frame & ~bits_mask(21), bits_mask(21), result,
+        return finish(walk, address, 8, entry, entry & frame & ~bits_mask(21), bits_mask(21), result,
                       error_code);
     }
-    set_entry_bits(walk, address, entry, PTE_ACCESSED);
+    set_entry_bits(walk, address, 8, entry, PTE_ACCESSED);
     address = (entry & frame) | ((walk->linear >> 12) & 0x1ff) << 3;
-    if (!fetch_level(walk, address, reserved, &entry, error_code)) {
+    if (!fetch_level(walk, address, 8, reserved, &entry, error_code)) {
         return false;
     }
     gather_rights(walk, entry);
-    return finish(walk, address, entry, entry & frame, bits_mask(12), result, error_code);
+    return finish(walk, address, 8, entry, entry & frame, bits_mask(12), result, error_code);
 }
 
 bool paging_walk(const struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user, bool update,
                  struct paging_result *result, uint32_t *error_code)
 {
-    bool pae = (mmu->cpu->cr4 & CR4_PAE) != 0;
     struct walk walk = {.mmu = mmu,
                         .linear = linear & 0xffffffffu,
                         .access = access,
                         .user = user,
                         .update = update,
-                        .entry_size = pae ? 8 : 4,
                         .rights = PTE_WRITABLE | PTE_USER};
-    return pae ? walk_pae(&walk, result, error_code) : walk_32bit(&walk, result, error_code);
+    return mmu->cpu->cr4 & CR4_PAE ? walk_pae(&walk, result, error_code)
+                                   : walk_32bit(&walk, result, error_code);
 }

@@ -9,8 +9,9 @@ struct paging_result {
     uint64_t phys; /* of the address itself */
     bool writable; /* a store with these rights would succeed */
     bool executable;
-    bool dirty; /* the D bit is set: stores need no further walk */
-    bool large; /* part of a page of 2 or 4 MiB */
+    bool dirty;  /* the D bit is set: stores need no further walk */
+    bool large;  /* part of a page of 2 or 4 MiB */
+    bool global; /* stays when CR3 is loaded */
 };
 
 /* Walks the tables for `linear`. Returns true and fills *result, having set A (and D for stores); otherwise

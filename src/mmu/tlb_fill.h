@@ -15,6 +15,9 @@ bool mmu_try_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access,
 struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
                                const struct paging_result *result);
 
+/* Gives `entry` the tag for stores. */
+void mmu_open_for_stores(struct mmu *mmu, struct tlb_entry *entry);
+
 /* Whether every access to a page must take the slow path although it is plain memory: to be checked for
  * alignment, or for a data breakpoint. */
 bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user);

@@ -42,6 +42,7 @@ enum entry_bit {
     A = 1u << 5,
     D = 1u << 6,
     LARGE = 1u << 7,
+    G = 1u << 8,
     PWU = P | W | U
 };
 
@@ -329,7 +330,8 @@ static uint32_t random_entry(struct rig *rig)
 {
     static const uint32_t flags[] = {PWU,           PWU | A | D, PWU | A, P | U,
                                      P | U | A | D, P | W,       P,       W | U | A | D};
-    return frames[pick(rig, ARRAY_COUNT(frames))] | flags[pick(rig, ARRAY_COUNT(flags))];
+    return frames[pick(rig, ARRAY_COUNT(frames))] | flags[pick(rig, ARRAY_COUNT(flags))] |
+           (pick(rig, 3) ? 0 : G);
 }
 
 static void invalidate(struct rig *rig, uint32_t linear)
@@ -346,14 +348,18 @@ static void change_pages(struct rig *rig)
         return;
     }
     for (unsigned i = 0; i < SMALL_PAGES; i++) {
+        uint32_t old = load_le32(leaf_entry(rig, pool[i]));
         store_le32(leaf_entry(rig, pool[i]), random_entry(rig));
+        if (old & G) {
+            invalidate(rig, pool[i]);
+        }
     }
     cpu_write_control(&rig->cpu, 3, DIRECTORY);
 }
 
 static void change_large_page(struct rig *rig)
 {
-    static const uint32_t flags[] = {PWU, P | U, P | W | A | D, 0};
+    static const uint32_t flags[] = {PWU, P | U, P | W | A | D, 0, PWU | G, P | G};
     store_le32(directory_entry(rig, LARGE_REGION),
                (pick(rig, 2) ? LARGE_FRAME : 0) | LARGE | flags[pick(rig, ARRAY_COUNT(flags))]);
     invalidate(rig, LARGE_REGION + pick(rig, 0x400000));
@@ -411,6 +417,11 @@ static void change_write_protection(struct rig *rig)
     cpu_write_control(&rig->cpu, 0, rig->cpu.cr0 ^ CR0_WP);
 }
 
+static void change_global_pages(struct rig *rig)
+{
+    cpu_write_control(&rig->cpu, 4, rig->cpu.cr4 ^ CR4_PGE);
+}
+
 static void change_strategy(struct rig *rig)
 {
     mmu_set_strategy(rig->mmu, pick(rig, 4) == 0 ? MMU_WALK : MMU_SOFTTLB);
@@ -435,7 +446,7 @@ static void a_hit_is_never_stale(void **state)
                                                     mark_code,
                                                     mark_code,
                                                     overwrite_code,
-                                                    overwrite_code,
+                                                    interpret,
                                                     change_map,
                                                     change_a20,
                                                     change_watch,
@@ -443,7 +454,8 @@ static void a_hit_is_never_stale(void **state)
                                                     interpret,
                                                     change_alignment_checks,
                                                     change_write_protection,
-                                                    interpret};
+                                                    overwrite_code,
+                                                    change_global_pages};
     for (unsigned round = 0; round < 100000; round++) {
         for (unsigned fills = pick(rig, 24); fills > 0; fills--) {
             check_fill(rig);
@@ -467,6 +479,54 @@ static void a_flush_forgets_every_page(void **state)
         mmu_flush(rig->mmu);
         an_empty_slot_hits_nothing(state);
     }
+}
+
+/* Which of two pages, the first of them global, is still known. */
+static void expect_known(struct rig *rig, bool first, bool second)
+{
+    uint8_t *host = NULL;
+    assert_int_equal(hits(rig, pool[0], 4, true, true), first);
+    assert_int_equal(hits(rig, pool[1], 4, true, true), second);
+    uint64_t walks = rig->counters.value[COUNTER_PAGE_WALKS];
+    assert_int_equal(fill(rig, pool[0], 4, true, true, &host), MMU_FAST_FILLED);
+    assert_int_equal(fill(rig, pool[1], 4, true, true, &host), MMU_FAST_FILLED);
+    assert_int_equal(rig->counters.value[COUNTER_PAGE_WALKS] - walks, !first + !second);
+}
+
+static void global_pages_stay_when_cr3_is_loaded(void **state)
+{
+    struct rig *rig = *state;
+    store_le32(leaf_entry(rig, pool[0]), frames[0] | PWU | G);
+    expect_known(rig, false, false);
+    cpu_write_control(&rig->cpu, 3, DIRECTORY); /* they are not enabled yet */
+    expect_known(rig, false, false);
+    cpu_write_control(&rig->cpu, 4, CR4_PSE | CR4_PGE);
+    expect_known(rig, false, false);
+    for (unsigned i = 0; i < 3; i++) {
+        cpu_write_control(&rig->cpu, 3, DIRECTORY);
+        expect_known(rig, true, false);
+    }
+    invalidate(rig, pool[0]);
+    expect_known(rig, false, true);
+    cpu_write_control(&rig->cpu, 4, CR4_PSE);
+    expect_known(rig, false, false);
+}
+
+/* More pages than the mmu keeps a list of were met since the last flush. */
+static void a_load_of_cr3_forgets_other_pages_however_many(void **state)
+{
+    struct rig *rig = *state;
+    store_le32(leaf_entry(rig, pool[0]), frames[0] | PWU | G);
+    cpu_write_control(&rig->cpu, 4, CR4_PSE | CR4_PGE);
+    expect_known(rig, false, false);
+    for (unsigned i = 0; i < 2 * TLB_FILLED; i++) {
+        assert_true(interpreted_access(rig, pool[2], 4, MMU_LOAD, false));
+        invalidate(rig, pool[2]);
+    }
+    assert_true(interpreted_access(rig, pool[1], 4, MMU_LOAD, false));
+    store_le32(leaf_entry(rig, pool[1]), 0);
+    cpu_write_control(&rig->cpu, 3, DIRECTORY);
+    assert_false(interpreted_access(rig, pool[1], 4, MMU_LOAD, false));
 }
 
 /* ---- what the guest sees */
@@ -579,6 +639,8 @@ int main(void)
         PLAIN(an_empty_slot_hits_nothing),
         WITH_PAGING(a_hit_is_never_stale),
         PLAIN(a_flush_forgets_every_page),
+        WITH_PAGING(global_pages_stay_when_cr3_is_loaded),
+        WITH_PAGING(a_load_of_cr3_forgets_other_pages_however_many),
         WITH_PAGING(filling_changes_the_tables_as_the_access_does),
         WITH_PAGING(a_load_does_not_open_a_clean_page_for_stores),
         WITH_PAGING(what_the_software_tlb_knows_is_not_walked_for),

@@ -557,6 +557,8 @@ static void a_range_is_probed_for_writing_without_writing(void **state)
     assert_int_equal(get32(rig, FRAME_A + 0xff0), 0x77777777);
     put32(rig, TABLE + 4, FRAME_B | P | U);
     mmu_flush(rig->mmu);
+    uint64_t value = 0;
+    assert_int_equal(try_access(rig, LINEAR + PAGE_SIZE, 4, MMU_LOAD, true, &value), NO_FAULT);
     assert_int_equal(probe(rig, LINEAR + 0xff0, 0x10), NO_FAULT); /* up to the page's last byte */
     assert_int_equal(probe(rig, LINEAR + 0xff0, 0x11), CODE_P | CODE_W | CODE_U);
     assert_int_equal(rig->cpu.cr2, LINEAR + PAGE_SIZE);
@@ -704,6 +706,18 @@ static void invlpg_drops_one_page(void **state)
     assert_int_equal(rig->mmu->generation, generation);
 }
 
+static void invlpg_drops_pages_without_execution(void **state)
+{
+    struct rig *rig = *state;
+    rig->cpu.efer |= EFER_NXE;
+    put64(rig, PAE_TABLE, FRAME_A | PWU | NX);
+    put32(rig, FRAME_B, 0xb);
+    assert_int_equal(load(rig, LINEAR, 4), 0);
+    put64(rig, PAE_TABLE, FRAME_B | PWU | NX);
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR);
+    assert_int_equal(load(rig, LINEAR, 4), 0xb);
+}
+
 static void invlpg_drops_all_of_a_large_page(void **state)
 {
     struct rig *rig = *state;
@@ -796,6 +810,7 @@ int main(void)
         WITH_PAGING(the_tlb_spares_walks),
         WITH_PAGING(invalidation_shows_new_entries),
         WITH_PAGING(invlpg_drops_one_page),
+        WITH_PAE(invlpg_drops_pages_without_execution),
         WITH_PAGING(invlpg_drops_all_of_a_large_page),
         WITH_PAGING(invlpg_of_a_page_with_code_changes_the_generation),
         WITH_PAGING(a_flush_forgets_every_page),
