@@ -1,0 +1,109 @@
+/* Guest memory operands: from registers to a host address, by the fast TLB (mmu/fast_tlb.h).
+ *
+ * The check changes no flags and takes ten instructions with the access itself:
+ *
+ *     lea r10d, [offset]; rorx r11d, r10d, 12; movzx r11d, r11w; mov ecx, [r15 + r11*4 + tags]
+ *     lea ecx, [rcx + r10 + width-1]; shrx ecx, ecx, r15d; jrcxz hit; jmp miss
+ * hit: mov rcx, [r15 + r11*8 + addend]; op [rcx + r10]
+ *
+ * Segments with a base have it added, those with a limit are checked first: real mode's as well as those of
+ * 16-bit programs (SDM 3A §5.3). */
+#include <assert.h>
+#include <stddef.h>
+
+#include "translator/builder.h"
+
+struct guest_operand guest_operand_of(const struct insn *insn)
+{
+    return (struct guest_operand){.segment = insn->memory.segment,
+                                  .base = insn->memory.base,
+                                  .index = insn->memory.index,
+                                  .scale = insn->memory.scale,
+                                  .address_size = insn->address_size,
+                                  .displacement = (int32_t)(uint32_t)insn->displacement};
+}
+
+bool access_is_possible(const struct builder *b, const struct guest_operand *operand)
+{
+    return mode_segment_class(b->mode, operand->segment) != SEGMENT_OTHER;
+}
+
+void emit_offset(struct builder *b, const struct guest_operand *operand, unsigned to)
+{
+    unsigned base = operand->base == GPR_NONE ? HOST_NONE : host_gpr(operand->base);
+    unsigned index = operand->index == GPR_NONE ? HOST_NONE : host_gpr(operand->index);
+    if (base == HOST_NONE && index == HOST_NONE) {
+        uint32_t mask = operand->address_size == 2 ? 0xffffu : UINT32_MAX;
+        emit_mov_immediate(&b->e, to, (uint32_t)operand->displacement & mask);
+        return;
+    }
+    emit_lea(&b->e, to, host_sum(base, index, operand->scale, operand->displacement));
+    if (operand->address_size == 2) {
+        emit_zero_extend16(&b->e, to, to);
+    }
+}
+
+static struct host_address segment_field(unsigned segment, size_t field)
+{
+    return host_at(HOST_R11,
+                   (int32_t)(offsetof(struct cpu_state, segment) + segment * sizeof(struct segment) + field));
+}
+
+/* Goes to the callout unless the `width` bytes at offset r10d are within the limit. */
+static void emit_limit_check(struct builder *b, unsigned segment, unsigned width)
+{
+    struct emitter *e = &b->e;
+    /* limit - offset - (width - 1) = ~offset + limit + 1 - (width - 1): the upper half is 0 unless it is
+     * negative */
+    emit_load(e, HOST_RCX, segment_field(segment, offsetof(struct segment, read_last)));
+    emit_lea64(e, HOST_RCX, host_at(HOST_RCX, 2 - (int32_t)width));
+    emit_not64(e, HOST_R10);
+    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 0));
+    emit_not64(e, HOST_R10);
+    emit_rorx64(e, HOST_RCX, HOST_RCX, 32);
+    emit_mov(e, HOST_RCX, HOST_RCX);
+    uint8_t *within = emit_jrcxz(e);
+    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
+    emit_bind8(e, within);
+}
+
+static void emit_linear_address(struct builder *b, const struct guest_operand *operand, unsigned width)
+{
+    struct emitter *e = &b->e;
+    enum segment_class class = mode_segment_class(b->mode, operand->segment);
+    emit_offset(b, operand, HOST_R10);
+    if (class == SEGMENT_FLAT) {
+        return;
+    }
+    emit_load64(e, HOST_R11, host_at(HOST_R14, (int32_t)offsetof(struct translator, cpu)));
+    if (class == SEGMENT_LIMITED) {
+        emit_limit_check(b, operand->segment, width);
+    }
+    emit_load(e, HOST_R11, segment_field(operand->segment, offsetof(struct segment, base)));
+    emit_lea(e, HOST_R10, host_sum(HOST_R10, HOST_R11, 0, 0));
+}
+
+struct host_address emit_access(struct builder *b, const struct guest_operand *operand, unsigned width,
+                                enum access_kind kind, enum host_register pointer)
+{
+    struct emitter *e = &b->e;
+    assert(access_is_possible(b, operand) && width >= 1 && width <= 16);
+    int32_t retry = builder_position(b);
+    emit_linear_address(b, operand, width);
+    size_t tags = kind == ACCESS_STORE ? offsetof(struct fast_tlb, store) : offsetof(struct fast_tlb, load);
+    emit_rorx(e, HOST_R11, HOST_R10, PAGE_SHIFT);
+    emit_zero_extend16(e, HOST_R11, HOST_R11);
+    emit_load(e, HOST_RCX, host_sum(HOST_R15, HOST_R11, 2, (int32_t)tags - PAGE_SHIFT));
+    emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, (int32_t)width - 1));
+    emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R15);
+    uint8_t *hit = emit_jrcxz(e);
+    struct translator_site *site =
+        builder_add_site(b, kind == ACCESS_STORE ? SITE_STORE : SITE_LOAD, emit_jmp(e));
+    emit_bind8(e, hit);
+    emit_load64(e, pointer,
+                host_sum(HOST_R15, HOST_R11, 3, (int32_t)offsetof(struct fast_tlb, addend) - PAGE_SHIFT));
+    site->retry = retry;
+    site->direct = builder_position(b);
+    site->width = (uint8_t)width;
+    return host_sum(pointer, HOST_R10, 0, 0);
+}

@@ -1,0 +1,188 @@
+/* From guest bytes to a block of host code.
+ *
+ * A block is a run of instructions on one guest page, up to a control transfer or to something that changes
+ * what the block assumes. It begins with the budget's check:
+ *
+ *     lea r13d, [r13 - count]; rorx ecx, r13d, 24; movzx ecx, cl; jrcxz body; jmp budget_site
+ *
+ * then come the instructions, and behind them, out of line, what the sites need: `lea rcx, [site]; jmp
+ * service`, and the sites themselves. */
+#include <assert.h>
+#include <string.h>
+
+#include "isa/isa.h"
+#include "translator/builder.h"
+
+#define MAX_INSN_HOST_SIZE 512u /* bytes, of one instruction with its out-of-line code */
+
+static translate_function *const translators[INSN_COUNT] = {
+#define TRANSLATE(id, function) [INSN_##id] = function,
+#include "translator/translate.def"
+#undef TRANSLATE
+};
+
+/* Whether control, or what the block assumes, may change behind this instruction. */
+static bool insn_is_last(const struct builder *b, const struct insn *insn)
+{
+    return (insn_info((enum insn_id)insn->id)->properties & INSN_ENDS_BLOCK) != 0 ||
+           !isa_has(b->t->cpu->model, insn);
+}
+
+struct translator_site *builder_add_site(struct builder *b, enum site_kind kind, uint8_t *jump)
+{
+    assert(b->site_count < MAX_BLOCK_SITES);
+    struct pending_site *pending = &b->sites[b->site_count++];
+    *pending = (struct pending_site){
+        .jump = jump,
+        .site = {.kind = (uint8_t)kind,
+                 .eip = b->eip,
+                 .next_eip = b->next_eip,
+                 .remaining = (uint16_t)(b->count - b->index),
+                 .insn = b->index < b->count ? b->insns[b->index].id : (uint16_t)INSN_INVALID,
+                 .last = b->index < b->count && insn_is_last(b, &b->insns[b->index])},
+    };
+    return &pending->site;
+}
+
+/* ---- which instructions */
+
+/* Decodes as many instructions as make a block; returns the bytes. */
+static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned available)
+{
+    struct decode_mode mode = isa_decode_mode(b->t->cpu);
+    unsigned used = 0;
+    bool ended = false;
+    while (!ended && b->count < MAX_BLOCK_INSNS) {
+        struct insn *insn = &b->insns[b->count];
+        if (decoder_decode(&mode, bytes + used, available - used, insn) != DECODE_OK) {
+            break; /* the fallback's, with whatever it raises */
+        }
+        used += insn->length;
+        b->count++;
+        ended = insn_is_last(b, insn);
+    }
+    return used;
+}
+
+/* ---- host code */
+
+static void emit_budget_check(struct builder *b)
+{
+    struct emitter *e = &b->e;
+    emit_lea(e, HOST_R13, host_at(HOST_R13, -(int32_t)b->count));
+    emit_rorx(e, HOST_RCX, HOST_R13, 24);
+    emit_zero_extend8(e, HOST_RCX, HOST_RCX);
+    uint8_t *suffices = emit_jrcxz(e);
+    builder_add_site(b, SITE_BUDGET, emit_jmp(e));
+    emit_bind8(e, suffices);
+}
+
+static void emit_callout(struct builder *b, const struct insn *insn)
+{
+    builder_add_site(b, SITE_CALLOUT, emit_jmp(&b->e));
+    b->ended = insn_is_last(b, insn);
+}
+
+/* Sites of the present instruction go on behind it. */
+static void bind_next(struct builder *b)
+{
+    for (unsigned i = b->insn_sites; i < b->site_count; i++) {
+        struct translator_site *site = &b->sites[i].site;
+        if (site->kind == SITE_LOAD || site->kind == SITE_STORE || site->kind == SITE_CALLOUT) {
+            site->next = builder_position(b);
+        }
+    }
+}
+
+static void translate_insn(struct builder *b, const struct insn *insn)
+{
+    b->insn_sites = b->site_count;
+    uint8_t *start = b->e.at;
+    translate_function *function = translators[insn->id];
+    if (function == NULL || !isa_has(b->t->cpu->model, insn) || !function(b, insn)) {
+        b->e.at = start;
+        b->site_count = b->insn_sites;
+        emit_callout(b, insn);
+    }
+    bind_next(b);
+}
+
+/* The structure of a site, aligned, behind its stub. */
+static void emit_site(struct builder *b, struct pending_site *pending)
+{
+    struct emitter *e = &b->e;
+    emit_bind32(e, pending->jump);
+    uint8_t *address = emit_lea_rip(e, HOST_RCX);
+    emit_jmp_to(e, b->t->service);
+    while ((uintptr_t)e->at % _Alignof(struct translator_site) != 0) {
+        emit_u8(e, 0xcc);
+    }
+    emit_bind32(e, address);
+    int32_t here = builder_position(b);
+    struct translator_site site = pending->site;
+    site.retry -= here;
+    site.direct -= here;
+    if (site.next != 0) {
+        site.next -= here;
+    }
+    memcpy(e->at, &site, sizeof site);
+    e->at += sizeof site;
+}
+
+static bool emit_block(struct builder *b)
+{
+    emit_budget_check(b);
+    for (b->index = 0; b->index < b->count; b->index++) {
+        const struct insn *insn = &b->insns[b->index];
+        b->next_eip = b->eip + insn->length;
+        translate_insn(b, insn);
+        b->eip = b->next_eip;
+        if (!emit_has_room(&b->e, (MAX_BLOCK_SITES + 1) * 64 + MAX_INSN_HOST_SIZE)) {
+            return false;
+        }
+    }
+    if (!b->ended) {
+        emit_exit(b, b->eip);
+    }
+    for (unsigned i = 0; i < b->site_count; i++) {
+        emit_site(b, &b->sites[i]);
+    }
+    return true;
+}
+
+/* Stores to these bytes must be seen from now on. */
+static void mark_code(struct translator *t, uint64_t phys, unsigned length)
+{
+    bool first_code_of_page = memory_bus_page(t->mmu->bus, phys)->code_lines == 0;
+    memory_bus_mark_code(t->mmu->bus, phys, length);
+    if (first_code_of_page) {
+        mmu_protect_page(t->mmu, phys);
+    }
+}
+
+struct code_block *translator_make_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
+                                         unsigned available, uint32_t eip)
+{
+    struct builder *b = t->builder;
+    struct code_space space = code_cache_reserve(t->cache);
+    b->t = t;
+    b->e = (struct emitter){
+        .at = space.write, .begin = space.write, .end = space.write + space.size, .exec = space.exec};
+    b->mode = t->mode;
+    b->first_eip = b->eip = eip;
+    b->page_offset = (unsigned)(phys & PAGE_MASK);
+    b->index = b->count = 0;
+    b->ended = false;
+    b->site_count = 0;
+    unsigned length = discover(b, bytes, available);
+    if (b->count == 0 || !emit_block(b)) {
+        return NULL;
+    }
+    uint64_t key = (uint64_t)t->mode << 32 | eip;
+    struct code_block *block =
+        code_cache_commit(t->cache, phys, key, length, b->count, (size_t)(b->e.at - b->e.begin));
+    if (block != NULL) {
+        mark_code(t, phys, length);
+    }
+    return block;
+}

@@ -1,0 +1,103 @@
+/* A block in the making: what the files that translate instructions share.
+ *
+ * translator_make_block() decodes the guest's bytes and calls one function of translate.def for each
+ * instruction. That function writes host code, or returns false before it has changed anything that matters:
+ * then the instruction becomes a callout. What an access needs when it misses, and every exit, is a
+ * `pending_site`: its out-of-line code follows the block's own. */
+#ifndef DOPPEL_TRANSLATOR_BUILDER_H
+#define DOPPEL_TRANSLATOR_BUILDER_H
+
+#include "decoder/decoder.h"
+#include "translator/context.h"
+#include "translator/emit.h"
+
+#define MAX_BLOCK_INSNS 64u
+#define MAX_BLOCK_SITES (4 * MAX_BLOCK_INSNS)
+#define MAX_INSN_SITES  8u
+
+struct pending_site {
+    struct translator_site site; /* positions are still offsets from the block's first byte */
+    uint8_t *jump;               /* 32-bit displacement to be bound to the out-of-line code */
+};
+
+struct builder {
+    struct translator *t;
+    struct emitter e;
+    uint32_t mode;
+    uint32_t eip; /* of the instruction that is being translated */
+    uint32_t next_eip;
+    uint32_t first_eip;
+    unsigned page_offset; /* of first_eip */
+    unsigned index;       /* its number in the block */
+    unsigned count;       /* of instructions in the block */
+    bool ended;           /* nothing that follows is reached from here */
+    unsigned site_count;
+    unsigned insn_sites; /* sites when this instruction began: their `next` is not known yet */
+    struct insn insns[MAX_BLOCK_INSNS];
+    struct pending_site sites[MAX_BLOCK_SITES];
+};
+
+typedef bool translate_function(struct builder *b, const struct insn *insn);
+
+/* ---- sites (block.c) */
+
+/* A site of the present instruction, reached by the jump whose displacement is at `jump`. */
+struct translator_site *builder_add_site(struct builder *b, enum site_kind kind, uint8_t *jump);
+
+static inline int32_t builder_position(const struct builder *b)
+{
+    return (int32_t)(b->e.at - b->e.begin);
+}
+
+/* ---- guest memory (access.c) */
+
+enum access_kind { ACCESS_LOAD, ACCESS_STORE }; /* what is read and then written is a STORE */
+
+/* Where a guest operand is found: [base + index << scale + displacement] in `segment`; guest register
+ * numbers, GPR_NONE for none. */
+struct guest_operand {
+    uint8_t segment, base, index, scale;
+    uint8_t address_size; /* 2, 4 */
+    int32_t displacement;
+};
+
+struct guest_operand guest_operand_of(const struct insn *insn);
+
+/* Whether accesses to this segment can be translated at all. */
+bool access_is_possible(const struct builder *b, const struct guest_operand *operand);
+
+/* Writes the code that finds `width` bytes of the operand in host memory. Afterwards they are at the address
+ * returned, [rcx + r10] or [r11 + r10] (`pointer`), until either register is written. */
+struct host_address emit_access(struct builder *b, const struct guest_operand *operand, unsigned width,
+                                enum access_kind kind, enum host_register pointer);
+
+/* The offset (not the linear address) of an operand in r10. */
+void emit_offset(struct builder *b, const struct guest_operand *operand, unsigned to);
+
+/* ---- the stack (stack.c) */
+
+bool stack_is_possible(const struct builder *b);
+
+/* The place below the top that a push writes, and the top itself; `width` 2 or 4. */
+struct host_address emit_push_access(struct builder *b, unsigned width);
+struct host_address emit_top_access(struct builder *b, unsigned width);
+
+/* SP or ESP, as the stack is wide. Changes r11. */
+void emit_stack_adjust(struct builder *b, int32_t displacement);
+
+/* ---- jumps (control.c) */
+
+/* Leaves the block for `target`, a constant: linked directly, or through the jump cache on another page.
+ * `jump`: the displacement of a jump already written that leads there, NULL: execution arrives here. */
+void emit_exit(struct builder *b, uint32_t target);
+void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target);
+
+/* Leaves the block for the EIP in r10d. */
+void emit_indirect_exit(struct builder *b);
+
+/* The functions of translate.def. */
+#define TRANSLATE(id, function) translate_function function;
+#include "translator/translate.def"
+#undef TRANSLATE
+
+#endif

@@ -1,0 +1,173 @@
+/* The state of a running translator, as translated code and its C helpers share it.
+ *
+ * Convention of translated code. Guest registers stay in host registers:
+ *
+ *     EAX rax   EDX rdx   EBX rbx   EBP rbp   ESI rsi   EDI rdi   ECX r9   ESP r8     upper halves zero
+ *
+ * and the guest's arithmetic flags in the host's. rcx, r10, r11 are free between guest instructions; r12 is
+ * the jump cache's context, r13d the budget, r14 the struct translator, r15 the fast TLB of the privilege
+ * plus 12: its low five bits serve as the shift count PAGE_SHIFT. rsp is the host's, aligned to 16; nothing
+ * is pushed. What is added to the guest's instructions must not change flags, so that every point of a block
+ * has the exact architectural state: lea, mov, movzx, not, rorx, shrx and jrcxz do not.
+ *
+ * Helpers. Code that needs C loads rcx with the address of a struct translator_site, its description of the
+ * place, and jumps to the service stub (stubs.c), which stores the registers in the struct translator, calls
+ * translator_service() on the same stack, loads the registers again and jumps where that says: back into the
+ * block, to another block, or out of translated code. Guest memory that is not in the fast TLB, and
+ * instructions that are not translated, are the main customers. */
+#ifndef DOPPEL_TRANSLATOR_CONTEXT_H
+#define DOPPEL_TRANSLATOR_CONTEXT_H
+
+#include "codecache/code_cache.h"
+#include "cpu/cpu.h"
+#include "cpu/engine.h"
+#include "decoder/insn.h"
+#include "mmu/mmu.h"
+#include "translator/translator.h"
+
+/* What a block assumes about the CPU: the upper half of its key, EIP being the lower. */
+enum block_mode {
+    MODE_CODE32 = 1u << 0,
+    MODE_STACK32 = 1u << 1,
+    MODE_USER = 1u << 2, /* CPL 3 */
+    MODE_V86 = 1u << 3,
+    MODE_PROTECTED = 1u << 4, /* neither real nor V86 */
+    MODE_IOPL = 1u << 5,      /* CPL <= IOPL */
+    MODE_CODE_OPEN = 1u << 6, /* no branch target of this code size is beyond CS's limit */
+    MODE_FPU = 1u << 7,       /* x87 and MMX instructions run without any exception */
+    MODE_SSE = 1u << 8,       /* SSE likewise */
+    MODE_SEGMENTS_SHIFT = 9   /* enum segment_class of ES CS SS DS FS GS, two bits each */
+};
+
+/* How an offset in a data segment becomes a linear address. */
+enum segment_class {
+    SEGMENT_FLAT,    /* base 0, limit 4 GiB, readable and writable */
+    SEGMENT_BASED,   /* the same with another base */
+    SEGMENT_LIMITED, /* offsets 0 to a limit, readable and writable: real mode, V86, 16-bit programs */
+    SEGMENT_OTHER    /* expand-down, read-only, unusable */
+};
+
+static inline enum segment_class mode_segment_class(uint32_t mode, unsigned segment)
+{
+    return (enum segment_class)(mode >> ((unsigned)MODE_SEGMENTS_SHIFT + 2 * segment) & 3);
+}
+
+enum site_kind {
+    SITE_LOAD, /* an access missed the fast TLB */
+    SITE_STORE,
+    SITE_CALLOUT,  /* the fallback is to execute the instruction */
+    SITE_JUMP,     /* a jump to `target` that is not linked */
+    SITE_INDIRECT, /* a jump to r10d that the jump cache does not know */
+    SITE_BUDGET    /* the budget does not suffice for the block that begins here */
+};
+
+/* What the C side has to know of a place in translated code. Host code positions are relative to the
+ * structure. */
+struct translator_site {
+    uint32_t eip;      /* of the instruction */
+    uint32_t next_eip; /* of the one after it */
+    uint32_t target;   /* SITE_JUMP */
+    int32_t retry;     /* SITE_LOAD, SITE_STORE: before the check */
+    int32_t direct;    /* likewise: behind the check, the address in rcx (and r11) + r10 */
+    int32_t next; /* the next instruction; SITE_JUMP: the jump's displacement, 0 when it cannot be linked */
+    uint16_t
+        remaining; /* instructions of the block, from this one on, that were counted and not yet executed */
+    uint16_t insn; /* enum insn_id */
+    uint8_t kind;  /* enum site_kind */
+    uint8_t width; /* of the access */
+    bool last;     /* the instruction ends the block */
+};
+
+#define JUMP_CACHE_SLOTS 65536u
+
+/* What one stay in translated code may retire: the check of a block looks at the upper eight bits of r13d. */
+#define BUDGET_MAX (1u << 23)
+
+/* Where EIP leads in one context (struct jump_context). The tag is negated so that adding context and
+ * sign-extended EIP gives 0. */
+struct jump_slot {
+    uint64_t tag;
+    const uint8_t *code;
+};
+
+/* What an entry of the jump cache depends on, besides EIP. */
+struct jump_context {
+    uint64_t generation; /* of the mmu */
+    uint64_t code_base;
+    uint32_t mode;
+    uint32_t id; /* never used twice; 0: none */
+};
+#define JUMP_CONTEXTS 8u
+
+struct translator {
+    /* What the stubs access: offsets within 127 bytes first. */
+    uint32_t gpr[8];
+    uint32_t flags;   /* as LAHF and SETO left them: AH, and OF in AL */
+    uint32_t budget;  /* r13d */
+    uint64_t address; /* r10: the linear address of an access, or an indirect jump's target */
+    uint64_t addend;  /* rcx and r11 at a site's `direct` */
+    uint64_t context; /* r12 */
+    uint8_t *tlb;     /* r15 */
+    const struct translator_site *site;
+    const uint8_t *resume;
+    struct cpu_state *cpu;
+    uint64_t temporary; /* within one instruction */
+
+    struct cpu_engine engine;
+    struct cpu_engine *fallback;
+    struct mmu *mmu;
+    struct code_cache *cache;
+    struct builder *builder;
+    struct engine_config config;
+    void (*enter)(struct translator *t, const uint8_t *code); /* runs translated code until it leaves */
+    const uint8_t *leave;                                     /* its way out */
+    const uint8_t *service;
+    uint64_t stop_at;    /* value of cpu->retired at which run() returns */
+    uint64_t budget_end; /* value of cpu->retired at which r13d is 0 */
+    uint32_t mode;       /* of the running code */
+    uint32_t last_context_id;
+    uint32_t next_context; /* to be replaced */
+    bool usable;           /* this CPU model can be translated */
+    bool stuck; /* translated code was left because the fallback must execute an instruction first */
+    struct jump_context contexts[JUMP_CONTEXTS];
+    uint64_t callouts[INSN_COUNT]; /* instructions left to the fallback, by name */
+    struct jump_slot jumps[JUMP_CACHE_SLOTS];
+};
+
+static inline uint32_t jump_slot_index(uint32_t eip)
+{
+    return ((eip >> 15 | eip << 17) + eip) & (JUMP_CACHE_SLOTS - 1);
+}
+
+/* The number of the guest register's host register. */
+static inline unsigned host_gpr(unsigned guest)
+{
+    static const uint8_t host[8] = {0, 9, 2, 3, 8, 5, 6, 7};
+    return host[guest];
+}
+
+/* ---- stubs.c */
+
+/* Writes the code that all blocks share. */
+bool translator_make_stubs(struct translator *t);
+
+/* ---- service.c */
+
+/* Called by the service stub: does what `t->site` asks for; returns where to go on. */
+const uint8_t *translator_service(struct translator *t);
+
+/* Runs translated code from cpu->rip until something is due that only the run loop can do. False: there is
+ * nothing to run here, the fallback must execute an instruction first. */
+bool translator_run_blocks(struct translator *t);
+
+/* ---- block.c */
+
+/* The block at `phys` for t->mode, made from guest bytes; NULL when not even one instruction can be
+ * translated there. */
+struct code_block *translator_make_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
+                                         unsigned available, uint32_t eip);
+
+/* A block is no longer to be entered. */
+void translator_forget_block(void *opaque, struct code_block *block);
+
+#endif

@@ -1,0 +1,239 @@
+/* Near control transfers (SDM 2: JMP, Jcc, JCXZ, LOOP, CALL, RET).
+ *
+ * Translated where no target can be beyond CS's limit (MODE_CODE_OPEN). A constant target on the block's own
+ * page is linked: its jump is patched to the block there, which assumes the same mode, and lies on the same
+ * physical page. On another page it goes through the jump cache, at a slot that is known here, because what
+ * that page is may change while this block stays. */
+#include <stddef.h>
+
+#include "translator/builder.h"
+
+static bool targets_are_legal(const struct builder *b, const struct insn *insn)
+{
+    return (b->mode & MODE_CODE_OPEN) && (insn->operand_size == 2 || (b->mode & MODE_CODE32));
+}
+
+static uint32_t relative_target(const struct builder *b, const struct insn *insn)
+{
+    uint32_t target = b->next_eip + (uint32_t)insn->immediate;
+    return insn->operand_size == 2 ? target & 0xffff : target;
+}
+
+/* ---- exits */
+
+static bool is_on_same_page(const struct builder *b, uint32_t target)
+{
+    return (uint32_t)(b->page_offset + (target - b->first_eip)) < PAGE_SIZE;
+}
+
+static struct host_address jump_slot_field(uint32_t eip, size_t field)
+{
+    size_t slot = offsetof(struct translator, jumps) + jump_slot_index(eip) * sizeof(struct jump_slot);
+    return host_at(HOST_R14, (int32_t)(slot + field));
+}
+
+void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
+{
+    struct emitter *e = &b->e;
+    bool chained = !b->t->config.unchained;
+    bool same_page = is_on_same_page(b, target);
+    if (chained && !same_page) {
+        if (jump != NULL) {
+            emit_bind32(e, jump);
+        }
+        emit_load64(e, HOST_RCX, jump_slot_field(target, offsetof(struct jump_slot, tag)));
+        emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, (int32_t)target));
+        uint8_t *known = emit_jrcxz(e);
+        jump = emit_jmp(e);
+        emit_bind8(e, known);
+        emit_jmp_memory(e, jump_slot_field(target, offsetof(struct jump_slot, code)));
+    } else if (jump == NULL) {
+        jump = emit_jmp(e);
+    }
+    struct translator_site *site = builder_add_site(b, SITE_JUMP, jump);
+    site->target = target;
+    site->next = same_page ? (int32_t)(jump - e->begin) : 0;
+}
+
+void emit_exit(struct builder *b, uint32_t target)
+{
+    emit_exit_from(b, NULL, target);
+}
+
+void emit_indirect_exit(struct builder *b)
+{
+    struct emitter *e = &b->e;
+    if (!b->t->config.unchained) {
+        int32_t slots = (int32_t)offsetof(struct translator, jumps);
+        emit_rorx(e, HOST_R11, HOST_R10, 15);
+        emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R10, 0, 0));
+        emit_zero_extend16(e, HOST_R11, HOST_R11);
+        emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R11, 0, 0));
+        emit_load64(e, HOST_RCX,
+                    host_sum(HOST_R14, HOST_R11, 3, slots + (int32_t)offsetof(struct jump_slot, tag)));
+        emit_sign_extend32(e, HOST_R10, HOST_R10);
+        emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 0));
+        emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, 0));
+        uint8_t *known = emit_jrcxz(e);
+        builder_add_site(b, SITE_INDIRECT, emit_jmp(e));
+        emit_bind8(e, known);
+        emit_jmp_memory(e,
+                        host_sum(HOST_R14, HOST_R11, 3, slots + (int32_t)offsetof(struct jump_slot, code)));
+    } else {
+        builder_add_site(b, SITE_INDIRECT, emit_jmp(e));
+    }
+    b->ended = true;
+}
+
+/* ---- jumps */
+
+bool translate_jcc(struct builder *b, const struct insn *insn)
+{
+    if (!targets_are_legal(b, insn)) {
+        return false;
+    }
+    uint8_t *taken = emit_jcc(&b->e, insn->condition);
+    emit_exit(b, b->next_eip);
+    emit_exit_from(b, taken, relative_target(b, insn));
+    b->ended = true;
+    return true;
+}
+
+/* r10d: the target of a jump or call through a register or memory. */
+static bool emit_indirect_target(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    const struct operand *operand = &insn->operand[0];
+    if (operand->kind == OPERAND_MEMORY) {
+        struct guest_operand memory = guest_operand_of(insn);
+        if (!access_is_possible(b, &memory)) {
+            return false;
+        }
+        struct host_address at = emit_access(b, &memory, insn->operand_size, ACCESS_LOAD, HOST_RCX);
+        emit_load_width(e, HOST_R10, at, insn->operand_size);
+    } else if (insn->operand_size == 2) {
+        emit_zero_extend16(e, HOST_R10, host_gpr(operand->reg));
+    } else {
+        emit_mov(e, HOST_R10, host_gpr(operand->reg));
+    }
+    return true;
+}
+
+bool translate_jmp(struct builder *b, const struct insn *insn)
+{
+    if (!targets_are_legal(b, insn)) {
+        return false;
+    }
+    if (insn->operand[0].kind == OPERAND_RELATIVE) {
+        emit_exit(b, relative_target(b, insn));
+        b->ended = true;
+        return true;
+    }
+    if (!emit_indirect_target(b, insn)) {
+        return false;
+    }
+    emit_indirect_exit(b);
+    return true;
+}
+
+/* ---- calls */
+
+bool translate_call(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    unsigned width = insn->operand_size;
+    if (!targets_are_legal(b, insn) || !stack_is_possible(b)) {
+        return false;
+    }
+    bool relative = insn->operand[0].kind == OPERAND_RELATIVE;
+    if (!relative) {
+        if (!emit_indirect_target(b, insn)) {
+            return false;
+        }
+        emit_store(e, host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary)), HOST_R10);
+    }
+    struct host_address at = emit_push_access(b, width);
+    emit_mem(e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0xc7}, 0, at);
+    if (width == 2) {
+        emit_u16(e, b->next_eip);
+    } else {
+        emit_u32(e, b->next_eip);
+    }
+    emit_stack_adjust(b, -(int32_t)width);
+    if (relative) {
+        emit_exit(b, relative_target(b, insn));
+        b->ended = true;
+    } else {
+        emit_load(e, HOST_R10, host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary)));
+        emit_indirect_exit(b);
+    }
+    return true;
+}
+
+bool translate_ret(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    unsigned width = insn->operand_size;
+    if (!targets_are_legal(b, insn) || !stack_is_possible(b)) {
+        return false;
+    }
+    struct host_address at = emit_top_access(b, width);
+    emit_load_width(e, HOST_R10, at, width);
+    uint32_t release = insn->operand[0].kind == OPERAND_IMMEDIATE ? (uint32_t)insn->immediate & 0xffff : 0;
+    emit_stack_adjust(b, (int32_t)(width + release));
+    emit_indirect_exit(b);
+    return true;
+}
+
+/* ---- LOOP, JCXZ */
+
+/* CX or ECX, by the address size, into ecx. */
+static void emit_count(struct builder *b, const struct insn *insn)
+{
+    if (insn->address_size == 2) {
+        emit_zero_extend16(&b->e, HOST_RCX, HOST_R9);
+    } else {
+        emit_mov(&b->e, HOST_RCX, HOST_R9);
+    }
+}
+
+bool translate_jcxz(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    if (!targets_are_legal(b, insn)) {
+        return false;
+    }
+    emit_count(b, insn);
+    uint8_t *zero = emit_jrcxz(e);
+    uint8_t *other = emit_jmp(e);
+    emit_bind8(e, zero);
+    emit_exit(b, relative_target(b, insn));
+    emit_exit_from(b, other, b->next_eip);
+    b->ended = true;
+    return true;
+}
+
+bool translate_loop(struct builder *b, const struct insn *insn)
+{
+    enum { CONDITION_Z = 4, CONDITION_NZ = 5 };
+    struct emitter *e = &b->e;
+    if (!targets_are_legal(b, insn)) {
+        return false;
+    }
+    emit_lea(e, HOST_RCX, host_at(HOST_R9, -1));
+    if (insn->address_size == 2) {
+        emit_reg(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, HOST_R9, HOST_RCX);
+    } else {
+        emit_mov(e, HOST_R9, HOST_RCX);
+    }
+    emit_count(b, insn);
+    uint8_t *zero = emit_jrcxz(e);
+    uint8_t *taken = insn->id == INSN_LOOP    ? emit_jmp(e)
+                     : insn->id == INSN_LOOPE ? emit_jcc(e, CONDITION_Z)
+                                              : emit_jcc(e, CONDITION_NZ);
+    emit_bind8(e, zero);
+    emit_exit(b, b->next_eip);
+    emit_exit_from(b, taken, relative_target(b, insn));
+    b->ended = true;
+    return true;
+}

@@ -1,0 +1,308 @@
+/* Bytes of x86-64 instructions; see emit.h. */
+#include "translator/emit.h"
+
+#include <assert.h>
+#include <string.h>
+
+void emit_u8(struct emitter *e, unsigned value)
+{
+    *e->at++ = (uint8_t)value;
+}
+
+void emit_u16(struct emitter *e, unsigned value)
+{
+    uint16_t bytes = (uint16_t)value;
+    memcpy(e->at, &bytes, sizeof bytes);
+    e->at += sizeof bytes;
+}
+
+void emit_u32(struct emitter *e, uint32_t value)
+{
+    memcpy(e->at, &value, sizeof value);
+    e->at += sizeof value;
+}
+
+void emit_u64(struct emitter *e, uint64_t value)
+{
+    memcpy(e->at, &value, sizeof value);
+    e->at += sizeof value;
+}
+
+/* ---- prefixes, ModRM, SIB */
+
+static void emit_prefixes(struct emitter *e, struct host_opcode op, unsigned reg, unsigned index,
+                          unsigned base)
+{
+    if (op.prefixes & HOST_66) {
+        emit_u8(e, 0x66);
+    }
+    if (op.prefixes & HOST_F2) {
+        emit_u8(e, 0xf2);
+    }
+    if (op.prefixes & HOST_F3) {
+        emit_u8(e, 0xf3);
+    }
+    unsigned rex =
+        (op.prefixes & HOST_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
+    if (rex != 0) {
+        emit_u8(e, 0x40 | rex);
+    }
+}
+
+static void emit_opcode(struct emitter *e, struct host_opcode op)
+{
+    if (op.map != 0) {
+        emit_u8(e, 0x0f);
+    }
+    if (op.map == 2) {
+        emit_u8(e, 0x38);
+    } else if (op.map == 3) {
+        emit_u8(e, 0x3a);
+    }
+    emit_u8(e, op.opcode);
+}
+
+static void emit_modrm(struct emitter *e, unsigned mod, unsigned reg, unsigned rm)
+{
+    emit_u8(e, mod << 6 | (reg & 7) << 3 | (rm & 7));
+}
+
+/* ModRM, SIB and displacement of a memory operand (SDM 2A tables 2-2 and 2-3). */
+static void emit_address(struct emitter *e, unsigned reg, struct host_address address)
+{
+    bool has_base = address.base != HOST_NONE;
+    bool has_index = address.index != HOST_NONE;
+    bool needs_sib = has_index || !has_base || (address.base & 7) == HOST_RSP;
+    assert(address.index != HOST_RSP);
+    unsigned mod = 0;
+    if (has_base && (address.displacement != 0 || (address.base & 7) == HOST_RBP)) {
+        mod = address.displacement == (int8_t)address.displacement ? 1 : 2;
+    }
+    emit_modrm(e, mod, reg, needs_sib ? HOST_RSP : address.base);
+    if (needs_sib) {
+        unsigned index = has_index ? address.index : HOST_RSP;
+        unsigned base = has_base ? address.base : HOST_RBP;
+        emit_u8(e, (unsigned)address.scale << 6 | (index & 7) << 3 | (base & 7));
+    }
+    if (mod == 1) {
+        emit_u8(e, (uint8_t)address.displacement);
+    } else if (mod == 2 || !has_base) {
+        emit_u32(e, (uint32_t)address.displacement);
+    }
+}
+
+void emit_reg(struct emitter *e, struct host_opcode op, unsigned reg, unsigned rm)
+{
+    emit_prefixes(e, op, reg, 0, rm);
+    emit_opcode(e, op);
+    emit_modrm(e, 3, reg, rm);
+}
+
+void emit_mem(struct emitter *e, struct host_opcode op, unsigned reg, struct host_address address)
+{
+    unsigned index = address.index == HOST_NONE ? 0 : address.index;
+    unsigned base = address.base == HOST_NONE ? 0 : address.base;
+    emit_prefixes(e, op, reg, index, base);
+    emit_opcode(e, op);
+    emit_address(e, reg, address);
+}
+
+void emit_short(struct emitter *e, struct host_opcode op, unsigned reg)
+{
+    emit_prefixes(e, op, 0, 0, reg);
+    op.opcode = (uint8_t)(op.opcode | (reg & 7));
+    emit_opcode(e, op);
+}
+
+/* ---- moves */
+
+void emit_mov(struct emitter *e, unsigned to, unsigned from)
+{
+    emit_reg(e, (struct host_opcode){.opcode = 0x8b}, to, from);
+}
+
+void emit_mov64(struct emitter *e, unsigned to, unsigned from)
+{
+    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8b}, to, from);
+}
+
+void emit_mov_immediate(struct emitter *e, unsigned to, uint32_t value)
+{
+    emit_short(e, (struct host_opcode){.opcode = 0xb8}, to);
+    emit_u32(e, value);
+}
+
+void emit_mov_immediate64(struct emitter *e, unsigned to, uint64_t value)
+{
+    emit_short(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xb8}, to);
+    emit_u64(e, value);
+}
+
+void emit_load(struct emitter *e, unsigned to, struct host_address from)
+{
+    emit_mem(e, (struct host_opcode){.opcode = 0x8b}, to, from);
+}
+
+void emit_load64(struct emitter *e, unsigned to, struct host_address from)
+{
+    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8b}, to, from);
+}
+
+void emit_load_width(struct emitter *e, unsigned to, struct host_address from, unsigned width)
+{
+    if (width == 4) {
+        emit_load(e, to, from);
+    } else {
+        emit_mem(e, (struct host_opcode){.map = 1, .opcode = width == 2 ? 0xb7 : 0xb6}, to, from);
+    }
+}
+
+void emit_store(struct emitter *e, struct host_address to, unsigned from)
+{
+    emit_mem(e, (struct host_opcode){.opcode = 0x89}, from, to);
+}
+
+void emit_store64(struct emitter *e, struct host_address to, unsigned from)
+{
+    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x89}, from, to);
+}
+
+void emit_lea(struct emitter *e, unsigned to, struct host_address address)
+{
+    emit_mem(e, (struct host_opcode){.opcode = 0x8d}, to, address);
+}
+
+void emit_lea64(struct emitter *e, unsigned to, struct host_address address)
+{
+    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8d}, to, address);
+}
+
+void emit_not64(struct emitter *e, unsigned reg)
+{
+    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xf7}, 2, reg);
+}
+
+void emit_zero_extend8(struct emitter *e, unsigned to, unsigned from)
+{
+    assert(from < HOST_RSP || from >= HOST_R8);
+    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0xb6}, to, from);
+}
+
+void emit_zero_extend16(struct emitter *e, unsigned to, unsigned from)
+{
+    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0xb7}, to, from);
+}
+
+void emit_sign_extend32(struct emitter *e, unsigned to, unsigned from)
+{
+    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, to, from);
+}
+
+/* ---- BMI2 (VEX: SDM 2A §2.3.5) */
+
+enum { VEX_66 = 1, VEX_F3 = 2, VEX_F2 = 3 };
+
+static void emit_vex(struct emitter *e, unsigned map, unsigned prefix, bool wide, unsigned opcode,
+                     unsigned reg, unsigned third, unsigned rm)
+{
+    emit_u8(e, 0xc4);
+    emit_u8(e, (reg & 8 ? 0u : 0x80u) | 0x40u | (rm & 8 ? 0u : 0x20u) | map);
+    emit_u8(e, (wide ? 0x80u : 0u) | (~third & 15u) << 3 | prefix);
+    emit_u8(e, opcode);
+    emit_modrm(e, 3, reg, rm);
+}
+
+void emit_rorx(struct emitter *e, unsigned to, unsigned from, unsigned count)
+{
+    emit_vex(e, 3, VEX_F2, false, 0xf0, to, 0, from);
+    emit_u8(e, count);
+}
+
+void emit_rorx64(struct emitter *e, unsigned to, unsigned from, unsigned count)
+{
+    emit_vex(e, 3, VEX_F2, true, 0xf0, to, 0, from);
+    emit_u8(e, count);
+}
+
+void emit_shrx(struct emitter *e, unsigned to, unsigned from, unsigned count_register)
+{
+    emit_vex(e, 2, VEX_F2, false, 0xf7, to, count_register, from);
+}
+
+/* ---- jumps */
+
+uint8_t *emit_jrcxz(struct emitter *e)
+{
+    emit_u8(e, 0xe3);
+    emit_u8(e, 0);
+    return e->at - 1;
+}
+
+uint8_t *emit_jecxz(struct emitter *e)
+{
+    emit_u8(e, 0x67);
+    return emit_jrcxz(e);
+}
+
+uint8_t *emit_jmp(struct emitter *e)
+{
+    emit_u8(e, 0xe9);
+    emit_u32(e, 0);
+    return e->at - 4;
+}
+
+uint8_t *emit_jcc(struct emitter *e, unsigned condition)
+{
+    emit_u8(e, 0x0f);
+    emit_u8(e, 0x80 | condition);
+    emit_u32(e, 0);
+    return e->at - 4;
+}
+
+uint8_t *emit_jcc_short(struct emitter *e, unsigned condition)
+{
+    emit_u8(e, 0x70 | condition);
+    emit_u8(e, 0);
+    return e->at - 1;
+}
+
+void emit_jmp_memory(struct emitter *e, struct host_address at)
+{
+    emit_mem(e, (struct host_opcode){.opcode = 0xff}, 4, at);
+}
+
+void emit_jmp_register(struct emitter *e, unsigned reg)
+{
+    emit_reg(e, (struct host_opcode){.opcode = 0xff}, 4, reg);
+}
+
+void emit_bind8(struct emitter *e, uint8_t *displacement)
+{
+    ptrdiff_t distance = e->at - (displacement + 1);
+    assert(distance >= 0 && distance <= INT8_MAX);
+    *displacement = (uint8_t)distance;
+}
+
+void emit_bind32(struct emitter *e, uint8_t *displacement)
+{
+    int32_t distance = (int32_t)(e->at - (displacement + 4));
+    memcpy(displacement, &distance, sizeof distance);
+}
+
+void emit_jmp_to(struct emitter *e, const uint8_t *exec)
+{
+    uint8_t *displacement = emit_jmp(e);
+    ptrdiff_t distance = exec - (e->exec + (e->at - e->begin));
+    assert(distance == (int32_t)distance);
+    int32_t relative = (int32_t)distance;
+    memcpy(displacement, &relative, sizeof relative);
+}
+
+uint8_t *emit_lea_rip(struct emitter *e, unsigned reg)
+{
+    emit_u8(e, 0x48 | (reg >> 3 & 1) << 2);
+    emit_u8(e, 0x8d);
+    emit_modrm(e, 0, reg, HOST_RBP);
+    emit_u32(e, 0);
+    return e->at - 4;
+}

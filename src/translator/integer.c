@@ -1,0 +1,416 @@
+/* Integer instructions as themselves: the guest's encoding with registers and memory operand replaced.
+ *
+ * In 64-bit code only a few encodings of the 32-bit instruction set mean something else: the short INC and
+ * DEC, and accumulator moves with an absolute address. Byte registers need care: AH, CH, DH and BH cannot be
+ * encoded beside a register from r8 on, and guest ECX lives in r9. Such instructions work on a copy of ECX in
+ * rcx.
+ *
+ * LOCK is dropped: guest memory has one processor, and devices run on its thread. */
+#include <stddef.h>
+
+#include "translator/builder.h"
+
+enum { AH_NUMBER = 4, CH_NUMBER = 5 };
+
+/* What of an encoding differs from instruction to instruction. */
+struct encoding {
+    struct host_opcode opcode;
+    bool extension; /* ModRM's reg field belongs to the opcode */
+    bool byte_reg, byte_rm;
+    unsigned immediate_size;
+};
+
+/* ---- encodings (SDM 2D tables) */
+
+static bool has_extension(const struct insn *insn)
+{
+    if (insn->map == 1) {
+        return insn->opcode == 0xba || insn->opcode == 0xc7 || (insn->opcode & 0xf0) == 0x90;
+    }
+    switch (insn->opcode) {
+    case 0x80:
+    case 0x81:
+    case 0x82:
+    case 0x83:
+    case 0xc0:
+    case 0xc1:
+    case 0xc6:
+    case 0xc7:
+    case 0xd0:
+    case 0xd1:
+    case 0xd2:
+    case 0xd3:
+    case 0xf6:
+    case 0xf7:
+    case 0xfe:
+    case 0xff: return true;
+    default: return false;
+    }
+}
+
+static unsigned immediate_size(const struct insn *insn)
+{
+    if (insn->map == 1) {
+        return insn->opcode == 0xa4 || insn->opcode == 0xac || insn->opcode == 0xba ? 1 : 0;
+    }
+    switch (insn->opcode) {
+    case 0x6b:
+    case 0x80:
+    case 0x82:
+    case 0x83:
+    case 0xc0:
+    case 0xc1:
+    case 0xc6: return 1;
+    case 0x69:
+    case 0x81:
+    case 0xc7: return insn->operand_size;
+    case 0xf6: return insn->id == INSN_TEST ? 1 : 0;
+    case 0xf7: return insn->id == INSN_TEST ? insn->operand_size : 0;
+    default: return 0;
+    }
+}
+
+static struct encoding encoding_of(const struct insn *insn)
+{
+    struct encoding encoding = {
+        .opcode = {.map = insn->map, .opcode = insn->opcode},
+        .extension = has_extension(insn),
+        .immediate_size = immediate_size(insn),
+    };
+    if (insn->map == 0) {
+        encoding.byte_rm = !(insn->opcode & 1);
+        encoding.byte_reg = encoding.byte_rm;
+    } else {
+        bool both = insn->opcode == 0xb0 || insn->opcode == 0xc0;
+        encoding.byte_reg = both;
+        encoding.byte_rm =
+            both || insn->opcode == 0xb6 || insn->opcode == 0xbe || (insn->opcode & 0xf0) == 0x90;
+    }
+    if (insn->operand_size == 2 && (!encoding.byte_rm || (insn->map == 1 && !encoding.byte_reg))) {
+        encoding.opcode.prefixes = HOST_66;
+    }
+    return encoding;
+}
+
+static void emit_immediate(struct builder *b, const struct insn *insn, unsigned size)
+{
+    switch (size) {
+    case 1: emit_u8(&b->e, (uint8_t)insn->immediate); break;
+    case 2: emit_u16(&b->e, (uint16_t)insn->immediate); break;
+    case 4: emit_u32(&b->e, (uint32_t)insn->immediate); break;
+    default: break;
+    }
+}
+
+/* ---- registers */
+
+static bool is_high_byte(bool byte, unsigned number)
+{
+    return byte && number >= AH_NUMBER;
+}
+
+/* The host register of a field: with `native`, ECX is in rcx. */
+static unsigned host_field(bool byte, unsigned number, bool native)
+{
+    if (is_high_byte(byte, number) || (native && number == GPR_CX)) {
+        return number;
+    }
+    return host_gpr(number);
+}
+
+static bool needs_rex(bool byte, unsigned number)
+{
+    return !is_high_byte(byte, number) && host_gpr(number) >= HOST_R8;
+}
+
+static void emit_copy_of_ecx(struct builder *b)
+{
+    emit_mov(&b->e, HOST_RCX, HOST_R9);
+}
+
+static void emit_ecx_back(struct builder *b)
+{
+    emit_mov(&b->e, HOST_R9, HOST_RCX);
+}
+
+/* ---- register forms */
+
+static bool translate_registers(struct builder *b, const struct insn *insn, const struct encoding *encoding,
+                                bool count_in_cl)
+{
+    unsigned reg = insn->modrm >> 3 & 7;
+    unsigned rm = insn->modrm & 7;
+    bool high = is_high_byte(encoding->byte_rm, rm) ||
+                (!encoding->extension && is_high_byte(encoding->byte_reg, reg));
+    bool rex =
+        needs_rex(encoding->byte_rm, rm) || (!encoding->extension && needs_rex(encoding->byte_reg, reg));
+    bool touches_ch = (is_high_byte(encoding->byte_rm, rm) && rm == CH_NUMBER) ||
+                      (!encoding->extension && is_high_byte(encoding->byte_reg, reg) && reg == CH_NUMBER);
+    bool native = (high && rex) || touches_ch;
+    if (native && ((!encoding->byte_rm && rm == GPR_SP) ||
+                   (!encoding->extension && !encoding->byte_reg && reg == GPR_SP))) {
+        return false;
+    }
+    if (native || count_in_cl) {
+        emit_copy_of_ecx(b);
+    }
+    unsigned host_reg = encoding->extension ? reg : host_field(encoding->byte_reg, reg, native);
+    emit_reg(&b->e, encoding->opcode, host_reg, host_field(encoding->byte_rm, rm, native));
+    emit_immediate(b, insn, encoding->immediate_size);
+    if (native) {
+        emit_ecx_back(b);
+    }
+    return true;
+}
+
+/* ---- memory forms */
+
+/* With CH as the register: on a copy of ECX, turned so that CH is CL. */
+static void emit_with_ch(struct builder *b, const struct insn *insn, const struct encoding *encoding,
+                         const struct guest_operand *memory, enum access_kind kind)
+{
+    struct emitter *e = &b->e;
+    struct host_address at = emit_access(b, memory, 1, kind, HOST_R11);
+    emit_rorx(e, HOST_RCX, HOST_R9, 8);
+    emit_mem(e, encoding->opcode, HOST_RCX, at);
+    emit_immediate(b, insn, encoding->immediate_size);
+    emit_rorx(e, HOST_R9, HOST_RCX, 24);
+}
+
+static bool translate_memory(struct builder *b, const struct insn *insn, const struct encoding *encoding,
+                             unsigned width, enum access_kind kind, bool count_in_cl)
+{
+    struct emitter *e = &b->e;
+    unsigned reg = insn->modrm >> 3 & 7;
+    struct guest_operand memory = guest_operand_of(insn);
+    if (!access_is_possible(b, &memory)) {
+        return false;
+    }
+    bool high = !encoding->extension && is_high_byte(encoding->byte_reg, reg);
+    if (high && reg == CH_NUMBER) {
+        emit_with_ch(b, insn, encoding, &memory, kind);
+        return true;
+    }
+    struct host_address at = emit_access(b, &memory, width, kind, count_in_cl ? HOST_R11 : HOST_RCX);
+    if (high) {
+        emit_lea64(e, HOST_RCX, at);
+        at = host_at(HOST_RCX, 0);
+    }
+    if (count_in_cl) {
+        emit_copy_of_ecx(b);
+    }
+    emit_mem(e, encoding->opcode, encoding->extension ? reg : host_field(encoding->byte_reg, reg, false), at);
+    emit_immediate(b, insn, encoding->immediate_size);
+    return true;
+}
+
+/* The memory operand's size; 0: there is none. */
+static unsigned memory_width(const struct insn *insn)
+{
+    for (unsigned i = 0; i < insn->operand_count; i++) {
+        if (insn->operand[i].kind == OPERAND_MEMORY) {
+            return insn->operand[i].size;
+        }
+    }
+    return 0;
+}
+
+static bool translate_modrm(struct builder *b, const struct insn *insn, enum access_kind kind,
+                            bool count_in_cl)
+{
+    struct encoding encoding = encoding_of(insn);
+    unsigned width = memory_width(insn);
+    return width != 0 ? translate_memory(b, insn, &encoding, width, kind, count_in_cl)
+                      : translate_registers(b, insn, &encoding, count_in_cl);
+}
+
+/* ---- forms without ModRM */
+
+/* op AL/AX/EAX, immediate */
+static bool translate_accumulator(struct builder *b, const struct insn *insn)
+{
+    bool byte = !(insn->opcode & 1);
+    if (!byte && insn->operand_size == 2) {
+        emit_u8(&b->e, 0x66);
+    }
+    emit_u8(&b->e, insn->opcode);
+    emit_immediate(b, insn, byte ? 1 : insn->operand_size);
+    return true;
+}
+
+/* ADD, OR, ADC, SBB, AND, SUB, XOR, INC, DEC, NOT, NEG and what else changes its memory operand. */
+bool translate_update(struct builder *b, const struct insn *insn)
+{
+    bool to_register = insn->operand[0].kind == OPERAND_REGISTER;
+    if (!insn->has_modrm) {
+        if (insn->id != INSN_INC && insn->id != INSN_DEC) {
+            return translate_accumulator(b, insn);
+        }
+        emit_reg(&b->e,
+                 (struct host_opcode){.prefixes = insn->operand_size == 2 ? HOST_66 : 0, .opcode = 0xff},
+                 insn->id == INSN_DEC, host_gpr(insn->opcode & 7));
+        return true;
+    }
+    return translate_modrm(b, insn, to_register ? ACCESS_LOAD : ACCESS_STORE, false);
+}
+
+/* CMP, TEST, MOVZX, MOVSX, CMOVcc, IMUL, MUL, BSF, BSR: memory is only read. */
+bool translate_read(struct builder *b, const struct insn *insn)
+{
+    return insn->has_modrm ? translate_modrm(b, insn, ACCESS_LOAD, false) : translate_accumulator(b, insn);
+}
+
+/* XADD, CMPXCHG, SETcc: memory is written, whatever the operands' order. */
+bool translate_write(struct builder *b, const struct insn *insn)
+{
+    return translate_modrm(b, insn, ACCESS_STORE, false);
+}
+
+bool translate_shift(struct builder *b, const struct insn *insn)
+{
+    bool count_in_cl = (insn->map == 0 && (insn->opcode & 0xfe) == 0xd2) ||
+                       (insn->map == 1 && (insn->opcode == 0xa5 || insn->opcode == 0xad));
+    return translate_modrm(b, insn, ACCESS_STORE, count_in_cl);
+}
+
+/* BSF and BSR; TZCNT and LZCNT are the same on models without them, and none has them. */
+bool translate_bit_scan(struct builder *b, const struct insn *insn)
+{
+    return translate_modrm(b, insn, ACCESS_LOAD, false);
+}
+
+/* ---- MOV */
+
+/* MOV between the accumulator and an absolute address. */
+static bool translate_absolute(struct builder *b, const struct insn *insn)
+{
+    bool store = (insn->opcode & 2) != 0;
+    bool byte = !(insn->opcode & 1);
+    struct guest_operand memory = guest_operand_of(insn);
+    if (!access_is_possible(b, &memory)) {
+        return false;
+    }
+    struct host_opcode opcode = {.prefixes = !byte && insn->operand_size == 2 ? HOST_66 : 0,
+                                 .opcode = (uint8_t)((store ? 0x88 : 0x8a) | (byte ? 0 : 1))};
+    struct host_address at =
+        emit_access(b, &memory, byte ? 1 : insn->operand_size, store ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+    emit_mem(&b->e, opcode, HOST_RAX, at);
+    return true;
+}
+
+static bool translate_move_immediate(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    unsigned number = insn->opcode & 7;
+    bool byte = insn->opcode < 0xb8;
+    if (byte && number == CH_NUMBER) {
+        emit_copy_of_ecx(b);
+    }
+    struct host_opcode opcode = {.prefixes = !byte && insn->operand_size == 2 ? HOST_66 : 0,
+                                 .opcode = insn->opcode & 0xf8};
+    emit_short(e, opcode, host_field(byte, number, false));
+    emit_immediate(b, insn, byte ? 1 : insn->operand_size);
+    if (byte && number == CH_NUMBER) {
+        emit_ecx_back(b);
+    }
+    return true;
+}
+
+bool translate_mov(struct builder *b, const struct insn *insn)
+{
+    if (!insn->has_modrm) {
+        return insn->opcode < 0xb0 ? translate_absolute(b, insn) : translate_move_immediate(b, insn);
+    }
+    bool store = insn->operand[0].kind == OPERAND_MEMORY;
+    return translate_modrm(b, insn, store ? ACCESS_STORE : ACCESS_LOAD, false);
+}
+
+bool translate_lea(struct builder *b, const struct insn *insn)
+{
+    struct guest_operand operand = guest_operand_of(insn);
+    unsigned to = host_gpr(insn->modrm >> 3 & 7);
+    if (insn->operand_size == 2) {
+        emit_offset(b, &operand, HOST_R10);
+        emit_reg(&b->e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, to, HOST_R10);
+    } else {
+        emit_offset(b, &operand, to);
+    }
+    return true;
+}
+
+/* XCHG with memory would lock the host's bus: a load and a store do. */
+bool translate_xchg(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    bool wide = insn->opcode & 1;
+    if (!insn->has_modrm) {
+        emit_reg(e, (struct host_opcode){.prefixes = insn->operand_size == 2 ? HOST_66 : 0, .opcode = 0x87},
+                 HOST_RAX, host_gpr(insn->opcode & 7));
+        return true;
+    }
+    if (memory_width(insn) == 0 || !wide) {
+        return translate_modrm(b, insn, ACCESS_STORE, false);
+    }
+    struct guest_operand memory = guest_operand_of(insn);
+    if (!access_is_possible(b, &memory)) {
+        return false;
+    }
+    uint8_t prefixes = insn->operand_size == 2 ? HOST_66 : 0;
+    unsigned reg = host_gpr(insn->modrm >> 3 & 7);
+    struct host_address at = emit_access(b, &memory, insn->operand_size, ACCESS_STORE, HOST_RCX);
+    emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x8b}, HOST_R11, at);
+    emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x89}, reg, at);
+    emit_reg(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x8b}, reg, HOST_R11);
+    return true;
+}
+
+/* ---- the rest */
+
+/* BT, BTS, BTR, BTC. With a bit number in a register the operand is a bit string that may reach anywhere. */
+bool translate_bit_test(struct builder *b, const struct insn *insn)
+{
+    bool by_register = insn->opcode != 0xba;
+    if (by_register && memory_width(insn) != 0) {
+        return false;
+    }
+    return translate_modrm(b, insn, insn->id == INSN_BT ? ACCESS_LOAD : ACCESS_STORE, false);
+}
+
+bool translate_bswap(struct builder *b, const struct insn *insn)
+{
+    if (insn->operand_size == 2) {
+        return false;
+    }
+    emit_short(&b->e, (struct host_opcode){.map = 1, .opcode = 0xc8}, host_gpr(insn->opcode & 7));
+    return true;
+}
+
+/* CBW, CWD and relatives, LAHF, SAHF, CMC, CLC, STC: one byte, on EAX, EDX and the flags. */
+bool translate_as_it_is(struct builder *b, const struct insn *insn)
+{
+    if (insn->operand_size == 2 && (insn->id == INSN_CBW || insn->id == INSN_CWD)) {
+        emit_u8(&b->e, 0x66);
+    }
+    emit_u8(&b->e, insn->opcode);
+    return true;
+}
+
+bool translate_nothing(struct builder *b, const struct insn *insn)
+{
+    (void)b;
+    (void)insn;
+    return true;
+}
+
+/* CMPXCHG8B: ECX takes part. */
+bool translate_cmpxchg8b(struct builder *b, const struct insn *insn)
+{
+    struct guest_operand memory = guest_operand_of(insn);
+    if (!access_is_possible(b, &memory)) {
+        return false;
+    }
+    struct host_address at = emit_access(b, &memory, 8, ACCESS_STORE, HOST_R11);
+    emit_copy_of_ecx(b);
+    emit_mem(&b->e, (struct host_opcode){.map = 1, .opcode = 0xc7}, 1, at);
+    return true;
+}

@@ -1,0 +1,289 @@
+/* What translated code asks of C: TLB misses, instructions left to the fallback, and the way from one block
+ * to the next. Nothing here raises: whatever may fault is executed by the fallback, which delivers the fault
+ * itself. */
+#include "translator/context.h"
+
+#include <assert.h>
+
+#include "translator/emit.h"
+
+/* ---- registers */
+
+static void store_state(struct translator *t)
+{
+    struct cpu_state *cpu = t->cpu;
+    for (unsigned i = 0; i < 8; i++) {
+        cpu->gpr[i].d = t->gpr[i];
+    }
+    uint32_t eflags = (t->flags >> 8 & 0xd5) | (t->flags & 1 ? (uint32_t)EFLAGS_OF : 0);
+    flags_from_eflags(&cpu->flags, eflags);
+}
+
+static void load_state(struct translator *t)
+{
+    const struct cpu_state *cpu = t->cpu;
+    for (unsigned i = 0; i < 8; i++) {
+        t->gpr[i] = cpu->gpr[i].d;
+    }
+    uint32_t eflags = flags_to_eflags(&cpu->flags);
+    t->flags = (eflags & 0xd5) << 8 | (eflags & EFLAGS_OF ? 1u : 0);
+}
+
+/* Instructions retired up to the one at `site`. */
+static uint64_t retired_before(const struct translator *t, const struct translator_site *site)
+{
+    return t->budget_end - t->budget - site->remaining;
+}
+
+static void set_budget(struct translator *t)
+{
+    uint64_t left = t->stop_at > t->cpu->retired ? t->stop_at - t->cpu->retired : 0;
+    t->budget = (uint32_t)(left < BUDGET_MAX ? left : BUDGET_MAX);
+    t->budget_end = t->cpu->retired + t->budget;
+}
+
+/* ---- what blocks assume */
+
+static enum segment_class classify(const struct segment *segment)
+{
+    bool both = segment->read_first == segment->write_first && segment->read_last == segment->write_last;
+    if (!both || segment->read_first != 0) {
+        return SEGMENT_OTHER;
+    }
+    if (segment->read_last != UINT32_MAX) {
+        return SEGMENT_LIMITED;
+    }
+    return segment->base == 0 ? SEGMENT_FLAT : SEGMENT_BASED;
+}
+
+static uint32_t block_mode(const struct cpu_state *cpu)
+{
+    uint32_t mode = 0;
+    mode |= cpu->code_size == 4 ? MODE_CODE32 : 0;
+    mode |= cpu->stack_size == 4 ? MODE_STACK32 : 0;
+    mode |= cpu->cpl == 3 ? MODE_USER : 0;
+    mode |= cpu->mode == CPU_MODE_V86 ? MODE_V86 : 0;
+    mode |= cpu->mode == CPU_MODE_PROTECTED ? MODE_PROTECTED : 0;
+    mode |= cpu->cpl <= cpu_iopl(cpu) ? MODE_IOPL : 0;
+    mode |= cpu->segment[CPU_CS].limit >= (cpu->code_size == 4 ? UINT32_MAX : 0xffffu) ? MODE_CODE_OPEN : 0;
+    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
+        mode |= (uint32_t)classify(&cpu->segment[i]) << ((unsigned)MODE_SEGMENTS_SHIFT + 2 * i);
+    }
+    return mode;
+}
+
+/* ---- contexts of the jump cache */
+
+static bool context_fits(const struct translator *t, const struct jump_context *context, uint32_t mode)
+{
+    return context->id != 0 && context->mode == mode && context->generation == t->mmu->generation &&
+           context->code_base == t->cpu->segment[CPU_CS].base;
+}
+
+static uint32_t new_context(struct translator *t, uint32_t mode)
+{
+    struct jump_context *context = &t->contexts[t->next_context];
+    t->next_context = (t->next_context + 1) % JUMP_CONTEXTS;
+    t->last_context_id++;
+    if (t->last_context_id == 0) { /* after 2^32 of them, old tags would become valid again */
+        memset(t->jumps, 0, sizeof t->jumps);
+        memset(t->contexts, 0, sizeof t->contexts);
+        t->last_context_id = 1;
+    }
+    *context = (struct jump_context){.generation = t->mmu->generation,
+                                     .code_base = t->cpu->segment[CPU_CS].base,
+                                     .mode = mode,
+                                     .id = t->last_context_id};
+    return context->id;
+}
+
+static uint32_t context_id(struct translator *t, uint32_t mode)
+{
+    for (unsigned i = 0; i < JUMP_CONTEXTS; i++) {
+        if (context_fits(t, &t->contexts[i], mode)) {
+            return t->contexts[i].id;
+        }
+    }
+    return new_context(t, mode);
+}
+
+static void set_context(struct translator *t)
+{
+    uint32_t mode = block_mode(t->cpu);
+    t->mode = mode;
+    t->context = (uint64_t)context_id(t, mode) << 32;
+    t->tlb = (uint8_t *)t->mmu->fast[mode & MODE_USER ? 1 : 0] + PAGE_SHIFT;
+}
+
+static uint64_t jump_tag(const struct translator *t, uint32_t eip)
+{
+    return 0 - (t->context + (uint64_t)(int64_t)(int32_t)eip);
+}
+
+static void remember_jump(struct translator *t, uint32_t eip, const struct code_block *block)
+{
+    t->jumps[jump_slot_index(eip)] = (struct jump_slot){.tag = jump_tag(t, eip), .code = block->entry};
+}
+
+void translator_forget_block(void *opaque, struct code_block *block)
+{
+    struct translator *t = opaque;
+    struct jump_slot *slot = &t->jumps[jump_slot_index((uint32_t)block->key)];
+    if (slot->code == block->entry) {
+        *slot = (struct jump_slot){0};
+    }
+}
+
+/* ---- from one block to the next */
+
+/* The block at CS:eip in the present context; NULL: the fallback has to execute what is there (and meets the
+ * page fault, or fills the TLB). */
+static struct code_block *find_block(struct translator *t, uint32_t eip)
+{
+    struct cpu_state *cpu = t->cpu;
+    const struct segment *cs = &cpu->segment[CPU_CS];
+    uint32_t linear = (uint32_t)(cs->base + eip);
+    bool user = cpu->cpl == 3;
+    if (eip > cs->limit || mmu_entry(t->mmu, linear, user)->fetch_tag != (linear & ~PAGE_MASK)) {
+        return NULL;
+    }
+    uint64_t phys = mmu_fetch_address(t->mmu, linear, user);
+    uint64_t key = (uint64_t)t->mode << 32 | eip;
+    struct code_block *block = code_cache_find(t->cache, phys, key);
+    if (block == NULL) {
+        const struct memory_page *page = memory_bus_page(t->mmu->bus, phys);
+        if (page->read == NULL) {
+            return NULL;
+        }
+        unsigned offset = (unsigned)(phys & PAGE_MASK);
+        block = translator_make_block(t, phys, page->read + offset, PAGE_SIZE - offset, eip);
+    }
+    if (block != NULL && (uint64_t)eip + block->length - 1 > cs->limit) {
+        return NULL;
+    }
+    return block;
+}
+
+/* Goes on at cpu->rip, or leaves. cpu_state is true. */
+static const uint8_t *go_on(struct translator *t)
+{
+    struct cpu_state *cpu = t->cpu;
+    t->stuck = false;
+    if (cpu_needs_attention(cpu) || cpu->retired >= t->stop_at) {
+        return t->leave;
+    }
+    set_context(t);
+    struct code_block *block = find_block(t, (uint32_t)cpu->rip);
+    if (block == NULL || cpu->retired + block->insn_count > t->stop_at) {
+        t->stuck = true;
+        return t->leave;
+    }
+    if (!t->config.unchained) {
+        remember_jump(t, (uint32_t)cpu->rip, block);
+    }
+    set_budget(t);
+    load_state(t);
+    return block->entry;
+}
+
+bool translator_run_blocks(struct translator *t)
+{
+    const uint8_t *code = go_on(t);
+    if (code != t->leave) {
+        t->enter(t, code);
+    }
+    return !t->stuck;
+}
+
+/* ---- services */
+
+static const uint8_t *at(const struct translator_site *site, int32_t position)
+{
+    return (const uint8_t *)site + position;
+}
+
+/* Whether the block may go on behind an instruction that the fallback executed. */
+static bool block_goes_on(const struct translator *t, const struct translator_site *site, uint64_t epoch,
+                          uint64_t generation)
+{
+    const struct cpu_state *cpu = t->cpu;
+    return !site->last && cpu->rip == site->next_eip && !cpu_needs_attention(cpu) &&
+           epoch == code_cache_epoch(t->cache) && generation == t->mmu->generation &&
+           cpu->retired + site->remaining - 1 <= t->stop_at;
+}
+
+/* The fallback executes the instruction at `site`. */
+static const uint8_t *call_out(struct translator *t, const struct translator_site *site)
+{
+    uint64_t epoch = code_cache_epoch(t->cache);
+    uint64_t generation = t->mmu->generation;
+    t->callouts[site->insn]++;
+    store_state(t);
+    t->cpu->rip = site->eip;
+    t->cpu->retired = retired_before(t, site);
+    t->fallback->ops->step(t->fallback, t->stop_at - t->cpu->retired);
+    if (!block_goes_on(t, site, epoch, generation)) {
+        return go_on(t);
+    }
+    set_budget(t);
+    t->budget -= site->remaining - 1u;
+    load_state(t);
+    return at(site, site->next);
+}
+
+static const uint8_t *miss(struct translator *t, const struct translator_site *site)
+{
+    uint8_t *host = NULL;
+    t->cpu->retired = retired_before(t, site);
+    switch (mmu_fast_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE,
+                          (t->mode & MODE_USER) != 0, &host)) {
+    case MMU_FAST_FILLED: return at(site, site->retry);
+    case MMU_FAST_DIRECT:
+        t->addend = (uint64_t)(uintptr_t)host - (uint32_t)t->address;
+        return at(site, site->direct);
+    case MMU_FAST_NOT: break;
+    }
+    return call_out(t, site);
+}
+
+/* A near jump to `eip`, everything before which is retired. Stays in translated code when the block is there
+ * or can be made. */
+static const uint8_t *jump(struct translator *t, const struct translator_site *site, uint32_t eip)
+{
+    struct cpu_state *cpu = t->cpu;
+    cpu->retired = t->budget_end - t->budget;
+    struct code_block *block = find_block(t, eip);
+    if (block == NULL) {
+        store_state(t);
+        cpu->rip = eip;
+        t->stuck = true;
+        return t->leave;
+    }
+    if (t->config.unchained) {
+        return block->entry;
+    }
+    remember_jump(t, eip, block);
+    if (site->next != 0) {
+        struct code_block *from = code_cache_at(t->cache, (const uint8_t *)site);
+        code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), block);
+    }
+    return block->entry;
+}
+
+const uint8_t *translator_service(struct translator *t)
+{
+    const struct translator_site *site = t->site;
+    switch ((enum site_kind)site->kind) {
+    case SITE_LOAD:
+    case SITE_STORE: return miss(t, site);
+    case SITE_CALLOUT: return call_out(t, site);
+    case SITE_JUMP: return jump(t, site, site->target);
+    case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
+    case SITE_BUDGET: break;
+    }
+    store_state(t);
+    t->cpu->rip = site->eip;
+    t->cpu->retired = retired_before(t, site);
+    t->stuck = true; /* the rest of the budget is the fallback's */
+    return t->leave;
+}

@@ -1,0 +1,151 @@
+/* PUSH, POP, LEAVE and the accesses that calls and returns share with them (SDM 1 §6.2).
+ *
+ * ESP changes last, so that an access that faults leaves nothing behind. A 16-bit stack (MODE_STACK32 not
+ * set) wraps at 64 KiB and leaves ESP's upper half alone. */
+#include <stddef.h>
+
+#include "translator/builder.h"
+
+static struct host_address temporary(void)
+{
+    return host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary));
+}
+
+/* The stack at SP + displacement. */
+static struct guest_operand stack_operand(const struct builder *b, int32_t displacement)
+{
+    return (struct guest_operand){.segment = CPU_SS,
+                                  .base = GPR_SP,
+                                  .index = GPR_NONE,
+                                  .address_size = b->mode & MODE_STACK32 ? 4 : 2,
+                                  .displacement = displacement};
+}
+
+bool stack_is_possible(const struct builder *b)
+{
+    struct guest_operand operand = stack_operand(b, 0);
+    return access_is_possible(b, &operand);
+}
+
+struct host_address emit_push_access(struct builder *b, unsigned width)
+{
+    struct guest_operand operand = stack_operand(b, -(int32_t)width);
+    return emit_access(b, &operand, width, ACCESS_STORE, HOST_RCX);
+}
+
+struct host_address emit_top_access(struct builder *b, unsigned width)
+{
+    struct guest_operand operand = stack_operand(b, 0);
+    return emit_access(b, &operand, width, ACCESS_LOAD, HOST_RCX);
+}
+
+/* The stack pointer becomes `from` plus `displacement`, in the stack's width. */
+static void emit_stack_pointer(struct builder *b, unsigned from, int32_t displacement)
+{
+    struct emitter *e = &b->e;
+    if (b->mode & MODE_STACK32) {
+        emit_lea(e, HOST_R8, host_at(from, displacement));
+    } else {
+        emit_lea(e, HOST_R11, host_at(from, displacement));
+        emit_reg(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, HOST_R8, HOST_R11);
+    }
+}
+
+void emit_stack_adjust(struct builder *b, int32_t displacement)
+{
+    emit_stack_pointer(b, HOST_R8, displacement);
+}
+
+static uint8_t size_prefix(unsigned width)
+{
+    return width == 2 ? HOST_66 : 0;
+}
+
+static void emit_push_immediate(struct builder *b, const struct insn *insn)
+{
+    unsigned width = insn->operand_size;
+    struct host_address at = emit_push_access(b, width);
+    emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0xc7}, 0, at);
+    if (width == 2) {
+        emit_u16(&b->e, (unsigned)insn->immediate);
+    } else {
+        emit_u32(&b->e, (uint32_t)insn->immediate);
+    }
+}
+
+static bool emit_push_memory(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    unsigned width = insn->operand_size;
+    struct guest_operand memory = guest_operand_of(insn);
+    if (!access_is_possible(b, &memory)) {
+        return false;
+    }
+    struct host_opcode load = {.prefixes = size_prefix(width), .opcode = 0x8b};
+    struct host_opcode store = {.prefixes = size_prefix(width), .opcode = 0x89};
+    struct host_address from = emit_access(b, &memory, width, ACCESS_LOAD, HOST_RCX);
+    emit_mem(e, load, HOST_R11, from);
+    emit_store(e, temporary(), HOST_R11);
+    struct host_address to = emit_push_access(b, width);
+    emit_load(e, HOST_R11, temporary());
+    emit_mem(e, store, HOST_R11, to);
+    return true;
+}
+
+bool translate_push(struct builder *b, const struct insn *insn)
+{
+    unsigned width = insn->operand_size;
+    const struct operand *operand = &insn->operand[0];
+    if (!stack_is_possible(b)) {
+        return false;
+    }
+    if (operand->kind == OPERAND_IMMEDIATE) {
+        emit_push_immediate(b, insn);
+    } else if (operand->kind == OPERAND_MEMORY) {
+        if (!emit_push_memory(b, insn)) {
+            return false;
+        }
+    } else {
+        struct host_address at = emit_push_access(b, width);
+        emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x89},
+                 host_gpr(operand->reg), at);
+    }
+    emit_stack_adjust(b, -(int32_t)width);
+    return true;
+}
+
+bool translate_pop(struct builder *b, const struct insn *insn)
+{
+    unsigned width = insn->operand_size;
+    const struct operand *operand = &insn->operand[0];
+    if (!stack_is_possible(b) || operand->kind != OPERAND_REGISTER) {
+        return false;
+    }
+    struct host_opcode load = {.prefixes = size_prefix(width), .opcode = 0x8b};
+    struct host_address at = emit_top_access(b, width);
+    if (operand->reg == GPR_SP) {
+        emit_mem(&b->e, load, HOST_R10, at);
+        emit_stack_adjust(b, (int32_t)width);
+        emit_reg(&b->e, load, HOST_R8, HOST_R10);
+        return true;
+    }
+    emit_mem(&b->e, load, host_gpr(operand->reg), at);
+    emit_stack_adjust(b, (int32_t)width);
+    return true;
+}
+
+/* SP = BP; POP BP. */
+bool translate_leave(struct builder *b, const struct insn *insn)
+{
+    unsigned width = insn->operand_size;
+    struct guest_operand frame = stack_operand(b, 0);
+    frame.base = GPR_BP;
+    if (!stack_is_possible(b)) {
+        return false;
+    }
+    struct host_address at = emit_access(b, &frame, width, ACCESS_LOAD, HOST_RCX);
+    emit_load_width(&b->e, HOST_R10, at, width);
+    emit_stack_pointer(b, HOST_RBP, (int32_t)width);
+    emit_reg(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x8b}, HOST_RBP, HOST_R10);
+    return true;
+}

@@ -1,0 +1,110 @@
+/* The way into translated code, out of it, and to C and back: the code that all blocks share. */
+#include "translator/context.h"
+
+#include <stddef.h>
+
+#include "translator/emit.h"
+
+#define FIELD(name) host_at(HOST_R14, (int32_t)offsetof(struct translator, name))
+
+static const uint8_t *here(const struct emitter *e)
+{
+    return e->exec + (e->at - e->begin);
+}
+
+static struct host_address gpr_field(unsigned guest)
+{
+    return host_at(HOST_R14, (int32_t)(offsetof(struct translator, gpr) + guest * sizeof(uint32_t)));
+}
+
+/* Loads guest registers and flags, and goes to t->resume. */
+static void emit_resume(struct emitter *e)
+{
+    emit_load(e, HOST_RAX, FIELD(flags));
+    emit_reg(e, (struct host_opcode){.opcode = 0x80}, 0, HOST_RAX); /* add al, 127: OF */
+    emit_u8(e, 0x7f);
+    emit_u8(e, 0x9e); /* sahf */
+    for (unsigned guest = 0; guest < 8; guest++) {
+        emit_load(e, host_gpr(guest), gpr_field(guest));
+    }
+    emit_load64(e, HOST_R10, FIELD(address));
+    emit_load64(e, HOST_R11, FIELD(addend));
+    emit_mov64(e, HOST_RCX, HOST_R11);
+    emit_load64(e, HOST_R12, FIELD(context));
+    emit_load(e, HOST_R13, FIELD(budget));
+    emit_load64(e, HOST_R15, FIELD(tlb));
+    emit_jmp_memory(e, FIELD(resume));
+}
+
+static void emit_push(struct emitter *e, unsigned reg)
+{
+    emit_short(e, (struct host_opcode){.opcode = 0x50}, reg);
+}
+
+static void emit_pop(struct emitter *e, unsigned reg)
+{
+    emit_short(e, (struct host_opcode){.opcode = 0x58}, reg);
+}
+
+/* The registers that the System V calling convention wants back: an odd number keeps rsp aligned to 16
+ * together with the return address and the one word more. */
+static const uint8_t saved[] = {HOST_RBX, HOST_RBP, HOST_R12, HOST_R13, HOST_R14, HOST_R15};
+
+/* void enter(struct translator *t, const uint8_t *code) */
+static void emit_enter(struct emitter *e)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(saved); i++) {
+        emit_push(e, saved[i]);
+    }
+    emit_lea64(e, HOST_RSP, host_at(HOST_RSP, -8));
+    emit_mov64(e, HOST_R14, HOST_RDI);
+    emit_store64(e, FIELD(resume), HOST_RSI);
+    emit_resume(e);
+}
+
+static void emit_leave(struct emitter *e)
+{
+    emit_lea64(e, HOST_RSP, host_at(HOST_RSP, 8));
+    for (unsigned i = ARRAY_COUNT(saved); i-- > 0;) {
+        emit_pop(e, saved[i]);
+    }
+    emit_u8(e, 0xc3);
+}
+
+/* rcx: the site. */
+static void emit_service(struct emitter *e)
+{
+    emit_store64(e, FIELD(site), HOST_RCX);
+    for (unsigned guest = 0; guest < 8; guest++) {
+        emit_store(e, gpr_field(guest), host_gpr(guest));
+    }
+    emit_u8(e, 0x9f);                                                         /* lahf */
+    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x90}, 0, HOST_RAX); /* seto al */
+    emit_store(e, FIELD(flags), HOST_RAX);
+    emit_store64(e, FIELD(address), HOST_R10);
+    emit_store(e, FIELD(budget), HOST_R13);
+    emit_mov64(e, HOST_RDI, HOST_R14);
+    emit_mov_immediate64(e, HOST_RAX, (uint64_t)(uintptr_t)translator_service);
+    emit_reg(e, (struct host_opcode){.opcode = 0xff}, 2, HOST_RAX); /* call rax */
+    emit_store64(e, FIELD(resume), HOST_RAX);
+    emit_resume(e);
+}
+
+bool translator_make_stubs(struct translator *t)
+{
+    struct code_space space = code_cache_reserve_fixed(t->cache);
+    struct emitter e = {
+        .at = space.write, .begin = space.write, .end = space.write + space.size, .exec = space.exec};
+    if (!emit_has_room(&e, 1024)) {
+        return false;
+    }
+    const uint8_t *enter = here(&e);
+    emit_enter(&e);
+    t->leave = here(&e);
+    emit_leave(&e);
+    t->service = here(&e);
+    emit_service(&e);
+    code_cache_commit_fixed(t->cache, (size_t)(e.at - e.begin));
+    memcpy(&t->enter, &enter, sizeof enter);
+    return true;
+}

@@ -1,0 +1,120 @@
+/* The engine: translated code where there is some, the fallback for everything else; see context.h. */
+#include "translator/translator.h"
+
+#include <stdlib.h>
+
+#include "translator/builder.h"
+
+static struct translator *translator_of(struct cpu_engine *engine)
+{
+    return CONTAINER_OF(engine, struct translator, engine);
+}
+
+/* Interrupts, traps, single steps and whatever else is due between instructions are the fallback's. */
+static bool fallback_is_due(const struct translator *t)
+{
+    const struct cpu_state *cpu = t->cpu;
+    return cpu_needs_attention(cpu) || cpu->halted || cpu->shutdown;
+}
+
+static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
+{
+    struct translator *t = translator_of(engine);
+    struct cpu_state *cpu = t->cpu;
+    if (!t->usable || log_is_enabled(cpu->log, LOG_EXEC) || log_is_enabled(cpu->log, LOG_CPU) ||
+        cpu->log->each_instruction) {
+        return t->fallback->ops->run(t->fallback, budget);
+    }
+    t->stop_at = cpu->retired + budget;
+    do {
+        if (fallback_is_due(t) || !translator_run_blocks(t)) {
+            uint64_t left = t->stop_at - cpu->retired;
+            if (left == 0 && !fallback_is_due(t)) {
+                break;
+            }
+            enum stop_reason reason = t->fallback->ops->run(t->fallback, left <= MAX_BLOCK_INSNS ? left : 1);
+            if (reason != STOP_BUDGET) {
+                return reason;
+            }
+        }
+    } while (cpu->retired < t->stop_at);
+    return STOP_BUDGET;
+}
+
+static void step(struct cpu_engine *engine, uint64_t budget)
+{
+    struct translator *t = translator_of(engine);
+    t->fallback->ops->step(t->fallback, budget);
+}
+
+static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length)
+{
+    struct translator *t = translator_of(engine);
+    code_cache_invalidate(t->cache, phys, length);
+    t->fallback->ops->invalidate(t->fallback, phys, length);
+}
+
+static void flush(struct cpu_engine *engine)
+{
+    struct translator *t = translator_of(engine);
+    t->fallback->ops->flush(t->fallback);
+}
+
+static void destroy(struct cpu_engine *engine)
+{
+    struct translator *t = translator_of(engine);
+    code_cache_destroy(t->cache);
+    t->fallback->ops->destroy(t->fallback);
+    free(t->builder);
+    free(t);
+}
+
+struct status translator_check_host(void)
+{
+    if (!__builtin_cpu_supports("bmi2")) {
+        return status_error(
+            STATUS_UNSUPPORTED,
+            "the translator needs a host processor with BMI2 (Intel since 2013, AMD since 2017): "
+            "use -engine interp");
+    }
+    return status_ok();
+}
+
+static bool set_up(struct translator *t)
+{
+    unsigned size = t->config.tb_size_mib != 0 ? t->config.tb_size_mib : ENGINE_TB_SIZE_DEFAULT;
+    const struct code_cache_listener listener = {.block_died = translator_forget_block, .opaque = t};
+    struct status status = mmu_enable_fast_tlb(t->mmu);
+    if (status_is_ok(&status)) {
+        status = code_cache_create(size * MIB, t->cpu->counters, &listener, &t->cache);
+    }
+    return status_is_ok(&status) && translator_make_stubs(t);
+}
+
+struct cpu_engine *translator_create(struct cpu_state *cpu, struct mmu *mmu, struct cpu_engine *fallback,
+                                     const struct engine_config *config)
+{
+    static const struct cpu_engine_ops ops = {
+        .run = run, .step = step, .invalidate = invalidate, .flush = flush, .destroy = destroy};
+    struct translator *t = aligned_alloc(64, bits_align_up(sizeof *t, 64));
+    struct builder *builder = malloc(sizeof *builder);
+    if (t == NULL || builder == NULL) {
+        free(t);
+        free(builder);
+        fallback->ops->destroy(fallback);
+        return NULL;
+    }
+    memset(t, 0, sizeof *t);
+    t->engine.ops = &ops;
+    t->builder = builder;
+    t->fallback = fallback;
+    t->cpu = cpu;
+    t->mmu = mmu;
+    t->config = *config;
+    t->usable = cpu->model->generation >= CPU_80386;
+    if (!set_up(t)) {
+        destroy(&t->engine);
+        return NULL;
+    }
+    return &t->engine;
+}
