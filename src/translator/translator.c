@@ -80,19 +80,25 @@ struct status translator_check_host(void)
     return status_ok();
 }
 
-static bool set_up(struct translator *t)
+static struct status set_up(struct translator *t)
 {
     unsigned size = t->config.tb_size_mib != 0 ? t->config.tb_size_mib : ENGINE_TB_SIZE_DEFAULT;
     const struct code_cache_listener listener = {.block_died = translator_forget_block, .opaque = t};
-    struct status status = mmu_enable_fast_tlb(t->mmu);
+    struct status status = translator_check_host();
+    if (status_is_ok(&status)) {
+        status = mmu_enable_fast_tlb(t->mmu);
+    }
     if (status_is_ok(&status)) {
         status = code_cache_create(size * MIB, t->cpu->counters, &listener, &t->cache);
     }
-    return status_is_ok(&status) && translator_make_stubs(t);
+    if (status_is_ok(&status) && !translator_make_stubs(t)) {
+        status = status_error(STATUS_NO_MEMORY, "out of memory for translated code");
+    }
+    return status;
 }
 
-struct cpu_engine *translator_create(struct cpu_state *cpu, struct mmu *mmu, struct cpu_engine *fallback,
-                                     const struct engine_config *config)
+struct status translator_create(struct cpu_state *cpu, struct mmu *mmu, struct cpu_engine *fallback,
+                                const struct engine_config *config, struct cpu_engine **engine)
 {
     static const struct cpu_engine_ops ops = {
         .run = run, .step = step, .invalidate = invalidate, .flush = flush, .destroy = destroy};
@@ -102,7 +108,7 @@ struct cpu_engine *translator_create(struct cpu_state *cpu, struct mmu *mmu, str
         free(t);
         free(builder);
         fallback->ops->destroy(fallback);
-        return NULL;
+        return status_error(STATUS_NO_MEMORY, "out of memory");
     }
     memset(t, 0, sizeof *t);
     t->engine.ops = &ops;
@@ -112,9 +118,11 @@ struct cpu_engine *translator_create(struct cpu_state *cpu, struct mmu *mmu, str
     t->mmu = mmu;
     t->config = *config;
     t->usable = cpu->model->generation >= CPU_80386;
-    if (!set_up(t)) {
+    struct status status = set_up(t);
+    if (!status_is_ok(&status)) {
         destroy(&t->engine);
-        return NULL;
+        return status;
     }
-    return &t->engine;
+    *engine = &t->engine;
+    return status;
 }
