@@ -32,14 +32,14 @@ static void load_state(struct translator *t)
 /* Instructions retired up to the one at `site`. */
 static uint64_t retired_before(const struct translator *t, const struct translator_site *site)
 {
-    return t->budget_end - t->budget - site->remaining;
+    return t->budget_end - (uint64_t)(int64_t)(t->budget + (int32_t)site->remaining);
 }
 
 static void set_budget(struct translator *t)
 {
     uint64_t left = t->stop_at > t->cpu->retired ? t->stop_at - t->cpu->retired : 0;
-    t->budget = (uint32_t)(left < BUDGET_MAX ? left : BUDGET_MAX);
-    t->budget_end = t->cpu->retired + t->budget;
+    t->budget = (int32_t)(left < BUDGET_MAX ? left : BUDGET_MAX);
+    t->budget_end = t->cpu->retired + (uint64_t)t->budget;
 }
 
 /* ---- what blocks assume */
@@ -226,7 +226,7 @@ static const uint8_t *call_out(struct translator *t, const struct translator_sit
         return go_on(t);
     }
     set_budget(t);
-    t->budget -= site->remaining - 1u;
+    t->budget -= site->remaining - 1;
     load_state(t);
     return at(site, site->next);
 }
@@ -246,12 +246,20 @@ static const uint8_t *miss(struct translator *t, const struct translator_site *s
     return call_out(t, site);
 }
 
+/* Patches the jump that `site` belongs to. */
+static void link_jump(struct translator *t, const struct translator_site *site, struct code_block *to)
+{
+    struct code_block *from = code_cache_at(t->cache, (const uint8_t *)site);
+    code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), to);
+}
+
 /* A near jump to `eip`, everything before which is retired. Stays in translated code when the block is there
  * or can be made. */
 static const uint8_t *jump(struct translator *t, const struct translator_site *site, uint32_t eip)
 {
     struct cpu_state *cpu = t->cpu;
-    cpu->retired = t->budget_end - t->budget;
+    uint64_t epoch = code_cache_epoch(t->cache);
+    cpu->retired = t->budget_end - (uint64_t)t->budget;
     struct code_block *block = find_block(t, eip);
     if (block == NULL) {
         store_state(t);
@@ -263,9 +271,9 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
         return block->entry;
     }
     remember_jump(t, eip, block);
-    if (site->next != 0) {
-        struct code_block *from = code_cache_at(t->cache, (const uint8_t *)site);
-        code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), block);
+    bool still_there = epoch == code_cache_epoch(t->cache); /* making the block may have evicted this one */
+    if (still_there && site->kind == SITE_JUMP && site->next != 0) {
+        link_jump(t, site, block);
     }
     return block->entry;
 }

@@ -89,7 +89,7 @@ static struct status set_up(struct translator *t)
         status = mmu_enable_fast_tlb(t->mmu);
     }
     if (status_is_ok(&status)) {
-        status = code_cache_create(size * MIB, t->cpu->counters, &listener, &t->cache);
+        status = code_cache_create(size * MIB, &listener, t->cpu->counters, &t->cache);
     }
     if (status_is_ok(&status) && !translator_make_stubs(t)) {
         status = status_error(STATUS_NO_MEMORY, "out of memory for translated code");

@@ -16,9 +16,10 @@
 /* Whether this host can run the translator; a message says what it lacks. */
 struct status translator_check_host(void) STATUS_MUST_CHECK;
 
-/* Makes *engine, for `cpu` over `mmu` (both borrowed). It falls back on `fallback`, which it destroys with itself, also
- * when it cannot be created. */
+/* Makes *engine, for `cpu` over `mmu` (both borrowed). It falls back on `fallback`, which it destroys with
+ * itself, also when it cannot be created. */
 struct status translator_create(struct cpu_state *cpu, struct mmu *mmu, struct cpu_engine *fallback,
-                                const struct engine_config *config, struct cpu_engine **engine) STATUS_MUST_CHECK;
+                                const struct engine_config *config,
+                                struct cpu_engine **engine) STATUS_MUST_CHECK;
 
 #endif
