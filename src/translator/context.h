@@ -103,7 +103,7 @@ struct translator {
     /* What the stubs access: offsets within 127 bytes first. */
     uint32_t gpr[8];
     uint32_t flags;   /* as LAHF and SETO left them: AH, and OF in AL */
-    uint32_t budget;  /* r13d */
+    int32_t budget;   /* r13d: negative in front of a block that does not fit */
     uint64_t address; /* r10: the linear address of an access, or an indirect jump's target */
     uint64_t addend;  /* rcx and r11 at a site's `direct` */
     uint64_t context; /* r12 */
