@@ -29,7 +29,8 @@ struct run {
     double start, end;
     uint32_t checksum;
     uint64_t rounds;
-    char text[160]; /* of a failure, or the line that makes no sense */
+    char text[160];                  /* of a failure, or the line that makes no sense */
+    struct measurement *measurement; /* for the results of guests that have several */
     struct screen screen;
 };
 
@@ -92,7 +93,21 @@ static bool take_program_line(void *opaque, const char *line, double seconds)
     return true;
 }
 
-/* Lines may be seen several times while they grow. */
+static void take_result(struct run *run, const char *line, double seconds)
+{
+    struct measurement *measurement = run->measurement;
+    struct measure_result result = {.start = measurement->result_count > 0
+                                                 ? measurement->results[measurement->result_count - 1].end
+                                                 : run->start,
+                                    .end = seconds};
+    if (sscanf(line, "TIME %39s", result.name) == 1) {
+        measurement->results =
+            memory_resize(measurement->results, measurement->result_count + 1, sizeof *measurement->results);
+        measurement->results[measurement->result_count++] = result;
+    }
+}
+
+/* Lines may be seen several times while they grow, but for guests with several results. */
 static bool take_boot_line(void *opaque, const char *line, double seconds)
 {
     struct run *run = opaque;
@@ -101,6 +116,9 @@ static bool take_boot_line(void *opaque, const char *line, double seconds)
         run->progress = STARTED;
         run->start = seconds;
         return true;
+    }
+    if (run->progress == STARTED && boot->result != NULL) {
+        take_result(run, line, seconds);
     }
     if (run->progress == STARTED && strstr(line, boot->marker_end) != NULL) {
         run->progress = ENDED;
@@ -208,7 +226,7 @@ static void listen_to(const struct measure_setup *setup, struct run *run,
                                       .directory = setup->work,
                                       .timeout_seconds = timeout_seconds,
                                       .grace_seconds = boot == NULL ? GRACE_SECONDS : 0,
-                                      .partial_lines = boot != NULL,
+                                      .partial_lines = boot != NULL && boot->result == NULL,
                                       .line = boot == NULL ? take_program_line : take_boot_line,
                                       .opaque = run};
     if (boot != NULL && boot->marker_start == NULL) {
@@ -257,7 +275,7 @@ void measure_run(const struct measure_setup *setup, const struct workload *workl
     struct status status =
         command_prepare(workload, configuration, rounds, setup->programs, setup->work, &command);
     if (status_is_ok(&status)) {
-        struct run run = {.workload = workload};
+        struct run run = {.workload = workload, .measurement = measurement};
         listen_to(setup, &run, configuration, &command, rounds, timeout_seconds, measurement);
     } else {
         note(measurement, CELL_MISSING, "%s", status.message);
@@ -265,8 +283,28 @@ void measure_run(const struct measure_setup *setup, const struct workload *workl
     command_free(&command);
 }
 
+bool measurement_sample(const struct measurement *measurement, const struct workload *workload,
+                        struct results_sample *sample)
+{
+    *sample = measurement->sample;
+    if (workload->boot == NULL || workload->boot->result == NULL) {
+        return true;
+    }
+    for (size_t i = 0; i < measurement->result_count; i++) {
+        const struct measure_result *result = &measurement->results[i];
+        if (strcmp(result->name, workload->boot->result) == 0) {
+            double seconds = result->end - result->start;
+            sample->seconds = seconds > SHORTEST_SECONDS ? seconds : SHORTEST_SECONDS;
+            sample->start_seconds = result->start;
+            return true;
+        }
+    }
+    return false;
+}
+
 void measurement_free(struct measurement *measurement)
 {
     free(measurement->counters);
+    free(measurement->results);
     *measurement = (struct measurement){0};
 }

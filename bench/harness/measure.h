@@ -17,6 +17,12 @@ struct measure_counter {
     uint64_t value;
 };
 
+/* What a guest's line "TIME NAME ..." told; seconds since the emulator's start. */
+struct measure_result {
+    char name[40];
+    double start, end;
+};
+
 struct measurement {
     enum cell_state state;
     char note[240];               /* why it is not CELL_OK */
@@ -24,7 +30,13 @@ struct measurement {
     struct results_sample sample; /* when CELL_OK */
     struct measure_counter *counters;
     size_t counter_count;
+    struct measure_result *results; /* of guests that have several */
+    size_t result_count;
 };
+
+/* What `workload` is of the measurement of its guest, into *sample. False: the guest did not tell. */
+bool measurement_sample(const struct measurement *measurement, const struct workload *workload,
+                        struct results_sample *sample);
 
 /* Runs it once, `rounds` units of work (a boot is always one), for at most `timeout_seconds`. Free what it
  * returns with measurement_free(). */

@@ -13,6 +13,8 @@
 #define MAX_SECONDS 1e6
 #define MAX_MEMORY  3072
 
+#define MAX_RESULT_NAME 39
+
 typedef struct status option_handler(struct options *options, char *value);
 
 #define OPTION(symbol, name, argument, section, help) static option_handler option_##symbol;
@@ -178,6 +180,21 @@ static struct status option_marker_end(struct options *options, char *value)
     return status_ok();
 }
 
+static struct status option_results(struct options *options, char *value)
+{
+    for (const char *at = value; *at != '\0'; at += *at == ',') {
+        size_t length = strcspn(at, ",/ \n");
+        if (length == 0 || length > MAX_RESULT_NAME || strcspn(at, ",") != length) {
+            return status_error(STATUS_INVALID_ARGUMENT,
+                                "\"%s\" is no list of names of up to %d letters, without slashes and spaces",
+                                value, MAX_RESULT_NAME);
+        }
+        at += length;
+    }
+    options->results = value;
+    return status_ok();
+}
+
 static struct status option_marker_on(struct options *options, char *value)
 {
     static const char *const places[] = {
@@ -221,6 +238,12 @@ static struct status option_programs(struct options *options, char *value)
 static struct status option_guests(struct options *options, char *value)
 {
     options->guests = value;
+    return status_ok();
+}
+
+static struct status option_debian(struct options *options, char *value)
+{
+    options->debian = value;
     return status_ok();
 }
 
@@ -312,7 +335,8 @@ static struct status invalid(const char *message)
 static struct status check(const struct options *options)
 {
     bool own_guest = options->image != NULL || options->kernel != NULL;
-    bool guest_words = options->marker_start != NULL || options->marker_end != NULL || options->name != NULL;
+    bool guest_words = options->marker_start != NULL || options->marker_end != NULL ||
+                       options->name != NULL || options->results != NULL;
     if (options->resume != NULL && options->chooses) {
         return invalid("--resume takes what to run from its file: only --json and --html go with it");
     }
@@ -320,13 +344,13 @@ static struct status check(const struct options *options)
         return invalid("a guest of your own needs --marker-end TEXT: what it prints when it is done");
     }
     if (!own_guest && guest_words) {
-        return invalid("--marker-start, --marker-end and --name are for --image or --kernel");
+        return invalid("--marker-start, --marker-end, --results and --name are for --image or --kernel");
     }
     if (options->kernel == NULL && (options->initrd != NULL || options->append != NULL)) {
         return invalid("--initrd and --append are for --kernel");
     }
-    if (options->marker_on == MARKER_SCREEN && options->marker_start != NULL) {
-        return invalid("--marker-start cannot be looked for on the screen");
+    if (options->marker_on == MARKER_SCREEN && (options->marker_start != NULL || options->results != NULL)) {
+        return invalid("--marker-start and --results cannot be looked for on the screen");
     }
     return status_ok();
 }

@@ -30,10 +30,10 @@ struct options {
     double budget;                              /* seconds; 0: unlimited; negative: the default */
     const char *json, *html, *resume;           /* `html` also of OPTIONS_HTML */
     struct configuration_choice configurations; /* `doppel` and `programs` may be NULL here */
-    const char *image, *kernel, *initrd, *append, *marker_start, *marker_end, *name;
+    const char *image, *kernel, *initrd, *append, *marker_start, *marker_end, *results, *name;
     enum workload_marker marker_on;
     unsigned memory_mib;
-    const char *guests, *downloads;
+    const char *guests, *downloads, *debian;
     const char *compare_old, *compare_new;
     const char *html_results; /* what OPTIONS_HTML reports */
     bool chooses;             /* an option was given that --resume takes from its file */

@@ -190,8 +190,35 @@ static void take_counters(const struct task *task, struct results_cell *cell,
 
 static double full_timeout(const struct runner *runner, size_t row)
 {
-    return runner->workloads->items[row].boot != NULL ? runner->settings->boot_timeout_seconds
-                                                      : runner->settings->timeout_seconds;
+    const struct workload_boot *boot = runner->workloads->items[row].boot;
+    if (boot == NULL) {
+        return runner->settings->timeout_seconds;
+    }
+    return boot->timeout_seconds > 0 ? boot->timeout_seconds : runner->settings->boot_timeout_seconds;
+}
+
+/* The wanted runs of a row. */
+static unsigned wanted_repeat(const struct runner *runner, size_t row)
+{
+    const struct workload_boot *boot = runner->workloads->items[row].boot;
+    unsigned wanted = runner->settings->repeat;
+    return boot != NULL && boot->repeat > 0 && boot->repeat < wanted ? boot->repeat : wanted;
+}
+
+/* Rows that are timed in the run of the row before them. */
+static bool is_follower(const struct runner *runner, size_t row)
+{
+    return row > 0 && workload_guest_end(runner->workloads, row - 1) > row;
+}
+
+static void set_state(struct runner *runner, size_t row, size_t column, enum cell_state state,
+                      const char *text)
+{
+    for (size_t end = workload_guest_end(runner->workloads, row); row < end; row++) {
+        struct results_cell *cell = results_cell(runner->results, row, column);
+        cell->state = state;
+        results_set(&cell->note, text);
+    }
 }
 
 static double timeout_now(const struct runner *runner, size_t row)
@@ -205,7 +232,6 @@ static double timeout_now(const struct runner *runner, size_t row)
 static bool run_cell(struct runner *runner, size_t row, size_t column, uint64_t rounds,
                      struct measurement *measurement)
 {
-    struct results_cell *cell = results_cell(runner->results, row, column);
     double timeout = timeout_now(runner, row);
     measure_run(&runner->settings->setup, &runner->workloads->items[row],
                 &runner->configurations->items[column], rounds, timeout, measurement);
@@ -219,10 +245,49 @@ static bool run_cell(struct runner *runner, size_t row, size_t column, uint64_t 
     if (measurement->state == CELL_HUNG && timeout < full_timeout(runner, row)) {
         return false; /* its time was cut short: that proves nothing */
     }
-    cell->state = measurement->state;
-    results_set(&cell->note, measurement->note);
+    set_state(runner, row, column, measurement->state, measurement->note);
     tell_trouble(runner, row, column);
     return false;
+}
+
+/* Gives the times of a run to all rows that it was for. */
+static void add_samples(struct runner *runner, size_t row, size_t column,
+                        const struct measurement *measurement)
+{
+    for (size_t end = workload_guest_end(runner->workloads, row); row < end; row++) {
+        const struct workload *workload = &runner->workloads->items[row];
+        struct results_cell *cell = results_cell(runner->results, row, column);
+        struct results_sample sample;
+        if (measurement_sample(measurement, workload, &sample)) {
+            results_add_sample(cell, &sample);
+            results_summarize_cell(cell);
+            cell->state = CELL_OK;
+        } else {
+            cell->state = CELL_FAILED;
+            char *text = memory_format("the guest printed no line TIME %s", workload->boot->result);
+            results_set(&cell->note, text);
+            free(text);
+        }
+    }
+}
+
+static void take_estimates(struct task *task, const struct measurement *measurement)
+{
+    task->start_seconds = measurement->sample.start_seconds;
+    task->round_seconds = measurement->sample.seconds / (double)measurement->sample.rounds;
+}
+
+/* The times, counters and estimates of a measured run. The counters of a run that is several rows' are
+ * nobody's. */
+static void take_run(struct runner *runner, size_t row, size_t column, const struct measurement *measurement)
+{
+    struct task *task = task_at(runner, row, column);
+    const struct workload_boot *boot = runner->workloads->items[row].boot;
+    add_samples(runner, row, column, measurement);
+    if (boot == NULL || boot->result == NULL) {
+        take_counters(task, results_cell(runner->results, row, column), measurement);
+    }
+    take_estimates(task, measurement);
 }
 
 /* ---- calibration */
@@ -237,21 +302,35 @@ static void keep_counters(struct task *task, struct measurement *measurement)
     measurement->counter_count = 0;
 }
 
-/* Boots are all alike. So is any run that is long enough, but for doppel, whose counters need two of
- * different lengths. */
-static bool is_as_good_as_measured(const struct runner *runner, size_t row, size_t column,
+/* Boots are all alike: there is nothing to calibrate. */
+static void run_boot_first(struct runner *runner, size_t row, size_t column)
+{
+    struct task *task = task_at(runner, row, column);
+    unsigned have = (unsigned)results_cell(runner->results, row, column)->sample_count + 1;
+    unsigned wanted = wanted_repeat(runner, row);
+    struct measurement measurement;
+    if (run_cell(runner, row, column, 1, &measurement)) {
+        take_run(runner, row, column, &measurement);
+        task->rounds = 1;
+        task->runs = true;
+        task->repeat = wanted > have ? wanted - have : 0;
+    }
+    measurement_free(&measurement);
+}
+
+/* A long calibration is as good as any other run, but for doppel, whose counters need two of different
+ * lengths. */
+static bool is_as_good_as_measured(const struct runner *runner, size_t column,
                                    const struct results_sample *calibration)
 {
-    return runner->workloads->items[row].boot != NULL ||
-           (runner->configurations->items[column].kind != CONFIGURATION_DOPPEL &&
-            calibration->seconds >= runner->settings->wanted_seconds / 2);
+    return runner->configurations->items[column].kind != CONFIGURATION_DOPPEL &&
+           calibration->seconds >= runner->settings->wanted_seconds / 2;
 }
 
 static void calibrate(struct runner *runner, size_t row, size_t column)
 {
     struct task *task = task_at(runner, row, column);
     struct results_cell *cell = results_cell(runner->results, row, column);
-    bool is_boot = runner->workloads->items[row].boot != NULL;
     uint64_t rounds = 1;
     for (;;) {
         struct measurement measurement;
@@ -261,28 +340,27 @@ static void calibrate(struct runner *runner, size_t row, size_t column)
             return;
         }
         task->calibration = measurement.sample;
-        task->start_seconds = measurement.sample.start_seconds;
-        task->round_seconds = measurement.sample.seconds / (double)measurement.sample.rounds;
+        take_estimates(task, &measurement);
         if (cell->sample_count == 0) {
             take_counters(task, cell, &measurement);
         }
         keep_counters(task, &measurement);
         measurement_free(&measurement);
-        if (is_boot || task->calibration.seconds >= TRUSTED_SECONDS || rounds >= LARGEST_ROUNDS) {
+        if (task->calibration.seconds >= TRUSTED_SECONDS || rounds >= LARGEST_ROUNDS) {
             break;
         }
         uint64_t more = runner_rounds(task->round_seconds, 4 * TRUSTED_SECONDS);
         rounds = more > 2 * rounds ? (more < 100 * rounds ? more : 100 * rounds) : 2 * rounds;
     }
-    task->rounds = is_boot ? 1 : runner_rounds(task->round_seconds, runner->settings->wanted_seconds);
-    if (!is_boot && task->counters != NULL && task->rounds == task->counter_rounds) {
+    task->rounds = runner_rounds(task->round_seconds, runner->settings->wanted_seconds);
+    if (task->counters != NULL && task->rounds == task->counter_rounds) {
         task->rounds++; /* what a round counts is the difference of two runs */
     }
     task->runs = true;
     unsigned have = (unsigned)cell->sample_count;
-    unsigned wanted = runner->settings->repeat;
+    unsigned wanted = wanted_repeat(runner, row);
     task->repeat = wanted > have ? wanted - have : 0;
-    if (is_as_good_as_measured(runner, row, column, &task->calibration) && task->repeat > 0) {
+    if (task->repeat > 0 && is_as_good_as_measured(runner, column, &task->calibration)) {
         results_add_sample(cell, &task->calibration);
         results_summarize_cell(cell);
         cell->state = CELL_OK;
@@ -309,7 +387,7 @@ static bool must_run(struct runner *runner, size_t row, size_t column)
         results_set(&cell->note, "");
     }
     return cell->state == CELL_PENDING ||
-           (cell->state == CELL_OK && cell->sample_count < runner->settings->repeat);
+           (cell->state == CELL_OK && cell->sample_count < wanted_repeat(runner, row));
 }
 
 /* Rows in the order of calibration: the first of every group, the second of every group, and so on, so that a
@@ -339,7 +417,11 @@ static void calibrate_row(struct runner *runner, size_t row, const bool *wanted)
         if (wanted[row * columns + column]) {
             tell_progress(runner, row, column, "calibration", runner->calibrated, runner->to_calibrate);
             double before = process_clock();
-            calibrate(runner, row, column);
+            if (runner->workloads->items[row].boot != NULL) {
+                run_boot_first(runner, row, column);
+            } else {
+                calibrate(runner, row, column);
+            }
             runner->calibration_seconds += process_clock() - before;
             runner->calibrated++;
             checkpoint(runner);
@@ -353,7 +435,7 @@ static void calibrate_all(struct runner *runner)
     size_t count = runner->workloads->count * columns;
     bool *wanted = memory_allocate(count, sizeof *wanted);
     for (size_t i = 0; i < count; i++) {
-        wanted[i] = must_run(runner, i / columns, i % columns);
+        wanted[i] = must_run(runner, i / columns, i % columns) && !is_follower(runner, i / columns);
         runner->to_calibrate += wanted[i];
     }
     size_t *order = calibration_order(runner);
@@ -410,15 +492,9 @@ static void fit_budget(struct runner *runner)
 static void measure_cell(struct runner *runner, size_t row, size_t column)
 {
     struct task *task = task_at(runner, row, column);
-    struct results_cell *cell = results_cell(runner->results, row, column);
     struct measurement measurement;
     if (run_cell(runner, row, column, task->rounds, &measurement)) {
-        results_add_sample(cell, &measurement.sample);
-        take_counters(task, cell, &measurement);
-        cell->state = CELL_OK;
-        results_summarize_cell(cell);
-        task->start_seconds = measurement.sample.start_seconds;
-        task->round_seconds = measurement.sample.seconds / (double)measurement.sample.rounds;
+        take_run(runner, row, column, &measurement);
         task->repeat--;
     } else {
         task->runs = false; /* its state says why, unless nobody knows */

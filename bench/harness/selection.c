@@ -96,20 +96,37 @@ static struct status add_own_guest(const struct options *options, struct workloa
                                  .marker_start = copy_or_null(options->marker_start),
                                  .marker_end = memory_text(options->marker_end),
                                  .memory_mib = options->memory_mib};
-    workload_list_add_boot(list, "own", options->name != NULL ? options->name : "guest",
-                           "a guest of your own", WORKLOAD_QUICK, &boot);
+    if (options->results != NULL) {
+        workload_list_add_results(list, "own", options->results, "a result of a guest of your own",
+                                  WORKLOAD_QUICK, &boot);
+    } else {
+        workload_list_add_boot(list, "own", options->name != NULL ? options->name : "guest",
+                               "a guest of your own", WORKLOAD_QUICK, &boot);
+    }
     return status_ok();
 }
 
 static struct status choose_workloads(const struct options *options, struct workload_list *list)
 {
     *list = workload_list_create();
-    workload_list_add_known_boots(list, options->guests != NULL ? options->guests : DOPPEL_BENCH_GUESTS,
-                                  options->downloads != NULL ? options->downloads : DOPPEL_BENCH_DOWNLOADS);
+    const struct workload_places places = {
+        .guests = options->guests != NULL ? options->guests : DOPPEL_BENCH_GUESTS,
+        .downloads = options->downloads != NULL ? options->downloads : DOPPEL_BENCH_DOWNLOADS,
+        .debian = options->debian};
+    workload_list_add_known_boots(list, &places);
     if (options->image != NULL || options->kernel != NULL) {
         struct status status = add_own_guest(options, list);
         if (!status_is_ok(&status)) {
             return status;
+        }
+    }
+    for (size_t i = 0; i < list->count; i++) {
+        struct workload_boot *boot = list->items[i].boot;
+        if (boot != NULL && options->timeout > 0) {
+            boot->timeout_seconds = 0;
+        }
+        if (boot != NULL && options->repeat > 0) {
+            boot->repeat = 0;
         }
     }
     drop_unwanted(options, list);
@@ -128,7 +145,8 @@ static double choose(double given, bool quick, double quick_default, double full
 static void choose_settings(const struct options *options, struct selection *selection)
 {
     bool quick = options->quick;
-    double default_budget = options->repeat > 0 ? 0 : quick ? QUICK_BUDGET : FULL_BUDGET;
+    bool unlimited = options->repeat > 0 || (options->debian != NULL && !quick);
+    double default_budget = unlimited ? 0 : quick ? QUICK_BUDGET : FULL_BUDGET;
     selection->settings = (struct runner_settings){
         .setup.programs = selection->programs,
         .repeat = options->repeat > 0 ? options->repeat

@@ -27,6 +27,11 @@ struct workload_boot {
     char *marker_start; /* a line that contains it; NULL: the emulator's start */
     char *marker_end;
     unsigned memory_mib;
+    /* The guest prints a line "TIME NAME ..." when it is done with NAME, and this workload is what it did
+     * since the line before, or the start marker. NULL: all of it. */
+    char *result;
+    unsigned timeout_seconds; /* 0: as for other boots */
+    unsigned repeat;          /* at most; 0: as often as others */
 };
 
 struct workload {
@@ -50,9 +55,23 @@ void workload_list_destroy(struct workload_list *list);
 void workload_list_add_boot(struct workload_list *list, const char *group, const char *name, const char *text,
                             unsigned properties, const struct workload_boot *boot);
 
-/* Appends the boots of real systems whose images are there: FreeDOS in `guests`, Linux in `downloads`. Those
- * that are not are appended too, without an image. */
-void workload_list_add_known_boots(struct workload_list *list, const char *guests, const char *downloads);
+/* Appends a boot for each of the `names`, separated by commas: several results of one guest, which are timed
+ * in one run. `group` and `text` are borrowed, the strings of *boot owned from now on. */
+void workload_list_add_results(struct workload_list *list, const char *group, const char *names,
+                               const char *text, unsigned properties, const struct workload_boot *boot);
+
+/* The index behind the workloads that are timed in one run with this one, which come after it. */
+size_t workload_guest_end(const struct workload_list *list, size_t index);
+
+/* Where images of real systems are. */
+struct workload_places {
+    const char *guests;    /* FreeDOS */
+    const char *downloads; /* Linux on a CD-ROM */
+    const char *debian;    /* Debian's disks; NULL: they are not wanted */
+};
+
+/* Appends the boots of real systems. Those whose images are not there are appended too, without an image. */
+void workload_list_add_known_boots(struct workload_list *list, const struct workload_places *places);
 
 /* Whether "group/name" or its group matches the pattern of fnmatch(3); a pattern without a slash may also
  * match the name alone. */

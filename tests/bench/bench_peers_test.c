@@ -299,6 +299,52 @@ static void test_a_budget_that_is_used_up_ends_the_run(void **state)
     rig_destroy(&rig);
 }
 
+static void test_several_results_of_a_guest_are_timed_in_one_run(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_create(&rig);
+    rig.workloads.count = 0;
+    rig_add_results(&rig, "long,short,absent");
+    rig_add_script(&rig, "guest",
+                   "echo run >> ../runs; sleep 0.3; echo up; sleep 0.2; echo TIME long 1 2; printf 'TIME sh';"
+                   "sleep 0.05; echo ort; echo done");
+    struct results *results = rig_run(&rig, NULL);
+    char runs[64];
+    rig_read(&rig, "runs", runs, sizeof runs);
+    assert_string_equal(runs, "run\nrun\n");
+    for (size_t row = 0; row < 2; row++) {
+        assert_int_equal(results_cell(results, row, 0)->state, CELL_OK);
+        assert_int_equal(results_cell(results, row, 0)->sample_count, 2);
+    }
+    assert_true(results_cell(results, 0, 0)->seconds.min >= 0.19);
+    assert_true(results_cell(results, 0, 0)->seconds.min < 0.45);
+    assert_true(results_cell(results, 1, 0)->seconds.min >= 0.04);
+    assert_true(results_cell(results, 1, 0)->seconds.min < results_cell(results, 0, 0)->seconds.min);
+    assert_int_equal(results_cell(results, 2, 0)->state, CELL_FAILED);
+    assert_non_null(strstr(results_cell(results, 2, 0)->note, "TIME absent"));
+    assert_true(results->complete);
+    results_destroy(results);
+    rig_destroy(&rig);
+}
+
+static void test_all_results_of_a_guest_that_crashes_say_so(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_create(&rig);
+    rig.workloads.count = 0;
+    rig_add_results(&rig, "one,two");
+    rig_add_script(&rig, "guest", "echo up; echo TIME one; exit 7");
+    struct results *results = rig_run(&rig, NULL);
+    for (size_t row = 0; row < 2; row++) {
+        assert_int_equal(results_cell(results, row, 0)->state, CELL_CRASHED);
+    }
+    assert_true(results->complete);
+    results_destroy(results);
+    rig_destroy(&rig);
+}
+
 /* A disk's image is too large to be copied for each run. */
 static void test_a_users_image_stays_as_it_is(void **state)
 {
@@ -340,6 +386,8 @@ int main(void)
         cmocka_unit_test(test_no_descendant_survives),
         cmocka_unit_test(test_an_interrupt_keeps_what_there_is),
         cmocka_unit_test(test_resuming_runs_only_what_is_left),
+        cmocka_unit_test(test_several_results_of_a_guest_are_timed_in_one_run),
+        cmocka_unit_test(test_all_results_of_a_guest_that_crashes_say_so),
         cmocka_unit_test(test_a_users_image_stays_as_it_is),
         cmocka_unit_test(test_a_budget_that_is_used_up_ends_the_run),
     };

@@ -38,6 +38,9 @@ void rig_add_program(struct rig *rig, const char *id, const char *program);
  * emulator's start to a line with "done". */
 void rig_add_boot(struct rig *rig, const char *name, size_t size);
 
+/* The same with several results, `names`, from a line with "up" to one with "done". */
+void rig_add_results(struct rig *rig, const char *names);
+
 /* Runs all of it; the results are the caller's. `finished` may be NULL. */
 struct results *rig_run(struct rig *rig, bool *finished);
 
