@@ -233,14 +233,10 @@ static void add_strategies(struct command *command, const struct configuration *
 {
     for (size_t i = 0; i < STRATEGY_AXIS_COUNT; i++) {
         if (configuration->strategies[i] != NULL) {
-            char *words = memory_text(configuration->strategies[i]->arguments);
-            char *rest = words;
-            for (char *word = strsep(&rest, " "); word != NULL; word = strsep(&rest, " ")) {
-                if (word[0] != '\0') {
-                    add(command, word);
-                }
-            }
-            free(words);
+            char *option = memory_format("-%s", strategy_axis_name((enum strategy_axis)i));
+            add(command, option);
+            add(command, configuration->strategies[i]->name);
+            free(option);
         }
     }
 }

@@ -12,7 +12,7 @@
 #include "harness/process.h"
 
 static const struct strategy strategies[] = {
-#define STRATEGY(axis, name, built, arguments, text) {STRATEGY_##axis, name, built, arguments, text},
+#define STRATEGY(axis, name, text) {STRATEGY_##axis, name, text},
 #include "harness/strategy.def"
 #undef STRATEGY
 };
@@ -97,6 +97,61 @@ static char *ask_version(const char *program, const char *option, const char *be
         return memory_text("");
     }
     return search.found;
+}
+
+/* ---- what doppel has */
+
+struct built_search {
+    enum strategy_axis axis;
+    bool *built;
+};
+
+/* The first word of each line is a value that doppel has. */
+static bool note_built(void *opaque, const char *line, double seconds)
+{
+    const struct built_search *search = opaque;
+    size_t length = strcspn(line, " ");
+    (void)seconds;
+    for (size_t i = 0; i < ARRAY_COUNT(strategies); i++) {
+        if (strategies[i].axis == search->axis && strlen(strategies[i].name) == length &&
+            strncmp(strategies[i].name, line, length) == 0) {
+            search->built[i] = true;
+        }
+    }
+    return true;
+}
+
+static bool has_translator(const bool *built)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(strategies); i++) {
+        if (built[i] && strategies[i].axis == STRATEGY_ENGINE && strcmp(strategies[i].name, "interp") != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A doppel that does not answer has none; one without a translator needs no ways to translate. */
+static bool *ask_built(const char *program)
+{
+    bool *built = memory_allocate(ARRAY_COUNT(strategies), sizeof *built);
+    for (size_t i = 0; program != NULL && i < STRATEGY_AXIS_COUNT; i++) {
+        if (i > STRATEGY_MMU && !has_translator(built)) {
+            break;
+        }
+        char option[16];
+        snprintf(option, sizeof option, "-%s", axis_names[i]);
+        struct built_search search = {.axis = (enum strategy_axis)i, .built = built};
+        const char *argv[] = {program, option, "help", NULL};
+        struct process_request request = {
+            .argv = argv, .timeout_seconds = 10, .grace_seconds = 1, .line = note_built, .opaque = &search};
+        struct process_result result;
+        struct status status = process_run(&request, &result);
+        if (!status_is_ok(&status)) {
+            break;
+        }
+    }
+    return built;
 }
 
 /* ---- building the list */
@@ -212,17 +267,21 @@ static struct status unknown_value(enum strategy_axis axis, const char *word)
                         known);
 }
 
-/* Without a list: every engine that is built; the default, NULL, of the other axes. */
-static struct status parse_axis(enum strategy_axis axis, const char *list, struct axis_values *values)
+/* Without a list: every engine that is built, or the first when none is; the default, NULL, of the other
+ * axes. */
+static struct status parse_axis(enum strategy_axis axis, const char *list, const bool *built,
+                                struct axis_values *values)
 {
     *values = (struct axis_values){0};
     if (list == NULL) {
         for (size_t i = 0; axis == STRATEGY_ENGINE && i < ARRAY_COUNT(strategies); i++) {
-            if (strategies[i].axis == axis && strategies[i].built) {
+            if (strategies[i].axis == axis && built[i]) {
                 values->values[values->count++] = &strategies[i];
             }
         }
-        values->count += axis != STRATEGY_ENGINE;
+        if (values->count == 0) {
+            values->values[values->count++] = axis == STRATEGY_ENGINE ? &strategies[0] : NULL;
+        }
         return status_ok();
     }
     char *copy = memory_text(list);
@@ -262,7 +321,7 @@ static void add_doppel(struct configuration_list *list, const struct strategy *c
             size_t length = strlen(id);
             snprintf(id + length, sizeof id - length, "%s%s%s", i > 0 ? "/" : "",
                      i == STRATEGY_CHAIN ? "chain-" : "", combination[i]->name);
-            missing = missing == NULL && !combination[i]->built ? combination[i] : missing;
+            missing = missing == NULL && !list->built[combination[i] - strategies] ? combination[i] : missing;
         }
     }
     for (size_t i = 0; i < list->count; i++) {
@@ -274,12 +333,12 @@ static void add_doppel(struct configuration_list *list, const struct strategy *c
     memcpy(configuration->strategies, combination, sizeof configuration->strategies);
     configuration->program = found->program != NULL ? memory_text(found->program) : NULL;
     configuration->version = memory_text(found->version);
-    configuration->built = missing == NULL;
-    if (missing != NULL) {
+    if (!found->available) {
+        be_unavailable(configuration, memory_text(found->note));
+    } else if (missing != NULL) {
+        configuration->built = false;
         be_unavailable(configuration,
                        memory_format("%s %s is not built yet", axis_names[missing->axis], missing->name));
-    } else if (!found->available) {
-        be_unavailable(configuration, memory_text(found->note));
     }
 }
 
@@ -318,23 +377,23 @@ struct status configuration_list_create(const struct configuration_choice *choic
 {
     *list = (struct configuration_list){0};
     struct axis_values axes[STRATEGY_AXIS_COUNT];
+    struct configuration found = {.available = true, .note = memory_text("")};
+    look_for(&found, choice->doppel, "--version", "doppel");
+    list->built = ask_built(found.program);
     struct status status = check_peers(choice->peers);
     for (size_t i = 0; i < STRATEGY_AXIS_COUNT && status_is_ok(&status); i++) {
-        status = parse_axis((enum strategy_axis)i, choice->axes[i], &axes[i]);
+        status = parse_axis((enum strategy_axis)i, choice->axes[i], list->built, &axes[i]);
     }
-    if (!status_is_ok(&status)) {
-        return status;
-    }
-    for (size_t i = 0; i < ARRAY_COUNT(peers); i++) {
+    for (size_t i = 0; i < ARRAY_COUNT(peers) && status_is_ok(&status); i++) {
         if (is_peer_wanted(choice->peers, peers[i].name)) {
             add_peer(list, i, choice->programs);
         }
     }
-    struct configuration found = {.available = true, .note = memory_text("")};
-    look_for(&found, choice->doppel, "--version", "doppel");
-    add_combinations(list, axes, &found);
+    if (status_is_ok(&status)) {
+        add_combinations(list, axes, &found);
+    }
     free_configuration(&found);
-    return status_ok();
+    return status;
 }
 
 void configuration_list_destroy(struct configuration_list *list)
@@ -343,5 +402,6 @@ void configuration_list_destroy(struct configuration_list *list)
         free_configuration(&list->items[i]);
     }
     free(list->items);
+    free(list->built);
     *list = (struct configuration_list){0};
 }

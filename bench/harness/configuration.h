@@ -14,8 +14,6 @@ enum strategy_axis { STRATEGY_ENGINE, STRATEGY_MMU, STRATEGY_SENSITIVE, STRATEGY
 struct strategy {
     enum strategy_axis axis;
     const char *name;
-    bool built;
-    const char *arguments; /* words for doppel's command line */
     const char *text;
 };
 
@@ -35,6 +33,7 @@ struct configuration {
 struct configuration_list {
     struct configuration *items;
     size_t count;
+    bool *built; /* for each strategy of strategy_table(), whether doppel has it */
 };
 
 /* What the user chose; NULL: the default. Lists are separated by commas. */

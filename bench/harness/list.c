@@ -19,14 +19,14 @@ static void print_workloads(const struct workload_list *workloads, FILE *out)
     }
 }
 
-static void print_strategies(FILE *out)
+static void print_strategies(const struct configuration_list *configurations, FILE *out)
 {
     size_t count;
     const struct strategy *strategies = strategy_table(&count);
     fputs("\nEngines and strategies of doppel\n", out);
     for (size_t i = 0; i < count; i++) {
         fprintf(out, "  --%-10s %-10s %s%s\n", strategy_axis_name(strategies[i].axis), strategies[i].name,
-                strategies[i].text, strategies[i].built ? "" : ": not built yet");
+                strategies[i].text, configurations->built[i] ? "" : ": not built yet");
     }
 }
 
@@ -51,6 +51,6 @@ static void print_configurations(const struct configuration_list *configurations
 void list_print(const struct selection *selection, FILE *out)
 {
     print_workloads(&selection->workloads, out);
-    print_strategies(out);
+    print_strategies(&selection->configurations, out);
     print_configurations(&selection->configurations, out);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "app/options.h"
+#include "app/options_engine.h"
 #include "app/session.h"
 #include "machine/machine.h"
 
@@ -35,6 +36,7 @@ int main(int argc, char **argv)
     case OPTIONS_HELP: options_print_help(stdout); return finish(0);
     case OPTIONS_VERSION: printf("doppel %s\n", DOPPEL_VERSION); return finish(0);
     case OPTIONS_CPU_HELP: options_print_cpus(stdout); return finish(0);
+    case OPTIONS_ENGINE_HELP: options_print_choices(options.help_axis, stdout); return finish(0);
     case OPTIONS_LOG_HELP: options_print_log_categories(stdout); return finish(0);
     case OPTIONS_RUN: break;
     }

@@ -71,24 +71,42 @@ static struct status option_cpu(struct options *options, char *value)
     return status_ok();
 }
 
+static bool ask_for_choices(struct options *options, enum engine_axis axis, const char *value)
+{
+    if (strcmp(value, "help") != 0) {
+        return false;
+    }
+    options->action = OPTIONS_ENGINE_HELP;
+    options->help_axis = axis;
+    return true;
+}
+
 static struct status option_engine(struct options *options, char *value)
 {
-    return options_set_engine(&options->machine.engine, value);
+    return ask_for_choices(options, ENGINE_AXIS_ENGINE, value)
+               ? status_ok()
+               : options_set_engine(&options->machine.engine, value);
 }
 
 static struct status option_mmu(struct options *options, char *value)
 {
-    return options_set_mmu(&options->machine.engine, value);
+    return ask_for_choices(options, ENGINE_AXIS_MMU, value)
+               ? status_ok()
+               : options_set_mmu(&options->machine.engine, value);
 }
 
 static struct status option_sensitive(struct options *options, char *value)
 {
-    return options_set_sensitive(&options->machine.engine, value);
+    return ask_for_choices(options, ENGINE_AXIS_SENSITIVE, value)
+               ? status_ok()
+               : options_set_sensitive(&options->machine.engine, value);
 }
 
 static struct status option_chain(struct options *options, char *value)
 {
-    return options_set_chain(&options->machine.engine, value);
+    return ask_for_choices(options, ENGINE_AXIS_COUNT, value)
+               ? status_ok()
+               : options_set_chain(&options->machine.engine, value);
 }
 
 static struct status option_tb_size(struct options *options, char *value)

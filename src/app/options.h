@@ -12,10 +12,18 @@
 #include "machine/machine.h"
 #include "ui/front_end.h"
 
-enum options_action { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_CPU_HELP, OPTIONS_LOG_HELP };
+enum options_action {
+    OPTIONS_RUN,
+    OPTIONS_HELP,
+    OPTIONS_VERSION,
+    OPTIONS_CPU_HELP,
+    OPTIONS_ENGINE_HELP,
+    OPTIONS_LOG_HELP
+};
 
 struct options {
     enum options_action action; /* of the last option that asks for one */
+    enum engine_axis help_axis; /* for OPTIONS_ENGINE_HELP; ENGINE_AXIS_COUNT: -chain */
     struct machine_config machine;
     const char *serial[MACHINE_SERIALS];
     unsigned serial_count;

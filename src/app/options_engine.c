@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "app/options_words.h"
+#include "machine/engine_factory.h"
 
 static struct status choose(enum engine_axis axis, const char *name, unsigned *value)
 {
@@ -65,4 +66,24 @@ struct status options_set_tb_size(struct engine_config *config, const char *valu
     }
     config->tb_size_mib = (unsigned)size;
     return status_ok();
+}
+
+void options_print_choices(enum engine_axis axis, FILE *out)
+{
+    if (axis == ENGINE_AXIS_COUNT) {
+        fputs("on           translated blocks jump to each other (default)\n"
+              "off          every translated block returns to the dispatcher\n",
+              out);
+        return;
+    }
+    const struct engine_config config = machine_engine_default();
+    const unsigned defaults[] = {[ENGINE_AXIS_ENGINE] = config.kind,
+                                 [ENGINE_AXIS_MMU] = config.mmu,
+                                 [ENGINE_AXIS_SENSITIVE] = config.sensitive};
+    for (unsigned i = 0; engine_choice_name(axis, i) != NULL; i++) {
+        if (axis != ENGINE_AXIS_ENGINE || machine_engine_is_built((enum engine_kind)i)) {
+            fprintf(out, "%-12s %s%s\n", engine_choice_name(axis, i), engine_choice_text(axis, i),
+                    i == defaults[axis] ? " (default)" : "");
+        }
+    }
 }

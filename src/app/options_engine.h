@@ -11,4 +11,8 @@ struct status options_set_sensitive(struct engine_config *config, const char *va
 struct status options_set_chain(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
 struct status options_set_tb_size(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
 
+/* The values of -engine, -mmu or -sensitive (ENGINE_AXIS_COUNT: of -chain) that this build has, a line each.
+ */
+void options_print_choices(enum engine_axis axis, FILE *out);
+
 #endif

@@ -6,6 +6,8 @@
 #if DOPPEL_HAVE_TRANSLATOR
 #include "translator/translator.h"
 
+static const bool has_translator = true;
+
 static struct status create_translator(const struct engine_config *config, struct cpu_state *cpu,
                                        struct mmu *mmu, struct cpu_engine **engine)
 {
@@ -15,6 +17,8 @@ static struct status create_translator(const struct engine_config *config, struc
 }
 
 #else
+
+static const bool has_translator = false;
 
 static struct status create_translator(const struct engine_config *config, struct cpu_state *cpu,
                                        struct mmu *mmu, struct cpu_engine **engine)
@@ -27,6 +31,11 @@ static struct status create_translator(const struct engine_config *config, struc
 }
 
 #endif
+
+bool machine_engine_is_built(enum engine_kind kind)
+{
+    return kind == ENGINE_INTERP || (kind == ENGINE_DBT && has_translator);
+}
 
 struct engine_config machine_engine_default(void)
 {

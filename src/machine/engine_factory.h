@@ -13,6 +13,9 @@
 /* The fastest engine this build and this host have, with everything on. */
 struct engine_config machine_engine_default(void);
 
+/* Whether this build has the engine. */
+bool machine_engine_is_built(enum engine_kind kind);
+
 /* The engine of `config` for `cpu` over `mmu` (both borrowed), whose strategy is set as well.
  * STATUS_UNSUPPORTED when this build or this host cannot run such an engine. */
 struct status machine_engine_create(const struct engine_config *config, struct cpu_state *cpu,

@@ -77,18 +77,38 @@ static void test_lists_of_strategies_are_combined(void **state)
     configuration_list_destroy(&configurations);
 }
 
+/* Which strategies a doppel has, it says itself; here a script does. */
 static void test_what_is_not_built_is_said_and_not_faked(void **state)
 {
     (void)state;
+    struct rig rig;
+    rig_create(&rig);
+    rig_add_script(&rig, "doppel",
+                   "case $1 in -engine) echo 'interp  an interpreter (default)' ;;"
+                   "-mmu) echo softtlb; echo 'walk a walk' ;; *) exit 2 ;; esac");
+    struct configuration_choice choice = {.axes = {"interp,dbt", "softtlb,adaptive"},
+                                          .peers = "none",
+                                          .doppel = rig.configurations.items[0].program,
+                                          .programs = "/"};
     struct configuration_list configurations;
-    struct status status = list((struct configuration_choice){.axes = {"interp,dbt"}}, &configurations);
+    struct status status = configuration_list_create(&choice, &configurations);
     assert_string_equal(status.message, "");
-    assert_int_equal(configurations.count, 2);
-    assert_true(configurations.items[0].available);
-    assert_false(configurations.items[1].available);
-    assert_false(configurations.items[1].built);
-    assert_string_equal(configurations.items[1].note, "engine dbt is not built yet");
+    assert_int_equal(configurations.count, 4);
+    for (size_t i = 0; i < configurations.count; i++) {
+        assert_true(configurations.items[i].available == (i == 0));
+        assert_true(configurations.items[i].built == (i == 0));
+    }
+    assert_string_equal(configurations.items[1].note, "mmu adaptive is not built yet");
+    assert_string_equal(configurations.items[2].note, "engine dbt is not built yet");
     configuration_list_destroy(&configurations);
+
+    choice.axes[STRATEGY_ENGINE] = choice.axes[STRATEGY_MMU] = NULL;
+    status = configuration_list_create(&choice, &configurations);
+    assert_string_equal(status.message, "");
+    assert_int_equal(configurations.count, 1);
+    assert_string_equal(configurations.items[0].id, "interp");
+    configuration_list_destroy(&configurations);
+    rig_destroy(&rig);
 }
 
 static void test_unknown_strategies_and_peers_are_errors(void **state)

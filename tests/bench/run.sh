@@ -80,5 +80,9 @@ check "missing doppel" 0 "" --doppel /nonexistent/doppel --peers none --filter i
 expect "a missing doppel is a column that says so" out "/nonexistent/doppel was not found"
 "$bench" --list >out || fail "--list ended badly"
 expect "--list names what is not built" out "not built yet"
+grep -q 'engine *interp' out || fail "--list has no interpreter"
+if grep 'interp\|softtlb' out | grep 'not built yet'; then
+    fail "--list does not know what doppel has"
+fi
 
 [ "$failures" -eq 0 ]

@@ -208,6 +208,10 @@ fi
 check "help" 0 "-snapshot" --help
 check "version" 0 "doppel " -version
 check "CPU models" 0 "pentium3" -cpu help
+check "engines" 0 "interp" -engine help
+check "memory strategies" 0 "softtlb" -mmu help
+check "what becomes of sensitive instructions" 0 "callout" -sensitive help
+check "chains" 0 "off" -chain help
 check "log categories" 0 "guest_errors" -d help
 check "both spellings" 0 "" --script quit -m 16 -boot a
 
