@@ -7,6 +7,7 @@
 #include "cpu/cpu_state.h"
 #include "host_oracle_float.h"
 #include "host_oracle_random.h"
+#include "insn_bytes.h"
 
 #define PADDING_START  56u         /* branch targets lie from here to the end of a snippet's bytes */
 #define LONGEST        46u         /* instructions end here, so that the jump to the end fits */
@@ -155,16 +156,6 @@ static bool is_repeated(const struct insn *insn)
     return is_string(insn) && (insn->prefixes & (PREFIX_REP | PREFIX_REPNE));
 }
 
-static const struct operand *memory_operand(const struct insn *insn)
-{
-    for (unsigned i = 0; i < insn->operand_count; i++) {
-        if (insn->operand[i].kind == OPERAND_MEMORY) {
-            return &insn->operand[i];
-        }
-    }
-    return NULL;
-}
-
 static bool names_stack_pointer(const struct insn *insn)
 {
     for (unsigned i = 0; i < insn->operand_count; i++) {
@@ -294,7 +285,7 @@ static uint32_t effective_address(const struct oracle_slot *slot, const struct i
 /* A bus lock across cache lines traps to the kernel on newer hosts, or worse. */
 static bool locks_bus(const struct insn *insn)
 {
-    return memory_operand(insn) != NULL && (insn->id == INSN_XCHG || (insn->prefixes & PREFIX_LOCK));
+    return insn_memory_operand(insn) != NULL && (insn->id == INSN_XCHG || (insn->prefixes & PREFIX_LOCK));
 }
 
 /* x87 numbers of 10 bytes, environments, states: processors differ in what they access first, which is seen
@@ -306,7 +297,7 @@ static bool is_long(const struct operand *operand)
 
 static uint32_t draw_operand_address(struct generator *g, const struct insn *insn)
 {
-    const struct operand *operand = memory_operand(insn);
+    const struct operand *operand = insn_memory_operand(insn);
     if (is_long(operand)) {
         return ORACLE_DATA + ORACLE_WINDOW1 + draw(g, ORACLE_WINDOW1_BYTES - 128);
     }
@@ -337,48 +328,18 @@ static void set_register(struct generator *g, unsigned number, uint32_t value, u
     *reg = size == 2 ? (*reg & 0xffff0000u) | (value & 0xffff) : value;
 }
 
-/* Bytes of displacement after ModRM and SIB; *at is where they are. */
-static unsigned displacement_bytes(const struct insn *insn, const uint8_t *bytes, unsigned *at)
-{
-    static const unsigned opcode_bytes[4] = {1, 2, 3, 3};
-    *at = insn->prefix_length + opcode_bytes[insn->map];
-    if (!insn->has_modrm) {
-        bool moffs = insn->map == 0 && insn->opcode >= 0xa0 && insn->opcode <= 0xa3;
-        return moffs ? insn->address_size : 0;
-    }
-    unsigned mod = insn->modrm >> 6;
-    unsigned rm = insn->modrm & 7;
-    bool sib = insn->address_size == 4 && mod != 3 && rm == 4;
-    *at += 1 + sib;
-    unsigned base = sib ? bytes[*at - 1] & 7u : rm;
-    unsigned absolute = insn->address_size == 2 ? 6 : 5;
-    switch (mod) {
-    case 0: return base == absolute ? insn->address_size : 0;
-    case 1: return 1;
-    case 2: return insn->address_size;
-    default: return 0;
-    }
-}
-
-static void put_bytes(uint8_t *at, uint32_t value, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        at[i] = (uint8_t)(value >> (8 * i));
-    }
-}
-
 /* Moves a ModRM or moffs operand to an address of our choice; false when that is not possible. */
 static bool place_memory_operand(struct generator *g, const struct insn *insn, uint8_t *bytes,
                                  uint32_t target)
 {
     unsigned at;
-    unsigned size = displacement_bytes(insn, bytes, &at);
+    unsigned size = insn_displacement_bytes(insn, bytes, &at);
     unsigned base = insn->memory.base;
     unsigned index = insn->memory.index;
     struct oracle_slot *slot = g->slot;
     if (size >= 2) {
         uint32_t base_part = base == GPR_NONE ? 0 : slot->before.gpr[base];
-        put_bytes(bytes + at, target - base_part - index_part(slot, insn), size);
+        insn_put_bytes(bytes + at, target - base_part - index_part(slot, insn), size);
         return true;
     }
     if (base != GPR_NONE && base != GPR_SP && base != index) {
@@ -401,20 +362,20 @@ static bool make_absolute(struct generator *g, const struct insn *insn, uint8_t 
     if (insn->has_modrm) {
         unsigned modrm_at = insn->prefix_length + (insn->map == 0 ? 1u : insn->map == 1 ? 2u : 3u);
         unsigned rest = insn->length;
-        unsigned old = displacement_bytes(insn, bytes, &at);
+        unsigned old = insn_displacement_bytes(insn, bytes, &at);
         unsigned tail = rest - at - old; /* immediates */
         uint8_t immediate[8];
         memcpy(immediate, bytes + at + old, tail);
         bytes[modrm_at] = (uint8_t)((bytes[modrm_at] & 0x38) | (insn->address_size == 2 ? 6 : 5));
-        put_bytes(bytes + modrm_at + 1, draw_reachable(g, insn), insn->address_size);
+        insn_put_bytes(bytes + modrm_at + 1, draw_reachable(g, insn), insn->address_size);
         memcpy(bytes + modrm_at + 1 + insn->address_size, immediate, tail);
         return true;
     }
-    unsigned size = displacement_bytes(insn, bytes, &at);
+    unsigned size = insn_displacement_bytes(insn, bytes, &at);
     if (size == 0) {
         return false;
     }
-    put_bytes(bytes + at, draw_reachable(g, insn), size);
+    insn_put_bytes(bytes + at, draw_reachable(g, insn), size);
     return true;
 }
 
@@ -443,7 +404,7 @@ static bool place_relative_target(struct generator *g, const struct insn *insn, 
     uint32_t next = g->address + start + insn->length;
     uint32_t target = size == 1 ? g->address + PADDING_START + draw(g, ORACLE_CODE_BYTES - PADDING_START)
                                 : draw_code_address(g);
-    put_bytes(bytes + insn->length - size, target - next, size);
+    insn_put_bytes(bytes + insn->length - size, target - next, size);
     return true;
 }
 
@@ -476,7 +437,7 @@ static bool place_indirect_target(struct generator *g, const struct insn *insn, 
         /* An address that faults is fine; one that gives unknown code is not. */
         return address - NOWHERE < 0x10000000u;
     }
-    put_bytes(at, target, insn->operand_size);
+    insn_put_bytes(at, target, insn->operand_size);
     return true;
 }
 
@@ -488,7 +449,7 @@ static bool place_popped_flags(struct generator *g, const struct insn *insn)
         return false;
     }
     uint32_t flags = (uint32_t)draw64(g) & ~((uint32_t)EFLAGS_AC | (chance(g, 90) ? (uint32_t)EFLAGS_TF : 0));
-    put_bytes(at, flags, insn->operand_size);
+    insn_put_bytes(at, flags, insn->operand_size);
     return true;
 }
 
@@ -509,7 +470,7 @@ static void place_frame(struct generator *g, const struct insn *insn, uint8_t *b
 {
     g->slot->before.gpr[GPR_BP] = draw_data_address(g);
     if (insn->id == INSN_ENTER && chance(g, 90)) {
-        put_bytes(bytes + insn->length - 3, draw(g, 100), 2);
+        insn_put_bytes(bytes + insn->length - 3, draw(g, 100), 2);
         bytes[insn->length - 1] = (uint8_t)(chance(g, 75) ? draw(g, 4) : draw(g, 256));
     }
 }
@@ -534,7 +495,7 @@ static bool place_first(struct generator *g, const struct insn *insn, uint8_t *b
     case INSN_BT:
     case INSN_BTC:
     case INSN_BTR:
-    case INSN_BTS: return memory_operand(insn) == NULL || place_bit_string(g, insn, bytes);
+    case INSN_BTS: return insn_memory_operand(insn) == NULL || place_bit_string(g, insn, bytes);
     case INSN_ENTER:
     case INSN_LEAVE: place_frame(g, insn, bytes); return g->alone;
     case INSN_XLAT:
@@ -554,7 +515,7 @@ static bool place_first(struct generator *g, const struct insn *insn, uint8_t *b
         place_string(g, insn);
         return true;
     }
-    return memory_operand(insn) == NULL || insn->id == INSN_LEA ||
+    return insn_memory_operand(insn) == NULL || insn->id == INSN_LEA ||
            place_memory_operand(g, insn, bytes, draw_reachable(g, insn));
 }
 
@@ -574,14 +535,14 @@ static bool place_later(struct generator *g, const struct insn *insn, uint8_t *b
     case INSN_BTC:
     case INSN_BTR:
     case INSN_BTS:
-        if (memory_operand(insn) != NULL && insn->operand[1].kind == OPERAND_REGISTER) {
+        if (insn_memory_operand(insn) != NULL && insn->operand[1].kind == OPERAND_REGISTER) {
             return false;
         }
         break;
     default: break;
     }
     return !is_string(insn) &&
-           (memory_operand(insn) == NULL || insn->id == INSN_LEA || make_absolute(g, insn, bytes));
+           (insn_memory_operand(insn) == NULL || insn->id == INSN_LEA || make_absolute(g, insn, bytes));
 }
 
 /* ---- drawing */
@@ -648,7 +609,8 @@ static bool draw_instruction(struct generator *g, unsigned start, uint32_t undef
     if (locks_bus(insn) && (effective_address(g->slot, insn) & 7) != 0) {
         return false;
     }
-    if (is_long(memory_operand(insn)) && in_window(g->slot, effective_address(g->slot, insn), 128) == NULL) {
+    if (is_long(insn_memory_operand(insn)) &&
+        in_window(g->slot, effective_address(g->slot, insn), 128) == NULL) {
         return false;
     }
     bool is_shift_double = insn->id == INSN_SHLD || insn->id == INSN_SHRD;

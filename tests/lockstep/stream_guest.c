@@ -1,0 +1,313 @@
+/* See stream_guest.h. The handlers are machine code, put together here byte by byte. */
+#include "stream_guest.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/x87.h"
+#include "host_oracle_float.h"
+#include "host_oracle_random.h"
+#include "insn_bytes.h"
+
+#define RESUME_HANDLER    0x3000u /* linear; all vectors lead here */
+#define INTERRUPTS_PERIOD 8u      /* every so many stores to the device ask for an interrupt */
+
+/* Descriptors beyond the bench's own. Based segments begin at STREAM_CODE and STREAM_DATA. */
+enum stream_selector {
+    CODE16_0 = 0x30,
+    DATA16_0 = 0x38,
+    CODE16_3 = 0x43,
+    DATA16_3 = 0x4b,
+    RANDOM_A = 0x53,
+    RANDOM_B = 0x5b,
+    READ_ONLY = 0x63,
+    EXPAND_DOWN = 0x6b,
+    NOT_PRESENT = 0x73,
+    CONFORMING = 0x7b,
+    CODE32_0 = 0x80,
+    CODE32_3 = 0x8b,
+    DATA32_0 = 0x90,
+    DATA32_3 = 0x9b
+};
+
+/* ---- the device */
+
+static uint64_t read_device(void *opaque, uint64_t offset, unsigned width)
+{
+    const struct stream_guest *guest = opaque;
+    return (guest->device * 0x9e3779b9u + offset * 0x85ebca6bu + width) ^ guest->device >> 16;
+}
+
+static void write_device(void *opaque, uint64_t offset, unsigned width, uint64_t value)
+{
+    struct stream_guest *guest = opaque;
+    guest->device = guest->device * 33 + (uint32_t)(value + offset + width);
+    if (++guest->device_writes % INTERRUPTS_PERIOD == 0) {
+        guest->bench->cpu.pending |= CPU_PENDING_INTERRUPT;
+    }
+}
+
+struct stream_guest *stream_guest_create(const struct cpu_model *model, const struct engine_config *config)
+{
+    struct stream_guest *guest = calloc(1, sizeof *guest);
+    if (guest == NULL) {
+        fprintf(stderr, "out of memory\n");
+        exit(EXIT_FAILURE);
+    }
+    guest->bench = cpu_bench_create_with(model, STREAM_RAM_BYTES, config);
+    guest->bench->interrupt_vector = STREAM_INTERRUPT;
+    const struct io_region region = {.name = "device",
+                                     .base = STREAM_DEVICE,
+                                     .length = PAGE_SIZE,
+                                     .max_width = 4,
+                                     .read = read_device,
+                                     .write = write_device,
+                                     .opaque = guest};
+    struct status status = memory_bus_claim(guest->bench->bus, &region);
+    if (!status_is_ok(&status)) {
+        fprintf(stderr, "%s\n", status.message);
+        exit(EXIT_FAILURE);
+    }
+    return guest;
+}
+
+void stream_guest_destroy(struct stream_guest *guest)
+{
+    cpu_bench_destroy(guest->bench);
+    free(guest);
+}
+
+/* ---- memory */
+
+static void write_descriptor(struct cpu_bench *bench, uint16_t selector, uint32_t base, uint32_t limit,
+                             unsigned access, unsigned flags)
+{
+    uint32_t at = BENCH_GDT + (selector & 0xfff8u);
+    cpu_bench_write(bench, at, 4, (base & 0xffff) << 16 | (limit & 0xffff));
+    cpu_bench_write(bench, at + 4, 4,
+                    (base & 0xff000000u) | flags << 20 | (limit & 0xf0000u) | access << 8 |
+                        (base >> 16 & 0xff));
+}
+
+static void write_descriptors(struct cpu_bench *bench, uint64_t *random)
+{
+    const unsigned big = 4; /* D/B */
+    write_descriptor(bench, CODE16_0, STREAM_CODE, 0xffff, 0x9b, 0);
+    write_descriptor(bench, DATA16_0, STREAM_DATA, 0xffff, 0x93, 0);
+    write_descriptor(bench, CODE16_3, STREAM_CODE, 0xffff, 0xfb, 0);
+    write_descriptor(bench, DATA16_3, STREAM_DATA, 0xffff, 0xf3, 0);
+    write_descriptor(bench, CODE32_0, STREAM_CODE, 0xffff, 0x9b, big);
+    write_descriptor(bench, DATA32_0, STREAM_DATA, 0xffff, 0x93, big);
+    write_descriptor(bench, CODE32_3, STREAM_CODE, 0xffff, 0xfb, big);
+    write_descriptor(bench, DATA32_3, STREAM_DATA, 0xffff, 0xf3, big);
+    write_descriptor(bench, RANDOM_A, random_draw(random, 0x200) * 16, random_draw(random, 0x100000), 0xf2,
+                     big);
+    write_descriptor(bench, RANDOM_B, random_draw(random, 0x20000), 0xfffff, 0xf2, big | 8);
+    write_descriptor(bench, READ_ONLY, 0, 0xfffff, 0xf0, big | 8);
+    write_descriptor(bench, EXPAND_DOWN, STREAM_DATA, random_draw(random, 0x4100), 0xf6,
+                     random_chance(random, 50) ? big : 0);
+    write_descriptor(bench, NOT_PRESENT, 0, 0xfffff, 0x72, big | 8);
+    write_descriptor(bench, CONFORMING, 0, 0xfffff, 0x9e, big | 8);
+    write_descriptor(bench, BENCH_CODE0, 0, 0xfffff, 0x9b, big | 8);
+    write_descriptor(bench, BENCH_DATA0, 0, 0xfffff, 0x93, big | 8);
+    write_descriptor(bench, BENCH_CODE3, 0, 0xfffff, 0xfb, big | 8);
+    write_descriptor(bench, BENCH_DATA3, 0, 0xfffff, 0xf3, big | 8);
+}
+
+static void write_data(struct cpu_bench *bench, uint64_t *random)
+{
+    uint8_t scratch[STREAM_SCRATCH_BYTES];
+    for (unsigned i = 0; i < sizeof scratch; i += 8) {
+        store_le64(scratch + i, random_draw64(random));
+    }
+    float_draw_memory(random, scratch, sizeof scratch / 2);
+    memcpy(scratch + 3 * sizeof scratch / 4, scratch, sizeof scratch / 4); /* for CMPS */
+    cpu_bench_load(bench, STREAM_SCRATCH, scratch, sizeof scratch);
+}
+
+/* ---- handlers */
+
+struct assembler {
+    uint8_t bytes[256];
+    unsigned length;
+};
+
+static void put(struct assembler *a, uint32_t value, unsigned count)
+{
+    insn_put_bytes(a->bytes + a->length, value, count);
+    a->length += count;
+}
+
+#define PUT(a, ...) put_all(a, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
+
+static void put_all(struct assembler *a, const uint8_t *bytes, size_t count)
+{
+    memcpy(a->bytes + a->length, bytes, count);
+    a->length += (unsigned)count;
+}
+
+/* What the pointer registers hold after an exception, and at the beginning. */
+static const struct {
+    uint8_t reg;
+    uint32_t linear;
+} pointers[] = {{CPU_BX, STREAM_SCRATCH + 0x800},
+                {CPU_BP, STREAM_SCRATCH + 0x1800},
+                {CPU_SI, STREAM_SCRATCH + 0x2800},
+                {CPU_DI, STREAM_SCRATCH + 0x3000}};
+
+/* 32-bit code, CPL 0, flat; the stack may be anything. */
+static void assemble_protected(const struct stream *stream, struct assembler *a)
+{
+    const struct stream_kind *kind = stream->kind;
+    uint32_t base = stream_data_base(stream);
+    uint32_t flags = EFLAGS_FIXED | EFLAGS_IF | (uint32_t)stream->iopl << EFLAGS_IOPL_SHIFT;
+    uint16_t code = kind->cpl == 0 ? BENCH_CODE0 : BENCH_CODE3;
+    uint16_t data = kind->cpl == 0 ? BENCH_DATA0 : BENCH_DATA3;
+    if (kind->based) {
+        bool narrow = kind->code_size == 2;
+        code = kind->cpl == 0 ? (narrow ? CODE16_0 : CODE32_0) : (narrow ? CODE16_3 : CODE32_3);
+        data = kind->cpl == 0 ? (narrow ? DATA16_0 : DATA32_0) : (narrow ? DATA16_3 : DATA32_3);
+    }
+    PUT(a, 0x66, 0xb8, BENCH_DATA0, 0, 0x8e, 0xd8); /* mov ax, data0; mov ds, ax */
+    PUT(a, 0xdb, 0xe2, 0xff, 0x05);                 /* fnclex; inc dword [faults] */
+    put(a, STREAM_FAULTS, 4);
+    PUT(a, 0xa1); /* mov eax, [faults] */
+    put(a, STREAM_FAULTS, 4);
+    PUT(a, 0x83, 0xe0, STREAM_RESUMES - 1, 0x8b, 0x0c, 0x85); /* and eax, 31; mov ecx, [resume + 4 * eax] */
+    put(a, STREAM_RESUME, 4);
+    if (kind->cpl == 0) {
+        PUT(a, 0x66, 0xb8); /* mov ax, data; mov ss, ax; mov esp, stack */
+        put(a, data, 2);
+        PUT(a, 0x8e, 0xd0, 0xbc);
+        put(a, STREAM_STACK - base, 4);
+    } else {
+        for (unsigned i = 0; kind->v86 && i < 4; i++) {
+            PUT(a, 0x68); /* push gs, fs, ds, es */
+            put(a, STREAM_DATA >> 4, 4);
+        }
+        PUT(a, 0x68);
+        put(a, kind->v86 ? STREAM_DATA >> 4 : data, 4);
+        PUT(a, 0x68);
+        put(a, STREAM_STACK - base, 4);
+    }
+    PUT(a, 0x68);
+    put(a, flags | (kind->v86 ? (uint32_t)EFLAGS_VM : 0), 4);
+    PUT(a, 0x68);
+    put(a, kind->v86 ? STREAM_CODE >> 4 : code, 4);
+    PUT(a, 0x51, 0x66, 0xb8); /* push ecx; mov ax, data */
+    put(a, data, 2);
+    PUT(a, 0x8e, 0xd8, 0x8e, 0xc0, 0x66, 0xb8); /* mov ds, ax; mov es, ax; mov ax, RANDOM_A */
+    put(a, kind->based ? data : RANDOM_A, 2);
+    PUT(a, 0x8e, 0xe0, 0x66, 0xb8); /* mov fs, ax; mov ax, RANDOM_B */
+    put(a, RANDOM_B, 2);
+    PUT(a, 0x8e, 0xe8); /* mov gs, ax */
+    for (unsigned i = 0; i < ARRAY_COUNT(pointers); i++) {
+        put(a, 0xb8u + pointers[i].reg, 1);
+        put(a, pointers[i].linear - base, 4);
+    }
+    PUT(a, 0xcf);
+}
+
+/* 16-bit code, in segment 0. */
+static void assemble_real(const struct stream *stream, struct assembler *a)
+{
+    uint32_t base = stream_data_base(stream);
+    PUT(a, 0xb8); /* mov ax, data */
+    put(a, STREAM_DATA >> 4, 2);
+    PUT(a, 0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xe0, 0x8e, 0xe8, 0x8e, 0xd0, 0xbc); /* ds es fs gs ss; mov sp, … */
+    put(a, STREAM_STACK - base, 2);
+    PUT(a, 0xdb, 0xe2, 0xff, 0x06); /* fnclex; inc word [faults] */
+    put(a, STREAM_FAULTS - base, 2);
+    PUT(a, 0x8b, 0x1e); /* mov bx, [faults] */
+    put(a, STREAM_FAULTS - base, 2);
+    PUT(a, 0x83, 0xe3, STREAM_RESUMES - 1, 0x01, 0xdb, 0x01, 0xdb, 0x68); /* and bx, 31; add bx, bx twice */
+    put(a, EFLAGS_FIXED | EFLAGS_IF, 2);
+    PUT(a, 0x68);
+    put(a, STREAM_CODE >> 4, 2);
+    PUT(a, 0xff, 0xb7); /* push word [bx + resume] */
+    put(a, STREAM_RESUME - base, 2);
+    for (unsigned i = 0; i < ARRAY_COUNT(pointers); i++) {
+        PUT(a, 0x66);
+        put(a, 0xb8u + pointers[i].reg, 1);
+        put(a, pointers[i].linear - base, 4);
+    }
+    PUT(a, 0xcf);
+}
+
+static void write_handlers(struct cpu_bench *bench, const struct stream *stream)
+{
+    struct assembler handler = {.length = 0};
+    if (stream->kind->real) {
+        assemble_real(stream, &handler);
+    } else {
+        assemble_protected(stream, &handler);
+    }
+    cpu_bench_load(bench, RESUME_HANDLER, handler.bytes, handler.length);
+    unsigned offset_bytes = stream->kind->real ? 2 : 4;
+    for (uint32_t vector = 0; vector < 256; vector++) {
+        uint32_t at = BENCH_HANDLERS + 8 * vector;
+        uint8_t bytes[8] = {0x6a, (uint8_t)vector, 0xe9}; /* push vector; jmp handler */
+        insn_put_bytes(bytes + 3, RESUME_HANDLER - (at + 3 + offset_bytes), offset_bytes);
+        if (vector == STREAM_INTERRUPT) {
+            bytes[0] = 0xcf;
+        }
+        cpu_bench_load(bench, at, bytes, sizeof bytes);
+    }
+}
+
+static void write_resumes(struct cpu_bench *bench, const struct stream *stream)
+{
+    for (unsigned i = 0; i < STREAM_RESUMES; i++) {
+        cpu_bench_write(bench, STREAM_RESUME + 4 * i, 4, stream->offset[stream->resume[i]]);
+    }
+}
+
+/* ---- the CPU */
+
+static void enter(struct cpu_bench *bench, const struct stream *stream, uint64_t *random)
+{
+    struct cpu_state *cpu = &bench->cpu;
+    uint8_t image[ORACLE_FXSAVE_BYTES];
+    if (stream->kind->real) {
+        cpu_bench_enter_real(bench);
+    } else {
+        cpu_bench_enter_flat(bench, 4, 0);
+    }
+    cpu->memory_ops->flush_tlb(cpu, true);
+    if (stream->paging) {
+        cpu_bench_enable_paging(bench);
+        cpu_bench_map(bench, STREAM_MISSING_PAGE, 0, 0);
+        cpu_bench_map(bench, STREAM_READ_ONLY_PAGE, STREAM_READ_ONLY_PAGE, PAGE_PRESENT | PAGE_USER);
+        cpu_bench_map(bench, STREAM_SCRATCH + 0x1000, STREAM_SCRATCH + 0x2000, PAGE_ALL);
+    }
+    cpu_write_control(cpu, 4, cpu->cr4 | CR4_OSFXSR | CR4_OSXMMEXCPT);
+    cpu_write_control(cpu, 0, cpu->cr0 | CR0_NE | CR0_MP);
+    float_draw_state(random, image);
+    cpu_load_fxsave(cpu, true, image);
+    for (unsigned i = 0; i < 8; i++) {
+        cpu->gpr[i].q = (uint32_t)random_draw64(random);
+    }
+    cpu->gpr[CPU_SP].q = BENCH_STACK;
+    cpu->pending &= ~(uint32_t)(CPU_PENDING_INTERRUPT | CPU_PENDING_NMI);
+    cpu->rip = RESUME_HANDLER;
+}
+
+void stream_guest_load(struct stream_guest *guest, const struct stream *stream)
+{
+    static const uint8_t zeros[STREAM_DEVICE];
+    struct cpu_bench *bench = guest->bench;
+    uint64_t random = stream->state_seed;
+    guest->device = (uint32_t)random_draw64(&random);
+    guest->device_writes = 0;
+    cpu_bench_load(bench, 0, zeros, STREAM_DEVICE);
+    cpu_bench_load(bench, STREAM_DEVICE + PAGE_SIZE, zeros, STREAM_RAM_BYTES - STREAM_DEVICE - PAGE_SIZE);
+    enter(bench, stream, &random);
+    if (!stream->kind->real) {
+        write_descriptors(bench, &random);
+    }
+    write_data(bench, &random);
+    write_handlers(bench, stream);
+    write_resumes(bench, stream);
+    cpu_bench_load(bench, stream_code_base(stream) + stream->start, stream->bytes, stream->length);
+}

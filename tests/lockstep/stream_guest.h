@@ -1,0 +1,27 @@
+/* A CPU with an engine, set up to run random streams: tables, handlers, a page of device registers.
+ *
+ * Everything a stream finds is made anew by stream_guest_load(), from the stream alone: the same on every
+ * guest. Exceptions lead to a handler that gives the stream its stack, segments and pointers back and goes on
+ * at an item of its list; vector STREAM_INTERRUPT returns at once. */
+#ifndef DOPPEL_TESTS_STREAM_GUEST_H
+#define DOPPEL_TESTS_STREAM_GUEST_H
+
+#include "cpu_bench.h"
+#include "stream.h"
+
+#define STREAM_INTERRUPT 0x40
+
+struct stream_guest {
+    struct cpu_bench *bench;
+    uint32_t device; /* the device's state */
+    unsigned device_writes;
+};
+
+/* On the engine of `config`. Failing is fatal. */
+struct stream_guest *stream_guest_create(const struct cpu_model *model, const struct engine_config *config);
+void stream_guest_destroy(struct stream_guest *guest);
+
+/* Puts the guest in front of the stream, whatever it did before. */
+void stream_guest_load(struct stream_guest *guest, const struct stream *stream);
+
+#endif
