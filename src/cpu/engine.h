@@ -19,7 +19,9 @@ struct cpu_engine;
 
 struct cpu_engine_ops {
     /* Runs until `budget` instructions were retired, exactly, or something else stops it. Each iteration
-     * of a repeated string instruction counts as one. */
+     * of a repeated string instruction counts as one, and so does a fault. What is due behind the last one (a
+     * trap, an interrupt that is not held off) is delivered before it returns, also with a budget of 0: so
+     * it makes no difference to the guest how a run is divided into budgets, nor which engine runs them. */
     enum stop_reason (*run)(struct cpu_engine *engine, uint64_t budget);
     /* Executes the instruction at CS:RIP, or delivers the fault it raises, whatever is pending. A repeated
      * string instruction does `budget` iterations at most. */

@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/bits.h"
 #include "cpu/engine_config.h"
@@ -18,6 +21,7 @@
 
 #define EXIT_MISUSE  2
 #define EXIT_SKIPPED 77
+#define HANG_SECONDS 60u /* a stream takes milliseconds */
 
 struct arguments {
     struct stream_pair_config pair;
@@ -187,44 +191,83 @@ static void skip_what_is_not_there(const struct arguments *a)
     cpu_bench_destroy(bench);
 }
 
-static void report(const struct arguments *a, uint64_t number, struct stream *stream,
-                   const struct stream_plan *plan, const struct stream_pair *pair)
+/* What the process that runs the streams tells the one that watches it. */
+struct progress {
+    uint64_t streams; /* begun; the last one is what a process died of */
+    uint64_t instructions;
+    uint64_t different;
+};
+
+static void report(const struct arguments *a, uint64_t number, const struct stream_pair *pair)
 {
+    const struct stream_plan plan = {.limit = a->limit, .budget = a->budget, .last_step = UINT64_MAX};
+    static struct stream stream;
+    stream_generate(a->seed, number, a->focus, a->kinds, &stream);
     printf("stream %" PRIu64 " of seed %" PRIu64 " differs: --seed %" PRIu64 " --first %" PRIu64
            " --streams 1\n",
            number, a->seed, a->seed, number);
     fflush(stdout);
-    if (!stream_pair_explain(&a->pair, stream, plan, stdout)) {
+    if (!stream_pair_explain(&a->pair, &stream, &plan, stdout)) {
         printf("not alone: it needs what the engine was left with by the streams before\n");
-        cpu_print_difference(stdout, "interpreter", &pair->reference->bench->cpu, "under test",
-                             &pair->tested->bench->cpu);
+        if (pair != NULL) {
+            cpu_print_difference(stdout, "interpreter", &pair->reference->bench->cpu, "under test",
+                                 &pair->tested->bench->cpu);
+        }
     }
+    fflush(stdout);
 }
 
-static uint64_t run_all(const struct arguments *a, uint64_t *streams, uint64_t *instructions)
+static bool is_done(const struct arguments *a, const struct progress *progress)
+{
+    return progress->different >= a->reports ||
+           (a->streams != 0 ? progress->streams >= a->streams : progress->instructions >= a->instructions);
+}
+
+static void run_streams(const struct arguments *a, struct progress *progress)
 {
     const struct stream_plan plan = {.limit = a->limit, .budget = a->budget, .last_step = UINT64_MAX};
-    struct stream *stream = malloc(sizeof *stream);
+    static struct stream stream;
     struct stream_pair pair = stream_pair_create(&a->pair);
-    uint64_t different = 0;
-    for (*streams = 0; stream != NULL && different < a->reports; ++*streams) {
-        if (a->streams != 0 ? *streams >= a->streams : *instructions >= a->instructions) {
-            break;
-        }
+    while (!is_done(a, progress)) {
         struct stream_divergence divergence;
         uint64_t retired = 0;
-        stream_generate(a->seed, a->first + *streams, a->focus, a->kinds, stream);
-        if (!stream_pair_run(&pair, stream, &plan, &retired, &divergence)) {
-            different++;
-            report(a, a->first + *streams, stream, &plan, &pair);
+        uint64_t number = a->first + progress->streams++;
+        alarm(HANG_SECONDS);
+        stream_generate(a->seed, number, a->focus, a->kinds, &stream);
+        if (!stream_pair_run(&pair, &stream, &plan, &retired, &divergence)) {
+            alarm(0);
+            progress->different++;
+            report(a, number, &pair);
             stream_pair_destroy(&pair);
             pair = stream_pair_create(&a->pair);
         }
-        *instructions += retired;
+        progress->instructions += retired;
     }
     stream_pair_destroy(&pair);
-    free(stream);
-    return different;
+}
+
+/* In processes of their own: an engine may crash or hang. */
+static void run_all(const struct arguments *a, struct progress *progress)
+{
+    while (!is_done(a, progress)) {
+        int status = 0;
+        fflush(stdout);
+        pid_t child = fork();
+        if (child == 0) {
+            run_streams(a, progress);
+            fflush(stdout);
+            _exit(EXIT_SUCCESS);
+        }
+        if (child < 0 || waitpid(child, &status, 0) != child) {
+            fprintf(stderr, "random-stream: processes cannot be made\n");
+            exit(EXIT_FAILURE);
+        }
+        if (WIFSIGNALED(status) || WEXITSTATUS(status) != EXIT_SUCCESS) {
+            progress->different++;
+            printf("died of %s\n", WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "a failure");
+            report(a, a->first + progress->streams - 1, NULL);
+        }
+    }
 }
 
 int main(int argc, char **argv)
@@ -244,10 +287,14 @@ int main(int argc, char **argv)
         parse_option(&a, argv[i], i + 1 < argc ? argv[i + 1] : argv[i]);
     }
     skip_what_is_not_there(&a);
-    uint64_t streams = 0;
-    uint64_t instructions = 0;
-    uint64_t different = run_all(&a, &streams, &instructions);
+    struct progress *progress =
+        mmap(NULL, sizeof *progress, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (progress == MAP_FAILED) {
+        fprintf(stderr, "random-stream: out of memory\n");
+        return EXIT_FAILURE;
+    }
+    run_all(&a, progress);
     printf("%" PRIu64 " streams, %" PRIu64 " instructions on each side: %" PRIu64 " streams differ\n",
-           streams, instructions, different);
-    return different == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+           progress->streams, progress->instructions, progress->different);
+    return progress->different == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }

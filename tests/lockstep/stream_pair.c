@@ -3,6 +3,9 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "debugger/disassembly.h"
 #include "decoder/decoder.h"
@@ -123,22 +126,21 @@ bool stream_pair_run(struct stream_pair *pair, const struct stream *stream, cons
         uint64_t start = cpu->retired;
         bool wake = steps.woken;
         next_step(&steps, plan);
+        *divergence = (struct stream_divergence){
+            .step = steps.number, .before = steps.retired, .budget = steps.budget, .memory = -1};
         for (unsigned i = 0; i < 2; i++) {
             prepare(guests[i], &steps, wake);
             reasons[i] = cpu_bench_run(guests[i]->bench, steps.budget);
         }
-        uint64_t number = steps.number;
-        uint64_t before = steps.retired;
+        bool samples_memory = steps.number % MEMORY_PERIOD == 0;
         again = goes_on(&steps, plan, reasons[0], cpu->retired - start);
-        bool compares_memory = plan->compare_memory || !again || number % MEMORY_PERIOD == 0;
-        int memory = compares_memory ? first_difference(pair) : -1;
-        if (memory >= 0 || reasons[0] != reasons[1] ||
+        if (plan->compare_memory || !again || samples_memory) {
+            divergence->memory = first_difference(pair);
+        }
+        if (divergence->memory >= 0 || reasons[0] != reasons[1] ||
             !cpu_states_equal(&guests[0]->bench->cpu, &guests[1]->bench->cpu)) {
-            *divergence = (struct stream_divergence){.step = number,
-                                                     .before = before,
-                                                     .budget = steps.budget,
-                                                     .memory = memory,
-                                                     .reasons = {reasons[0], reasons[1]}};
+            divergence->reasons[0] = reasons[0];
+            divergence->reasons[1] = reasons[1];
             return false;
         }
     }
@@ -148,19 +150,58 @@ bool stream_pair_run(struct stream_pair *pair, const struct stream *stream, cons
 
 /* ---- finding the least that differs */
 
+#define HANG_SECONDS 10u
+
+/* What a child tells its parent, also when it dies. */
+struct verdict {
+    bool differs;
+    struct stream_divergence divergence;
+};
+
+static void run_in_child(const struct stream_pair_config *config, const struct stream *stream,
+                         const struct stream_plan *plan, struct verdict *verdict)
+{
+    uint64_t retired;
+    alarm(HANG_SECONDS);
+    struct stream_pair pair = stream_pair_create(config);
+    verdict->differs = !stream_pair_run(&pair, stream, plan, &retired, &verdict->divergence);
+    _exit(EXIT_SUCCESS);
+}
+
 static bool differs(const struct stream_pair_config *config, const struct stream *stream,
                     const struct stream_plan *plan, struct stream_divergence *divergence)
 {
-    struct stream_pair pair = stream_pair_create(config);
-    uint64_t retired;
-    bool same = stream_pair_run(&pair, stream, plan, &retired, divergence);
-    stream_pair_destroy(&pair);
-    return !same;
+    struct verdict *verdict =
+        mmap(NULL, sizeof *verdict, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int status = 0;
+    require(verdict == MAP_FAILED ? NULL : verdict);
+    pid_t child = fork();
+    if (child == 0) {
+        run_in_child(config, stream, plan, verdict);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        fprintf(stderr, "processes cannot be made\n");
+        exit(EXIT_FAILURE);
+    }
+    bool died = WIFSIGNALED(status) || WEXITSTATUS(status) != EXIT_SUCCESS;
+    verdict->divergence.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    bool found = verdict->differs || died;
+    *divergence = verdict->divergence;
+    munmap(verdict, sizeof *verdict);
+    return found;
+}
+
+/* Whether the two differ in the same manner: a crash is not to become something else. */
+static bool still_differs(const struct stream_pair_config *config, const struct stream *stream,
+                          const struct stream_plan *plan, int signal)
+{
+    struct stream_divergence divergence;
+    return differs(config, stream, plan, &divergence) && divergence.signal == signal;
 }
 
 /* Drops `count` items from `first` on if the two differ without them as well. */
 static void try_dropping(const struct stream_pair_config *config, struct stream *stream,
-                         struct stream_plan *plan, unsigned first, unsigned count)
+                         const struct stream_plan *plan, int signal, unsigned first, unsigned count)
 {
     bool was[STREAM_ITEMS];
     bool any = false;
@@ -173,8 +214,7 @@ static void try_dropping(const struct stream_pair_config *config, struct stream 
         return;
     }
     stream_lay_out(stream);
-    struct stream_divergence divergence;
-    if (!differs(config, stream, plan, &divergence)) {
+    if (!still_differs(config, stream, plan, signal)) {
         for (unsigned i = first; i < first + count && i < STREAM_ITEMS; i++) {
             stream->items[i].dropped = was[i];
         }
@@ -182,15 +222,16 @@ static void try_dropping(const struct stream_pair_config *config, struct stream 
     }
 }
 
-static void shrink(const struct stream_pair_config *config, struct stream *stream, struct stream_plan *plan)
+static void shrink(const struct stream_pair_config *config, struct stream *stream,
+                   const struct stream_plan *plan, int signal)
 {
     for (unsigned count = STREAM_ITEMS / 2; count > 0; count /= 2) {
         for (unsigned first = 0; first < STREAM_ITEMS; first += count) {
-            try_dropping(config, stream, plan, first, count);
+            try_dropping(config, stream, plan, signal, first, count);
         }
     }
     for (unsigned i = 0; i < STREAM_ITEMS; i++) {
-        try_dropping(config, stream, plan, i, 1);
+        try_dropping(config, stream, plan, signal, i, 1);
     }
 }
 
@@ -309,37 +350,53 @@ static const char *reason_name(enum stop_reason reason)
     return names[reason];
 }
 
+static void print_trace(FILE *out, const struct stream_pair_config *config, const struct stream *stream,
+                        const struct stream_plan *plan, const struct stream_divergence *divergence,
+                        const struct stream_guest *guest)
+{
+    struct traced traced[TRACE_LENGTH];
+    uint64_t count = trace(config, stream, plan, divergence, traced);
+    uint64_t first = count > TRACE_LENGTH ? count - TRACE_LENGTH : 0;
+    fprintf(out, "executed (last, as the code is now; > in the step that differs):\n");
+    for (uint64_t i = first; i < count; i++) {
+        const struct traced *at = &traced[i % TRACE_LENGTH];
+        bool handler = at->linear < STREAM_CODE;
+        fprintf(out, "%c %5llu %05x  ", at->number >= divergence->before ? '>' : ' ',
+                (unsigned long long)at->number, at->linear);
+        print_instruction(out, guest, at->linear,
+                          handler ? (stream->kind->real ? 2 : 4) : stream->kind->code_size);
+    }
+}
+
+static void print_states(FILE *out, const struct stream_pair *pair,
+                         const struct stream_divergence *divergence)
+{
+    fprintf(out, "stopped for: %s, %s\n", reason_name(divergence->reasons[0]),
+            reason_name(divergence->reasons[1]));
+    if (divergence->memory >= 0) {
+        fprintf(out, "RAM differs at %05x: %02x, %02x\n", (unsigned)divergence->memory,
+                pair->reference->bench->ram[divergence->memory],
+                pair->tested->bench->ram[divergence->memory]);
+    }
+    cpu_print_difference(out, "interpreter", &pair->reference->bench->cpu, "under test",
+                         &pair->tested->bench->cpu);
+}
+
 static void print_report(FILE *out, const struct stream_pair_config *config, const struct stream *stream,
-                         const struct stream_plan *plan)
+                         const struct stream_plan *plan, struct stream_divergence *divergence)
 {
     struct stream_pair pair = stream_pair_create(config);
-    struct stream_divergence divergence;
     uint64_t retired;
     stream_guest_load(pair.reference, stream);
     print_stream(out, stream, pair.reference);
-    if (!stream_pair_run(&pair, stream, plan, &retired, &divergence)) {
-        struct traced traced[TRACE_LENGTH];
-        uint64_t count = trace(config, stream, plan, &divergence, traced);
-        uint64_t first = count > TRACE_LENGTH ? count - TRACE_LENGTH : 0;
-        fprintf(out, "executed (last, as the code is now; > in the step that differs):\n");
-        for (uint64_t i = first; i < count; i++) {
-            const struct traced *at = &traced[i % TRACE_LENGTH];
-            bool handler = at->linear < STREAM_CODE;
-            fprintf(out, "%c %5llu %05x  ", at->number >= divergence.before ? '>' : ' ',
-                    (unsigned long long)at->number, at->linear);
-            print_instruction(out, pair.reference, at->linear,
-                              handler ? (stream->kind->real ? 2 : 4) : stream->kind->code_size);
-        }
-        fprintf(out, "step %llu of %u instructions, after %llu; stopped for: %s, %s\n",
-                (unsigned long long)divergence.step, divergence.budget, (unsigned long long)divergence.before,
-                reason_name(divergence.reasons[0]), reason_name(divergence.reasons[1]));
-        if (divergence.memory >= 0) {
-            fprintf(out, "RAM differs at %05x: %02x, %02x\n", (unsigned)divergence.memory,
-                    pair.reference->bench->ram[divergence.memory],
-                    pair.tested->bench->ram[divergence.memory]);
-        }
-        cpu_print_difference(out, "interpreter", &pair.reference->bench->cpu, "under test",
-                             &pair.tested->bench->cpu);
+    print_trace(out, config, stream, plan, divergence, pair.reference);
+    fprintf(out, "step %llu of %u instructions, after %llu\n", (unsigned long long)divergence->step,
+            divergence->budget, (unsigned long long)divergence->before);
+    if (divergence->signal != 0) {
+        fprintf(out, "the engine under test died of signal %d (%s)\n", divergence->signal,
+                strsignal(divergence->signal));
+    } else if (!stream_pair_run(&pair, stream, plan, &retired, divergence)) {
+        print_states(out, &pair, divergence);
     }
     stream_pair_destroy(&pair);
 }
@@ -353,16 +410,17 @@ bool stream_pair_explain(const struct stream_pair_config *config, struct stream 
     if (!differs(config, stream, &exact, &divergence)) {
         return false;
     }
+    int signal = divergence.signal;
     struct stream_plan single = exact;
     single.budget = 1;
-    bool simple = differs(config, stream, &single, &divergence);
-    shrink(config, stream, simple ? &single : &exact);
+    bool simple = still_differs(config, stream, &single, signal);
     struct stream_plan best = simple ? single : exact;
+    shrink(config, stream, &best, signal);
     if (differs(config, stream, &best, &divergence)) {
         shorten_last_step(config, stream, &best, &divergence);
         fprintf(out, "%s\n",
                 simple ? "found in steps of one instruction" : "not found in steps of one instruction");
-        print_report(out, config, stream, &best);
+        print_report(out, config, stream, &best, &divergence);
     }
     return true;
 }

@@ -30,6 +30,7 @@ struct stream_plan {
 
 /* Where the two were found to differ. */
 struct stream_divergence {
+    int signal; /* that the engine under test died of; 0: it did not */
     uint64_t step;
     uint64_t before; /* instructions before this step */
     uint32_t budget; /* of this step */
@@ -41,13 +42,13 @@ struct stream_pair stream_pair_create(const struct stream_pair_config *config);
 void stream_pair_destroy(struct stream_pair *pair);
 
 /* Runs the stream on both. True: no difference; *retired is how many instructions each ran. False:
- * *divergence says where, and the guests stand behind it. */
+ * *divergence says where, and the guests stand behind it. During the run *divergence holds the step. */
 bool stream_pair_run(struct stream_pair *pair, const struct stream *stream, const struct stream_plan *plan,
                      uint64_t *retired, struct stream_divergence *divergence);
 
-/* Runs the stream on a new pair: drops items as long as the two still differ, then prints what is left, the
- * last instructions before the difference, and both states. `plan` is the one that failed. False: nothing is
- * printed, because a new pair does not differ. */
+/* Runs the stream on new pairs, in processes that may die: drops items as long as the two still differ, then
+ * prints what is left, the last instructions before the difference, and both states. `plan` is the one that
+ * failed. False: nothing is printed, because a new pair does not differ. */
 bool stream_pair_explain(const struct stream_pair_config *config, struct stream *stream,
                          const struct stream_plan *plan, FILE *out);
 
