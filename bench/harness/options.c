@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/option_parser.h"
 #include "harness/memory.h"
 
 #define MAX_REPEAT  1000
@@ -15,16 +16,11 @@
 
 #define MAX_RESULT_NAME 39
 
-typedef struct status option_handler(struct options *options, char *value);
-
 #define OPTION(symbol, name, argument, section, help) static option_handler option_##symbol;
 #include "harness/option.def"
 #undef OPTION
 
-static const struct option_row {
-    const char *name, *argument, *section, *help;
-    option_handler *parse;
-} option_rows[] = {
+static const struct option_row option_rows[] = {
 #define OPTION(symbol, name, argument, section, help) {name, argument, section, help, option_##symbol},
 #include "harness/option.def"
 #undef OPTION
@@ -274,15 +270,8 @@ static struct status option_h(struct options *options, char *value)
 
 /* ---- the line as a whole */
 
-static const struct option_row *find_option(const char *name, size_t length)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
-        if (strlen(option_rows[i].name) == length && strncmp(option_rows[i].name, name, length) == 0) {
-            return &option_rows[i];
-        }
-    }
-    return NULL;
-}
+static const struct option_parser parser = {
+    .rows = option_rows, .count = ARRAY_COUNT(option_rows), .dashes = "--"};
 
 /* Options of a resumed run that are its own; all others come from its file. */
 static bool is_output_option(const struct option_row *option)
@@ -290,41 +279,6 @@ static bool is_output_option(const struct option_row *option)
     return option->parse == option_json || option->parse == option_html || option->parse == option_resume ||
            option->parse == option_help || option->parse == option_h || option->parse == option_version ||
            option->parse == option_list;
-}
-
-/* Where the option's value is, and how many words both are. */
-struct option_words {
-    const struct option_row *option;
-    char *value;
-    int count;
-};
-
-static struct status split_option(int argc, char *const *argv, int index, struct option_words *words)
-{
-    char *word = argv[index];
-    const char *name = word + (word[1] == '-' ? 2 : 1);
-    char *equals = strchr(name, '=');
-    size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    *words = (struct option_words){.option = find_option(name, length), .count = 1};
-    if (word[0] != '-' || words->option == NULL) {
-        return status_error(STATUS_INVALID_ARGUMENT, "%s %s (--help lists all options)",
-                            word[0] == '-' ? "unknown option" : "do not know what to do with", word);
-    }
-    words->value = equals != NULL ? equals + 1 : NULL;
-    if (words->option->argument == NULL) {
-        return words->value == NULL
-                   ? status_ok()
-                   : status_error(STATUS_INVALID_ARGUMENT, "option --%s takes no value", words->option->name);
-    }
-    if (words->value == NULL && index + 1 < argc) {
-        words->value = argv[index + 1];
-        words->count = 2;
-    }
-    if (words->value == NULL || words->value[0] == '\0') {
-        return status_error(STATUS_INVALID_ARGUMENT, "option --%s needs a value: --%s %s",
-                            words->option->name, words->option->name, words->option->argument);
-    }
-    return status_ok();
 }
 
 static struct status invalid(const char *message)
@@ -358,16 +312,19 @@ static struct status check(const struct options *options)
 static struct status parse_words(int argc, char *const *argv, struct options *options)
 {
     for (int i = 0; i < argc;) {
-        struct option_words words;
-        struct status status = split_option(argc, argv, i, &words);
+        if (!option_parser_is_option(argv[i])) {
+            return status_error(STATUS_INVALID_ARGUMENT,
+                                "do not know what to do with %s (--help lists all options)", argv[i]);
+        }
+        struct option_found found;
+        struct status status = option_parser_next(&parser, argc, argv, &i, &found);
         if (status_is_ok(&status)) {
-            options->chooses |= !is_output_option(words.option);
-            status = words.option->parse(options, words.value);
+            options->chooses |= !is_output_option(found.row);
+            status = found.row->parse(options, found.value);
         }
         if (!status_is_ok(&status)) {
             return status;
         }
-        i += words.count;
     }
     return options->action == OPTIONS_HELP || options->action == OPTIONS_VERSION ? status_ok()
                                                                                  : check(options);
@@ -406,19 +363,18 @@ char *options_selections(int argc, char *const *argv)
 {
     char *selections = memory_text("");
     for (int i = 1; i < argc;) {
-        struct option_words words;
-        struct status status = split_option(argc, argv, i, &words);
+        struct option_found found;
+        struct status status = option_parser_next(&parser, argc, argv, &i, &found);
         if (!status_is_ok(&status)) {
             break;
         }
-        if (!is_output_option(words.option)) {
+        if (!is_output_option(found.row)) {
             char *longer =
-                memory_format("%s--%s%s%s\n", selections, words.option->name, words.value != NULL ? "=" : "",
-                              words.value != NULL ? words.value : "");
+                memory_format("%s--%s%s%s\n", selections, found.row->name, found.value != NULL ? "=" : "",
+                              found.value != NULL ? found.value : "");
             free(selections);
             selections = longer;
         }
-        i += words.count;
     }
     return selections;
 }
@@ -456,22 +412,5 @@ void options_print_help(FILE *out)
           "slower; 2 for a\n"
           "wrong option; 130 when interrupted.\n",
           out);
-    const char *section = "";
-    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
-        const struct option_row *option = &option_rows[i];
-        if (strcmp(section, option->section) != 0) {
-            section = option->section;
-            fprintf(out, "\n%s\n", section);
-        }
-        char usage[48];
-        snprintf(usage, sizeof usage, "%s%s %s", strlen(option->name) == 1 ? "-" : "--", option->name,
-                 option->argument != NULL ? option->argument : "");
-        fprintf(out, "  %-21s", usage);
-        for (const char *line = option->help; *line != '\0';) {
-            size_t length = strcspn(line, "\n");
-            fprintf(out, "%.*s\n", (int)length, line);
-            line += length + (line[length] == '\n');
-            fprintf(out, "%*s", *line != '\0' ? 23 : 0, "");
-        }
-    }
+    option_parser_print_help(&parser, out);
 }

@@ -1,6 +1,5 @@
-/* The command line of doppel-bench. Options are listed once, in option.def: parsing and --help come from it.
- *
- * `-name` and `--name` are the same; an option's value is the next word, or follows a `=`. */
+/* The command line of doppel-bench. Options are listed once, in option.def: parsing and --help come from it,
+ * by base/option_parser.h. */
 #ifndef DOPPEL_BENCH_HARNESS_OPTIONS_H
 #define DOPPEL_BENCH_HARNESS_OPTIONS_H
 

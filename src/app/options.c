@@ -12,26 +12,20 @@
 #include "app/options_engine.h"
 #include "app/options_words.h"
 #include "base/bits.h"
+#include "base/option_parser.h"
 #include "host/host_clock.h"
 #include "machine/engine_factory.h"
 
 #define DEFAULT_RAM          (64 * MIB)
 #define DEFAULT_ICOUNT_SHIFT 3
 #define MAX_ICOUNT_SHIFT     20
-#define HELP_COLUMN          24
 #define COUNTED_RTC_EPOCH    946684800u /* 2000-01-01 00:00:00 UTC */
-
-/* `value` is NULL for options without an argument, and for --icount without its own. */
-typedef struct status option_handler(struct options *options, char *value);
 
 #define OPTION(symbol, name, argument, section, help) static option_handler option_##symbol;
 #include "app/option.def"
 #undef OPTION
 
-static const struct option_row {
-    const char *name, *argument, *section, *help;
-    option_handler *parse;
-} option_rows[] = {
+static const struct option_row option_rows[] = {
 #define OPTION(symbol, name, argument, section, help) {name, argument, section, help, option_##symbol},
 #include "app/option.def"
 #undef OPTION
@@ -157,12 +151,6 @@ static struct status option_rtc(struct options *options, char *value)
     }
     options->machine.rtc_epoch = (uint64_t)seconds;
     return status_ok();
-}
-
-/* What --icount takes as its value: the word after it may as well be a file. */
-static bool is_icount_value(const char *word)
-{
-    return strncmp(word, "shift=", 6) == 0 || (word[0] != '\0' && strspn(word, "0123456789") == strlen(word));
 }
 
 static struct status option_icount(struct options *options, char *value)
@@ -379,35 +367,6 @@ static struct status option_h(struct options *options, char *value)
 
 /* ---- the line as a whole */
 
-static size_t smallest(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Levenshtein's distance: how many characters must be changed, added or dropped. */
-static size_t word_distance(const char *a, const char *b)
-{
-    size_t row[64];
-    size_t width = strlen(b);
-    if (width >= ARRAY_COUNT(row)) {
-        return SIZE_MAX;
-    }
-    for (size_t j = 0; j <= width; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 1; a[i - 1] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i;
-        for (size_t j = 1; j <= width; j++) {
-            size_t above = row[j];
-            size_t changed = diagonal + (a[i - 1] != b[j - 1]);
-            row[j] = smallest(changed, smallest(above, row[j - 1]) + 1);
-            diagonal = above;
-        }
-    }
-    return row[width];
-}
-
 /* What people who know QEMU look for under another name. */
 static const struct {
     const char *name, *advice;
@@ -425,66 +384,34 @@ static const struct {
     {"one-insn-per-tb", "use -singlestep"},
 };
 
-static struct status unknown_option(const char *word, const char *name)
+static const char *advise(const char *name)
 {
     for (size_t i = 0; i < ARRAY_COUNT(other_ways); i++) {
         if (strcmp(name, other_ways[i].name) == 0) {
-            return status_error(STATUS_INVALID_ARGUMENT, "there is no option %s: %s", word,
-                                other_ways[i].advice);
-        }
-    }
-    const char *nearest = NULL;
-    size_t nearest_distance = strlen(name) / 3 + 1;
-    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
-        size_t distance = word_distance(name, option_rows[i].name);
-        if (distance < nearest_distance && distance < strlen(name)) {
-            nearest = option_rows[i].name;
-            nearest_distance = distance;
-        }
-    }
-    if (nearest != NULL) {
-        return status_error(STATUS_INVALID_ARGUMENT,
-                            "unknown option %s; did you mean -%s? (--help lists all)", word, nearest);
-    }
-    return status_error(STATUS_INVALID_ARGUMENT, "unknown option %s (--help lists all)", word);
-}
-
-static const struct option_row *find_option(const char *name, size_t length)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
-        if (strlen(option_rows[i].name) == length && strncmp(option_rows[i].name, name, length) == 0) {
-            return &option_rows[i];
+            return other_ways[i].advice;
         }
     }
     return NULL;
 }
 
+/* What --icount takes as its value: the word after it may as well be a file. */
+static bool is_icount_value(const struct option_row *row, const char *word)
+{
+    (void)row;
+    return strncmp(word, "shift=", 6) == 0 || (word[0] != '\0' && strspn(word, "0123456789") == strlen(word));
+}
+
+static const struct option_parser parser = {.rows = option_rows,
+                                            .count = ARRAY_COUNT(option_rows),
+                                            .dashes = "-",
+                                            .is_value = is_icount_value,
+                                            .advise = advise};
+
 static struct status parse_option(char **argv, int argc, int *index, struct options *options)
 {
-    char *word = argv[(*index)++];
-    const char *name = word + (word[1] == '-' ? 2 : 1);
-    char *equals = word[1] == '-' ? strchr(word, '=') : NULL;
-    size_t length = equals != NULL ? (size_t)(equals - name) : strlen(name);
-    const struct option_row *option = find_option(name, length);
-    if (option == NULL) {
-        return unknown_option(word, name);
-    }
-    char *value = equals != NULL ? equals + 1 : NULL;
-    if (option->argument == NULL) {
-        if (value != NULL) {
-            return status_error(STATUS_INVALID_ARGUMENT, "option -%s takes no value", option->name);
-        }
-        return option->parse(options, NULL);
-    }
-    bool optional = option->parse == option_icount;
-    if (value == NULL && *index < argc && (!optional || is_icount_value(argv[*index]))) {
-        value = argv[(*index)++];
-    }
-    if (!optional && (value == NULL || value[0] == '\0')) {
-        return status_error(STATUS_INVALID_ARGUMENT, "option -%s needs a value: -%s %s", option->name,
-                            option->name, option->argument);
-    }
-    return option->parse(options, value);
+    struct option_found found;
+    struct status status = option_parser_next(&parser, argc, argv, index, &found);
+    return status_is_ok(&status) ? found.row->parse(options, found.value) : status;
 }
 
 static bool uses_stdio(const char *stream)
@@ -517,7 +444,7 @@ struct status options_parse(int argc, char **argv, struct options *options)
 {
     *options = (struct options){.machine = {.ram_size = DEFAULT_RAM, .engine = machine_engine_default()}};
     for (int index = 1; index < argc;) {
-        struct status status = argv[index][0] == '-' && argv[index][1] != '\0'
+        struct status status = option_parser_is_option(argv[index])
                                    ? parse_option(argv, argc, &index, options)
                                    : set_floppy(options, 0, argv[index++]);
         if (!status_is_ok(&status)) {
@@ -543,25 +470,7 @@ void options_print_help(FILE *out)
     fputs("doppel runs a whole PC: unmodified x86 operating systems from their disk images.\n\n"
           "usage: doppel [OPTION...] [FLOPPY-IMAGE]\n",
           out);
-    const char *section = "";
-    for (size_t i = 0; i < ARRAY_COUNT(option_rows); i++) {
-        const struct option_row *option = &option_rows[i];
-        if (strcmp(section, option->section) != 0) {
-            section = option->section;
-            fprintf(out, "\n%s\n", section);
-        }
-        char left[64];
-        snprintf(left, sizeof left, "-%s%s%s", option->name, option->argument != NULL ? " " : "",
-                 option->argument != NULL ? option->argument : "");
-        bool fits = strlen(left) <= HELP_COLUMN;
-        fprintf(out, fits ? "  %-*s " : "  %*s\n", fits ? HELP_COLUMN : 0, left);
-        for (const char *line = option->help; line != NULL;) {
-            size_t length = strcspn(line, "\n");
-            bool beside = fits && line == option->help;
-            fprintf(out, "%*s%.*s\n", beside ? 0 : HELP_COLUMN + 3, "", (int)length, line);
-            line = line[length] == '\n' ? line + length + 1 : NULL;
-        }
-    }
+    option_parser_print_help(&parser, out);
     fputs("\nOptions may begin with one or two dashes. ROMs are looked for in $DOPPEL_ROMS, "
           "/usr/share/seabios and\n"
           "/usr/share/qemu.\n\n"

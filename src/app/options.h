@@ -1,7 +1,5 @@
 /* The command line, with QEMU's spellings. Options are listed once, in option.def: parsing and --help come
- * from it.
- *
- * `-name` and `--name` are the same; an option's value is the next word, or follows a `=` after `--name`. */
+ * from it, by base/option_parser.h. */
 #ifndef DOPPEL_APP_OPTIONS_H
 #define DOPPEL_APP_OPTIONS_H
 

@@ -57,7 +57,7 @@ expect "compare has a summary" out "0 slower, 0 broken"
 # Interrupted in the middle: the file is there, nothing else is left, and the rest can be run later.
 "$bench" --doppel "$doppel" --peers native --filter 'integer/*' --repeat 1 --time 0.05 --json two.json >out 2>err &
 pid=$!
-while ! grep -q 'calibration: 3' err; do
+while ! grep -q 'calibration: [2-9]' err; do
     kill -0 "$pid" || break
     sleep 0.1
 done
