@@ -3,8 +3,8 @@
  * One `struct log` belongs to one machine; modules get a pointer. A disabled category costs one load and a
  * branch.
  *
- * Most lines begin with their category's name. Those of exec, cpu, in_asm, int and mmu that QEMU 7.2 has too
- * look as they do there, so that two traces can be compared by diff. */
+ * Most lines begin with their category's name. Those of exec, cpu, in_asm, out_asm, int and mmu that QEMU 7.2
+ * has too look as they do there, so that two traces can be compared by diff. */
 #ifndef DOPPEL_BASE_LOG_H
 #define DOPPEL_BASE_LOG_H
 
@@ -29,7 +29,8 @@ struct log_range {
     uint64_t first, last;
 };
 
-/* Prints the instructions in `length` bytes of code that begin at `address`; `bits` is 16 or 32. */
+/* Prints the instructions in `length` bytes of code that begin at `address`; `bits` is 16, 32 or
+ * 64. */
 typedef void log_disassembler(FILE *sink, uint64_t address, const uint8_t *bytes, size_t length,
                               unsigned bits);
 
@@ -37,9 +38,9 @@ struct log {
     uint32_t enabled; /* bit n: category n is on */
     FILE *sink;       /* borrowed; NULL means stderr */
     struct log_range ranges[LOG_RANGES_MAX];
-    unsigned range_count;           /* 0: exec, cpu and in_asm show code everywhere */
+    unsigned range_count;           /* 0: exec, cpu, in_asm and out_asm show code everywhere */
     bool each_instruction;          /* run instruction by instruction, so that exec and cpu show every one */
-    log_disassembler *disassembler; /* for in_asm; NULL: there is none */
+    log_disassembler *disassembler; /* for in_asm and out_asm; NULL: there is none */
 };
 
 static inline bool log_is_enabled(const struct log *log, enum log_category category)
@@ -52,7 +53,7 @@ static inline FILE *log_sink(const struct log *log)
     return log->sink != NULL ? log->sink : stderr;
 }
 
-/* Whether exec, cpu and in_asm are to show code at this linear address. */
+/* Whether exec, cpu, in_asm and out_asm are to show code at this linear address. */
 bool log_wants_address(const struct log *log, uint64_t address);
 
 /* Writes "category: text\n" when the category is on. */

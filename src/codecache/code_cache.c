@@ -233,6 +233,20 @@ void code_cache_clear(struct code_cache *cache)
     }
 }
 
+void code_cache_for_each(struct code_cache *cache, bool (*visit)(void *opaque, struct code_block *block),
+                         void *opaque)
+{
+    struct code_store *store = store_of(cache);
+    for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
+        for (size_t index = 0; index < store->segments[i].blocks; index++) {
+            struct code_block *block = segment_block(&store->segments[i], index);
+            if (!block->dead && !visit(opaque, block)) {
+                return;
+            }
+        }
+    }
+}
+
 struct code_block *code_cache_at(struct code_cache *cache, const uint8_t *host_pc)
 {
     struct code_store *store = store_of(cache);

@@ -137,6 +137,13 @@ void code_cache_invalidate(struct code_cache *cache, uint64_t phys, uint64_t len
 /* Drops all blocks. */
 void code_cache_clear(struct code_cache *cache);
 
+/* Calls `visit` for each living block until it returns false. It may not change the cache. */
+void code_cache_for_each(struct code_cache *cache, bool (*visit)(void *opaque, struct code_block *block),
+                         void *opaque);
+
+/* Jumps of the block that are linked. */
+unsigned code_cache_links_of(const struct code_block *block);
+
 /* The block, dead or alive, whose host code includes `host_pc`; NULL for anything else. A signal handler on
  * the cache's thread may ask while translated code runs. */
 struct code_block *code_cache_at(struct code_cache *cache, const uint8_t *host_pc);

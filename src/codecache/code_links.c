@@ -90,6 +90,15 @@ void code_cache_link(struct code_cache *cache, struct code_block *from, uint32_t
     counter_add(store->counters, COUNTER_BLOCKS_LINKED, 1);
 }
 
+unsigned code_cache_links_of(const struct code_block *block)
+{
+    unsigned count = 0;
+    for (const struct code_link *link = block->outgoing; link != NULL; link = link->out_next) {
+        count++;
+    }
+    return count;
+}
+
 void code_links_release(struct code_store *store)
 {
     while (store->unused_links != NULL) {

@@ -5,6 +5,7 @@
 #ifndef DOPPEL_CPU_ENGINE_H
 #define DOPPEL_CPU_ENGINE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum stop_reason {
@@ -16,6 +17,10 @@ enum stop_reason {
 };
 
 struct cpu_engine;
+struct engine_block;
+
+/* False: that was enough. */
+typedef bool engine_block_visitor(void *opaque, const struct engine_block *block);
 
 struct cpu_engine_ops {
     /* Runs until `budget` instructions were retired, exactly, or something else stops it. Each iteration
@@ -32,6 +37,9 @@ struct cpu_engine_ops {
     /* The physical map changed: drop everything derived from it. */
     void (*flush)(struct cpu_engine *engine);
     void (*destroy)(struct cpu_engine *engine);
+    /* Shows every block of host code there is (cpu/engine_block.h), between runs. The visitor may not keep
+     * the block. NULL: the engine makes no host code. */
+    void (*for_each_block)(struct cpu_engine *engine, engine_block_visitor *visit, void *opaque);
 };
 
 struct cpu_engine {

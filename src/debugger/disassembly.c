@@ -18,7 +18,11 @@ static bool fill_in(enum disassembly_syntax syntax, unsigned bits, uint64_t addr
 {
     csh handle;
     cs_insn *insn = NULL;
-    if (cs_open(CS_ARCH_X86, bits == 16 ? CS_MODE_16 : CS_MODE_32, &handle) != CS_ERR_OK) {
+    if (cs_open(CS_ARCH_X86,
+                bits == 16   ? CS_MODE_16
+                : bits == 32 ? CS_MODE_32
+                             : CS_MODE_64,
+                &handle) != CS_ERR_OK) {
         return false;
     }
     if (syntax == DISASSEMBLY_ATT) {

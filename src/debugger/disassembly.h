@@ -18,11 +18,11 @@ struct disassembly {
 /* False when this doppel was built without. */
 bool disassembly_is_there(void);
 
-/* The instruction at the start of `bytes`, as code of 16 or 32 `bits` at `address`. */
+/* The instruction at the start of `bytes`, as code of 16, 32 or 64 `bits` at `address`. */
 struct disassembly disassembly_of(enum disassembly_syntax syntax, unsigned bits, uint64_t address,
                                   const uint8_t *bytes, size_t length);
 
-/* A block of code as QEMU's -d in_asm prints it; a log_disassembler. */
+/* A block of code as QEMU's -d in_asm and out_asm print it; a log_disassembler. */
 void disassembly_log(FILE *sink, uint64_t address, const uint8_t *bytes, size_t length, unsigned bits);
 
 #endif

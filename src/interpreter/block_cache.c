@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "cpu/trace.h"
 #include "isa/isa.h"
 
 #define MAX_BLOCKS 200000u
@@ -72,7 +73,9 @@ static struct block *add_block(struct interpreter *in, uint64_t phys, const uint
     if (in->cache.count >= MAX_BLOCKS) {
         block_cache_clear(in);
     }
-    interpreter_trace_code(in, bytes, length);
+    if (!in->quiet) {
+        cpu_trace_code(in->cpu, in->cpu->rip, bytes, length);
+    }
     struct block *block = malloc(sizeof *block + (count + 1) * sizeof uops[0]);
     if (block == NULL) {
         return NULL;

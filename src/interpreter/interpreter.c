@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cpu/debug_registers.h"
+#include "cpu/trace.h"
 #include "interpreter/jump_cache.h"
 #include "isa/isa.h"
 
@@ -125,8 +126,8 @@ static inline void execute(struct interpreter *in, struct block *block, uint64_t
 {
     struct cpu_state *cpu = in->cpu;
     if (UNLIKELY(in->tracing)) {
-        interpreter_trace_block(in, block,
-                                in->cut_uop != NULL ? (unsigned)(in->cut_uop - block->uops) : block->count);
+        cpu_trace_block(cpu, block->phys,
+                        in->cut_uop != NULL ? (unsigned)(in->cut_uop - block->uops) : block->count);
     }
     in->tlb = in->mmu->tlb[cpu->cpl == 3];
     in->chain_until = chain_until;
@@ -197,7 +198,9 @@ static void execute_odd(struct interpreter *in)
     enum decode_result result;
     unsigned count = fetch_odd(in, &mode, bytes, &insn, &result);
     struct block *block = in->scratch;
-    interpreter_trace_code(in, bytes, count);
+    if (!in->quiet) {
+        cpu_trace_code(cpu, cpu->rip, bytes, count);
+    }
     switch (result) {
     case DECODE_OK: interpreter_lower(cpu->model, &insn, 0, &block->uops[0]); break;
     case DECODE_TRUNCATED: cpu_raise_error(cpu, VECTOR_GP, 0);
@@ -418,6 +421,7 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     struct cpu_state *cpu = in->cpu;
     in->stop_at = cpu->retired + budget;
     in->tracing = log_is_enabled(cpu->log, LOG_EXEC) || log_is_enabled(cpu->log, LOG_CPU);
+    in->quiet = false;
     in->one_by_one = cpu->log->each_instruction;
     in->repeat_limit = repeat_limit(in);
     cpu->pending |= CPU_PENDING_ENGINE; /* the CPU may be halted */
@@ -441,6 +445,7 @@ static void step(struct cpu_engine *engine, uint64_t budget)
     struct cpu_state *cpu = in->cpu;
     in->stop_at = cpu->retired + budget;
     in->tracing = false;
+    in->quiet = true;
     in->repeat_limit = budget < REPEAT_LIMIT ? (uint32_t)budget : REPEAT_LIMIT;
     if (setjmp(in->unwind) != 0) {
         take_fault(in);

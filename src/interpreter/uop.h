@@ -96,6 +96,7 @@ struct interpreter {
     uint32_t repeat_limit; /* iterations a repeated string instruction may do before it leaves the block */
     uint64_t held_dr6;     /* debug traps that were pending before the instruction run alone */
     bool tracing;          /* -d exec or -d cpu is on, as of the start of run() */
+    bool quiet;            /* who asked for one instruction has shown it already */
     bool one_by_one;       /* blocks are run instruction by instruction, for traces */
     struct uop *cut_uop;   /* of the running block, replaced by an exit; NULL: none */
     struct uop cut_original;
@@ -157,14 +158,6 @@ void interpreter_lower_continue(unsigned offset, struct uop *uop);
 
 /* The handler that raises an exception the decoder found: #UD, or #GP(0) for too long an instruction. */
 void interpreter_lower_invalid(bool too_long, unsigned offset, unsigned length, struct uop *uop);
-
-/* ---- trace.c */
-
-/* The first `count` instructions of the block are about to run. */
-void interpreter_trace_block(const struct interpreter *in, const struct block *block, unsigned count);
-
-/* The bytes at CS:RIP have been decoded. */
-void interpreter_trace_code(const struct interpreter *in, const uint8_t *bytes, unsigned length);
 
 /* ---- block_cache.c */
 

@@ -6,7 +6,8 @@
  *     lea r13d, [r13 - count]; rorx ecx, r13d, 24; movzx ecx, cl; jrcxz body; jmp budget_site
  *
  * then come the instructions, and behind them, out of line, what the sites need: `lea rcx, [site]; jmp
- * service`, and the sites themselves. */
+ * service`, the sites themselves, and a struct engine_block_notes, at block->notes, which says where the host
+ * code of each instruction begins. */
 #include <assert.h>
 #include <string.h>
 
@@ -52,7 +53,8 @@ static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned avail
     struct decode_mode mode = isa_decode_mode(b->t->cpu);
     unsigned used = 0;
     bool ended = false;
-    while (!ended && b->count < MAX_BLOCK_INSNS) {
+    unsigned most = b->t->one_by_one ? 1 : MAX_BLOCK_INSNS;
+    while (!ended && b->count < most) {
         struct insn *insn = &b->insns[b->count];
         if (decoder_decode(&mode, bytes + used, available - used, insn) != DECODE_OK) {
             break; /* the fallback's, with whatever it raises */
@@ -80,6 +82,7 @@ static void emit_budget_check(struct builder *b)
 static void emit_callout(struct builder *b, const struct insn *insn)
 {
     builder_add_site(b, SITE_CALLOUT, emit_jmp(&b->e));
+    b->kind = PIECE_CALLOUT;
     b->ended = insn_is_last(b, insn);
 }
 
@@ -97,27 +100,35 @@ static void bind_next(struct builder *b)
 static void translate_insn(struct builder *b, const struct insn *insn)
 {
     b->insn_sites = b->site_count;
+    b->kind = PIECE_TRANSLATED;
     uint8_t *start = b->e.at;
     translate_function *function = translators[insn->id];
-    if (function == NULL || !isa_has(b->t->cpu->model, insn) || !function(b, insn)) {
+    bool repeats = b->t->one_by_one && (insn->prefixes & (PREFIX_REP | PREFIX_REPNE)) != 0;
+    if (function == NULL || repeats || !isa_has(b->t->cpu->model, insn) || !function(b, insn)) {
         b->e.at = start;
         b->site_count = b->insn_sites;
         emit_callout(b, insn);
     }
     bind_next(b);
+    unsigned size = (unsigned)(b->e.at - start);
+    assert(size <= ENGINE_PIECE_HOST_MAX);
+    b->pieces[b->index] = engine_piece_pack(
+        (struct engine_piece){.guest_size = insn->length, .host_size = size, .kind = b->kind});
 }
 
-/* The structure of a site, aligned, behind its stub. */
-static void emit_site(struct builder *b, struct pending_site *pending)
+static void emit_site_stub(struct builder *b, struct pending_site *pending)
 {
     struct emitter *e = &b->e;
     emit_bind32(e, pending->jump);
-    uint8_t *address = emit_lea_rip(e, HOST_RCX);
+    pending->address = emit_lea_rip(e, HOST_RCX);
     emit_jmp_to(e, b->t->service);
-    while ((uintptr_t)e->at % _Alignof(struct translator_site) != 0) {
-        emit_u8(e, 0xcc);
-    }
-    emit_bind32(e, address);
+}
+
+/* The structure of a site; the place is aligned. */
+static void emit_site(struct builder *b, const struct pending_site *pending)
+{
+    struct emitter *e = &b->e;
+    emit_bind32(e, pending->address);
     int32_t here = builder_position(b);
     struct translator_site site = pending->site;
     site.retry -= here;
@@ -129,9 +140,32 @@ static void emit_site(struct builder *b, struct pending_site *pending)
     e->at += sizeof site;
 }
 
+/* What follows the instructions; returns where the notes are. */
+static uint32_t emit_tables(struct builder *b)
+{
+    struct emitter *e = &b->e;
+    for (unsigned i = 0; i < b->site_count; i++) {
+        emit_site_stub(b, &b->sites[i]);
+    }
+    struct engine_block_notes notes = {.prologue = (uint16_t)b->prologue,
+                                       .code = (uint16_t)builder_position(b)};
+    while ((uintptr_t)e->at % _Alignof(struct translator_site) != 0) {
+        emit_u8(e, 0xcc);
+    }
+    for (unsigned i = 0; i < b->site_count; i++) {
+        emit_site(b, &b->sites[i]);
+    }
+    uint32_t position = (uint32_t)builder_position(b);
+    memcpy(e->at, &notes, sizeof notes);
+    memcpy(e->at + sizeof notes, b->pieces, b->count * sizeof b->pieces[0]);
+    e->at += sizeof notes + b->count * sizeof b->pieces[0];
+    return position;
+}
+
 static bool emit_block(struct builder *b)
 {
     emit_budget_check(b);
+    b->prologue = (unsigned)builder_position(b);
     for (b->index = 0; b->index < b->count; b->index++) {
         const struct insn *insn = &b->insns[b->index];
         b->next_eip = b->eip + insn->length;
@@ -143,9 +177,6 @@ static bool emit_block(struct builder *b)
     }
     if (!b->ended) {
         emit_exit(b, b->eip);
-    }
-    for (unsigned i = 0; i < b->site_count; i++) {
-        emit_site(b, &b->sites[i]);
     }
     return true;
 }
@@ -178,11 +209,14 @@ struct code_block *translator_make_block(struct translator *t, uint64_t phys, co
     if (b->count == 0 || !emit_block(b)) {
         return NULL;
     }
+    uint32_t notes = emit_tables(b);
     uint64_t key = (uint64_t)t->mode << 32 | eip;
     struct code_block *block =
         code_cache_commit(t->cache, phys, key, length, b->count, (size_t)(b->e.at - b->e.begin));
     if (block != NULL) {
+        block->notes = notes;
         mark_code(t, phys, length);
+        translator_log_block(t, block, bytes);
     }
     return block;
 }

@@ -7,6 +7,7 @@
 #ifndef DOPPEL_TRANSLATOR_BUILDER_H
 #define DOPPEL_TRANSLATOR_BUILDER_H
 
+#include "cpu/engine_block.h"
 #include "decoder/decoder.h"
 #include "translator/context.h"
 #include "translator/emit.h"
@@ -18,6 +19,7 @@
 struct pending_site {
     struct translator_site site; /* positions are still offsets from the block's first byte */
     uint8_t *jump;               /* 32-bit displacement to be bound to the out-of-line code */
+    uint8_t *address;            /* and of what loads the structure's address there */
 };
 
 struct builder {
@@ -32,7 +34,10 @@ struct builder {
     unsigned count;       /* of instructions in the block */
     bool ended;           /* nothing that follows is reached from here */
     unsigned site_count;
-    unsigned insn_sites; /* sites when this instruction began: their `next` is not known yet */
+    unsigned insn_sites;              /* sites when this instruction began: their `next` is not known yet */
+    enum engine_piece_kind kind;      /* of the instruction that is being translated */
+    unsigned prologue;                /* bytes of host code in front of the first instruction */
+    uint16_t pieces[MAX_BLOCK_INSNS]; /* as in struct engine_block_notes */
     struct insn insns[MAX_BLOCK_INSNS];
     struct pending_site sites[MAX_BLOCK_SITES];
 };

@@ -128,6 +128,9 @@ struct translator {
     uint32_t last_context_id;
     uint32_t next_context; /* to be replaced */
     bool usable;           /* this CPU model can be translated */
+    bool tracing;          /* every block that is entered is shown (-d exec, cpu) */
+    bool one_by_one;       /* blocks have one instruction */
+    bool unchained;        /* blocks return to the dispatcher: as configured, or for tracing */
     bool stuck; /* translated code was left because the fallback must execute an instruction first */
     struct jump_context contexts[JUMP_CONTEXTS];
     uint64_t callouts[INSN_COUNT]; /* instructions left to the fallback, by name */
@@ -166,6 +169,19 @@ bool translator_run_blocks(struct translator *t);
  * translated there. */
 struct code_block *translator_make_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
                                          unsigned available, uint32_t eip);
+
+/* ---- introspection.c */
+
+/* Shows what became of a block's `bytes`: -d in_asm and out_asm. */
+void translator_log_block(const struct translator *t, const struct code_block *block, const uint8_t *bytes);
+
+/* A budget ended at this place in translated code. */
+void translator_count_sample(struct translator *t, const uint8_t *host_pc);
+
+/* cpu_engine_ops.for_each_block */
+void translator_for_each_block(struct cpu_engine *engine, engine_block_visitor *visit, void *opaque);
+
+/* ---- service.c */
 
 /* A block is no longer to be entered. */
 void translator_forget_block(void *opaque, struct code_block *block);

@@ -35,7 +35,7 @@ static struct host_address jump_slot_field(uint32_t eip, size_t field)
 void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
 {
     struct emitter *e = &b->e;
-    bool chained = !b->t->config.unchained;
+    bool chained = !b->t->unchained;
     bool same_page = is_on_same_page(b, target);
     if (chained && !same_page) {
         if (jump != NULL) {
@@ -63,7 +63,7 @@ void emit_exit(struct builder *b, uint32_t target)
 void emit_indirect_exit(struct builder *b)
 {
     struct emitter *e = &b->e;
-    if (!b->t->config.unchained) {
+    if (!b->t->unchained) {
         int32_t slots = (int32_t)offsetof(struct translator, jumps);
         emit_rorx(e, HOST_R11, HOST_R10, 15);
         emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R10, 0, 0));

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 
+#include "cpu/trace.h"
 #include "translator/emit.h"
 
 /* ---- registers */
@@ -178,8 +179,11 @@ static const uint8_t *go_on(struct translator *t)
         t->stuck = true;
         return t->leave;
     }
-    if (!t->config.unchained) {
+    if (!t->unchained) {
         remember_jump(t, (uint32_t)cpu->rip, block);
+    }
+    if (t->tracing) {
+        cpu_trace_block(cpu, block->phys, block->insn_count);
     }
     set_budget(t);
     load_state(t);
@@ -221,7 +225,7 @@ static const uint8_t *call_out(struct translator *t, const struct translator_sit
     store_state(t);
     t->cpu->rip = site->eip;
     t->cpu->retired = retired_before(t, site);
-    t->fallback->ops->step(t->fallback, t->stop_at - t->cpu->retired);
+    t->fallback->ops->step(t->fallback, t->one_by_one ? 1 : t->stop_at - t->cpu->retired);
     if (!block_goes_on(t, site, epoch, generation)) {
         return go_on(t);
     }
@@ -260,6 +264,11 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
     struct cpu_state *cpu = t->cpu;
     uint64_t epoch = code_cache_epoch(t->cache);
     cpu->retired = t->budget_end - (uint64_t)t->budget;
+    if (t->tracing) {
+        store_state(t);
+        cpu->rip = eip;
+        return go_on(t);
+    }
     struct code_block *block = find_block(t, eip);
     if (block == NULL) {
         store_state(t);
@@ -267,7 +276,7 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
         t->stuck = true;
         return t->leave;
     }
-    if (t->config.unchained) {
+    if (t->unchained) {
         return block->entry;
     }
     remember_jump(t, eip, block);
@@ -289,6 +298,7 @@ const uint8_t *translator_service(struct translator *t)
     case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
     case SITE_BUDGET: break;
     }
+    translator_count_sample(t, (const uint8_t *)site);
     store_state(t);
     t->cpu->rip = site->eip;
     t->cpu->retired = retired_before(t, site);

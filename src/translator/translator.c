@@ -17,14 +17,27 @@ static bool fallback_is_due(const struct translator *t)
     return cpu_needs_attention(cpu) || cpu->halted || cpu->shutdown;
 }
 
+/* Blocks that were made for another way of tracing do not suit. */
+static void set_tracing(struct translator *t)
+{
+    const struct log *log = t->cpu->log;
+    bool tracing = log_is_enabled(log, LOG_EXEC) || log_is_enabled(log, LOG_CPU);
+    if (tracing != t->tracing || log->each_instruction != t->one_by_one) {
+        t->tracing = tracing;
+        t->one_by_one = log->each_instruction;
+        t->unchained = t->config.unchained || tracing;
+        code_cache_clear(t->cache);
+    }
+}
+
 static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
 {
     struct translator *t = translator_of(engine);
     struct cpu_state *cpu = t->cpu;
-    if (!t->usable || log_is_enabled(cpu->log, LOG_EXEC) || log_is_enabled(cpu->log, LOG_CPU) ||
-        cpu->log->each_instruction) {
+    if (!t->usable) {
         return t->fallback->ops->run(t->fallback, budget);
     }
+    set_tracing(t);
     t->stop_at = cpu->retired + budget;
     do {
         if (fallback_is_due(t) || !translator_run_blocks(t)) {
@@ -100,8 +113,12 @@ static struct status set_up(struct translator *t)
 struct status translator_create(struct cpu_state *cpu, struct mmu *mmu, struct cpu_engine *fallback,
                                 const struct engine_config *config, struct cpu_engine **engine)
 {
-    static const struct cpu_engine_ops ops = {
-        .run = run, .step = step, .invalidate = invalidate, .flush = flush, .destroy = destroy};
+    static const struct cpu_engine_ops ops = {.run = run,
+                                              .step = step,
+                                              .invalidate = invalidate,
+                                              .flush = flush,
+                                              .destroy = destroy,
+                                              .for_each_block = translator_for_each_block};
     struct translator *t = aligned_alloc(64, bits_align_up(sizeof *t, 64));
     struct builder *builder = malloc(sizeof *builder);
     if (t == NULL || builder == NULL) {
@@ -117,6 +134,7 @@ struct status translator_create(struct cpu_state *cpu, struct mmu *mmu, struct c
     t->cpu = cpu;
     t->mmu = mmu;
     t->config = *config;
+    t->unchained = config->unchained;
     t->usable = cpu->model->generation >= CPU_80386;
     struct status status = set_up(t);
     if (!status_is_ok(&status)) {

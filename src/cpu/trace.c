@@ -7,8 +7,9 @@
  * there what they mean here (bits 0-1 CPL, 3 interrupts are held off, 4 and 5 32-bit code and stack, 7
  * protected mode, 8 TF, 17 V86). Blocks end where it suits an engine: with instructions one by one two traces
  * have the same second places. */
+#include "cpu/trace.h"
+
 #include "cpu/cpu.h"
-#include "interpreter/uop.h"
 
 static uint32_t linear_rip(const struct cpu_state *cpu)
 {
@@ -22,32 +23,31 @@ static uint32_t mode_bits(const struct cpu_state *cpu)
            (uint32_t)((cpu->cr0 & CR0_PE) != 0) << 7 | (cpu->eflags_other & (EFLAGS_TF | EFLAGS_VM));
 }
 
-void interpreter_trace_block(const struct interpreter *in, const struct block *block, unsigned count)
+void cpu_trace_block(const struct cpu_state *cpu, uint64_t phys, unsigned count)
 {
-    const struct cpu_state *cpu = in->cpu;
     if (!log_wants_address(cpu->log, linear_rip(cpu))) {
         return;
     }
-    log_line(cpu->log, LOG_EXEC, "Trace 0: 0x%012llx [%08x/%08x/%08x/%x] ", (unsigned long long)block->phys,
+    log_line(cpu->log, LOG_EXEC, "Trace 0: 0x%012llx [%08x/%08x/%08x/%x] ", (unsigned long long)phys,
              (unsigned)cpu->segment[CPU_CS].base, linear_rip(cpu), mode_bits(cpu), count);
     if (log_is_enabled(cpu->log, LOG_CPU)) {
         cpu_describe(cpu, log_sink(cpu->log));
     }
 }
 
-void interpreter_trace_code(const struct interpreter *in, const uint8_t *bytes, unsigned length)
+void cpu_trace_code(const struct cpu_state *cpu, uint64_t rip, const uint8_t *bytes, unsigned length)
 {
-    const struct cpu_state *cpu = in->cpu;
+    uint32_t linear = (uint32_t)(cpu->segment[CPU_CS].base + rip);
     const struct log *log = cpu->log;
-    if (!log_is_enabled(log, LOG_IN_ASM) || !log_wants_address(log, linear_rip(cpu))) {
+    if (!log_is_enabled(log, LOG_IN_ASM) || !log_wants_address(log, linear)) {
         return;
     }
     FILE *sink = log_sink(log);
     fputs("----------------\nIN: \n", sink);
     if (log->disassembler != NULL) {
-        log->disassembler(sink, linear_rip(cpu), bytes, length, cpu->code_size * 8u);
+        log->disassembler(sink, linear, bytes, length, cpu->code_size * 8u);
     } else {
-        fprintf(sink, "0x%08x: ", linear_rip(cpu));
+        fprintf(sink, "0x%08x: ", linear);
         for (unsigned i = 0; i < length; i++) {
             fprintf(sink, " %02x", bytes[i]);
         }
