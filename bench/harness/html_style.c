@@ -37,7 +37,7 @@ void html_put_style(FILE *out)
         ".swatch { display: inline-block; width: 0.75em; height: 0.75em; margin-right: 0.4em; border-radius: 2px; }",
         ".pair { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; margin-bottom: 1.5rem; }",
         ".pair .scroll { flex: 1 1 24rem; min-width: 0; } .pair.wide { flex-direction: column; align-items: stretch; }",
-        ".pair.wide .scroll { flex: none; } figure { flex: 0 1 30rem; max-width: 34rem; width: 100%; margin: 0; }",
+        "figure { flex: 0 1 30rem; max-width: 34rem; width: 100%; margin: 0; } .pair.wide > * { flex: none; }",
         "figcaption { font-size: 0.8rem; } .chart svg { display: block; width: 100%; height: auto; }",
         ".chart text { font-family: system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif; }",
         ".chart g { color: var(--text); } .chart polygon, .chart path { shape-rendering: crispEdges; }",
