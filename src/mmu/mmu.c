@@ -186,6 +186,22 @@ uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user)
     return entry->phys | (linear & PAGE_MASK);
 }
 
+bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys)
+{
+    const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    if (entry->fetch_tag != (linear & ~PAGE_MASK)) {
+        struct paging_result result;
+        uint32_t error_code;
+        if (!mmu_try_translate(mmu, linear, MMU_FETCH, user, &result, &error_code)) {
+            return false;
+        }
+        mmu_remember(mmu, linear, user, &result);
+    }
+    remember_fetch(mmu, linear);
+    *phys = entry->phys | (linear & PAGE_MASK);
+    return true;
+}
+
 /* Every access that a data breakpoint could meet comes by here, when nothing can stop it any more. */
 static inline void note_access(struct mmu *mmu, uint64_t linear, unsigned width, bool write)
 {

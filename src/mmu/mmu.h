@@ -89,6 +89,9 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
  */
 uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user);
 
+/* The same, but raises nothing: false when a fetch there faults. For engines that look before they go. */
+bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys);
+
 /* The stores to the page at effective address `phys` must be seen from now on (it holds code). */
 void mmu_protect_page(struct mmu *mmu, uint64_t phys);
 

@@ -420,6 +420,25 @@ static void no_execute_stops_fetches_only(void **state)
     assert_int_equal(phys, FRAME_A);
 }
 
+/* Engines may ask whether there is code, without a fault, and get what a fetch would. */
+static void a_fetch_can_be_tried(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t phys = 0;
+    rig->cpu.unwind = NULL;
+    rig->cpu.efer |= EFER_NXE;
+    put64(rig, PAE_TABLE + 8, FRAME_B | PWU | NX);
+    assert_false(mmu_try_fetch(rig->mmu, LINEAR + PAGE_SIZE, false, &phys));
+    assert_false(mmu_try_fetch(rig->mmu, LINEAR + 2 * PAGE_SIZE, false, &phys));
+    assert_int_equal(rig->cpu.cr2, 0);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(mmu_try_fetch(rig->mmu, LINEAR + 0x77, true, &phys));
+        assert_int_equal(phys, FRAME_A + 0x77);
+    }
+    assert_true(load_le64(rig->ram + PAE_TABLE) == (FRAME_A | PWU | A));
+    assert_int_equal(rig->counters.value[COUNTER_PAGE_WALKS], 3);
+}
+
 static void fetches_are_told_apart_only_with_no_execute(void **state)
 {
     struct rig *rig = *state;
@@ -806,6 +825,7 @@ int main(void)
         WITH_PAE(pae_refuses_reserved_bits),
         WITH_PAE(pae_pointers_are_those_that_cr3_found),
         WITH_PAE(no_execute_stops_fetches_only),
+        WITH_PAE(a_fetch_can_be_tried),
         WITH_PAE(fetches_are_told_apart_only_with_no_execute),
         WITH_PAGING(the_tlb_spares_walks),
         WITH_PAGING(invalidation_shows_new_entries),
