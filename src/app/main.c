@@ -1,6 +1,7 @@
 /* main(): from the command line to a session and an exit status. */
 #include <stdio.h>
 
+#include "app/lockstep_session.h"
 #include "app/options.h"
 #include "app/options_engine.h"
 #include "app/session.h"
@@ -45,7 +46,8 @@ int main(int argc, char **argv)
         return fail(&status, EXIT_USAGE);
     }
     int exit_status = 0;
-    status = session_run(&options, &exit_status);
+    status = options.check.lockstep ? lockstep_session_run(&options, &exit_status)
+                                    : session_run(&options, &exit_status);
     if (!status_is_ok(&status)) {
         return fail(&status, EXIT_RUNTIME);
     }

@@ -108,6 +108,11 @@ static struct status option_tb_size(struct options *options, char *value)
     return options_set_tb_size(&options->machine.engine, value);
 }
 
+static struct status option_check(struct options *options, char *value)
+{
+    return options_set_check(&options->check, value);
+}
+
 static struct status option_bios(struct options *options, char *value)
 {
     options->machine.bios = value;
@@ -440,6 +445,28 @@ static struct status settle_stdio(struct options *options)
     return status_ok();
 }
 
+/* Nothing of the host may get into a run that is checked. */
+static struct status settle_check(struct options *options)
+{
+    if (!options->check.lockstep) {
+        return status_ok();
+    }
+    bool shows = options->display_given && options->display != FRONT_END_NONE;
+    if (shows || options->monitor_on_stdio || options->start_paused) {
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "-check lockstep takes its input from -script only, without -display, -monitor "
+                            "and -S");
+    }
+    options->display_given = true;
+    options->display = FRONT_END_NONE;
+    options->machine.snapshot = true;
+    if (!options->machine.counted) {
+        options->machine.counted = true;
+        options->machine.ns_per_instruction = 1u << DEFAULT_ICOUNT_SHIFT;
+    }
+    return status_ok();
+}
+
 struct status options_parse(int argc, char **argv, struct options *options)
 {
     *options = (struct options){.machine = {.ram_size = DEFAULT_RAM, .engine = machine_engine_default()}};
@@ -451,10 +478,14 @@ struct status options_parse(int argc, char **argv, struct options *options)
             return status;
         }
     }
+    struct status status = settle_check(options);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
     if (!options->rtc_given) {
         options->machine.rtc_epoch = options->machine.counted ? COUNTED_RTC_EPOCH : host_clock_epoch();
     }
-    struct status status = settle_stdio(options);
+    status = settle_stdio(options);
     bool can_go_on =
         options->monitor_on_stdio || options->script != NULL || options->display != FRONT_END_NONE;
     if (status_is_ok(&status) && options->start_paused && !can_go_on) {

@@ -19,6 +19,14 @@ enum options_action {
     OPTIONS_LOG_HELP
 };
 
+/* -check lockstep */
+struct options_check {
+    bool lockstep;
+    uint64_t seed;
+    uint32_t longest_step; /* instructions */
+    uint64_t instructions; /* UINT64_MAX: no limit */
+};
+
 struct options {
     enum options_action action; /* of the last option that asks for one */
     enum engine_axis help_axis; /* for OPTIONS_ENGINE_HELP; ENGINE_AXIS_COUNT: -chain */
@@ -35,6 +43,7 @@ struct options {
     const char *name; /* NULL: none */
     bool start_paused;
     bool rtc_given;
+    struct options_check check;
 };
 
 /* Parses argv (paths in *options point into it; it may be modified). Every error is the user's: a message

@@ -7,6 +7,8 @@
 #include "app/options_words.h"
 #include "machine/engine_factory.h"
 
+#define DEFAULT_LOCKSTEP_STEP 5000
+
 static struct status choose(enum engine_axis axis, const char *name, unsigned *value)
 {
     if (engine_choice_find(axis, name, value)) {
@@ -65,6 +67,35 @@ struct status options_set_tb_size(struct engine_config *config, const char *valu
                             value, ENGINE_TB_SIZE_MAX);
     }
     config->tb_size_mib = (unsigned)size;
+    return status_ok();
+}
+
+struct status options_set_check(struct options_check *check, char *value)
+{
+    char *rest = value;
+    char *item = options_next_item(&rest);
+    if (strcmp(item, "lockstep") != 0) {
+        return status_error(STATUS_INVALID_ARGUMENT, "unknown value \"%.32s\" of -check; known are: lockstep",
+                            item);
+    }
+    *check = (struct options_check){
+        .lockstep = true, .seed = 1, .longest_step = DEFAULT_LOCKSTEP_STEP, .instructions = UINT64_MAX};
+    while ((item = options_next_item(&rest)) != NULL) {
+        uint64_t number = 0;
+        char *text = options_cut_value(item);
+        bool good = text != NULL && options_parse_number(text, 10, UINT64_MAX, &number);
+        if (good && strcmp(item, "seed") == 0) {
+            check->seed = number;
+        } else if (good && strcmp(item, "step") == 0 && number > 0 && number <= UINT32_MAX) {
+            check->longest_step = (uint32_t)number;
+        } else if (good && strcmp(item, "instructions") == 0) {
+            check->instructions = number;
+        } else {
+            return status_error(STATUS_INVALID_ARGUMENT,
+                                "\"%.32s\" is none of seed=N, step=N and instructions=N for -check lockstep",
+                                item);
+        }
+    }
     return status_ok();
 }
 

@@ -148,7 +148,8 @@ static struct status create_core(struct machine *machine, const struct machine_c
     if (machine->ports == NULL || machine->mmu == NULL) {
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
-    status = machine_engine_create(&config->engine, &machine->cpu, machine->mmu, &machine->engine);
+    status = (config->create_engine != NULL ? config->create_engine : machine_engine_create)(
+        &config->engine, &machine->cpu, machine->mmu, &machine->engine);
     if (!status_is_ok(&status)) {
         return status;
     }
@@ -272,9 +273,19 @@ void machine_request_power_off(struct machine *machine, const char *reason)
     machine->cpu.pending |= CPU_PENDING_STOP;
 }
 
-static bool limit_is_reached(const struct machine *machine)
+/* Instructions up to the nearer limit. */
+static uint64_t left_to_limit(const struct machine *machine)
 {
-    return machine->instruction_limit != 0 && machine->cpu.retired >= machine->instruction_limit;
+    const uint64_t limits[2] = {machine->instruction_limit, machine->step_limit};
+    uint64_t retired = machine->cpu.retired;
+    uint64_t left = UINT64_MAX;
+    for (unsigned i = 0; i < ARRAY_COUNT(limits); i++) {
+        if (limits[i] != 0) {
+            uint64_t to_this = limits[i] > retired ? limits[i] - retired : 0;
+            left = to_this < left ? to_this : left;
+        }
+    }
+    return left;
 }
 
 static uint64_t next_budget(struct machine *machine)
@@ -282,10 +293,8 @@ static uint64_t next_budget(struct machine *machine)
     uint64_t budget = event_clock_is_counted(machine->clock)
                           ? event_clock_budget(machine->clock, CHUNK_INSTRUCTIONS)
                           : machine->chunk;
-    if (machine->instruction_limit != 0 && machine->instruction_limit - machine->cpu.retired < budget) {
-        budget = machine->instruction_limit - machine->cpu.retired;
-    }
-    return budget;
+    uint64_t left = left_to_limit(machine);
+    return left < budget ? left : budget;
 }
 
 /* The CPU waits for an interrupt. True when it has to go on waiting on the host. */
@@ -325,7 +334,7 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
         if (machine->powered_off) {
             return MACHINE_POWER_OFF;
         }
-        if (limit_is_reached(machine)) {
+        if (left_to_limit(machine) == 0) {
             return MACHINE_BREAK;
         }
         uint64_t now = event_clock_now(machine->clock);
@@ -397,6 +406,11 @@ uint64_t machine_idle_ns(struct machine *machine)
 void machine_set_instruction_limit(struct machine *machine, uint64_t count)
 {
     machine->instruction_limit = count;
+}
+
+void machine_set_step_limit(struct machine *machine, uint64_t count)
+{
+    machine->step_limit = count;
 }
 
 void machine_pause(struct machine *machine)

@@ -16,6 +16,7 @@
 #include "bus/port_bus.h"
 #include "chardev/char_device.h"
 #include "cpu/cpu.h"
+#include "cpu/engine.h"
 #include "cpu/engine_config.h"
 #include "machine/kernel_loader.h"
 #include "mmu/mmu.h"
@@ -84,6 +85,9 @@ struct machine_config {
     uint64_t ram_size; /* bytes, 1 MiB to 3 GiB, multiple of 4 KiB (8086: 1 MiB at most is visible) */
     const char *cpu;   /* model name, NULL: default */
     struct engine_config engine;
+    /* What makes the engine; NULL: machine_engine_create(). Tests put engines of their own in. */
+    struct status (*create_engine)(const struct engine_config *config, struct cpu_state *cpu, struct mmu *mmu,
+                                   struct cpu_engine **engine);
     const char *bios;     /* system ROM file, NULL: SeaBIOS from the usual places */
     const char *vga_bios; /* NULL: SeaVGABIOS from the usual places */
     struct machine_floppy_config floppy[MACHINE_FLOPPIES];
@@ -138,6 +142,9 @@ uint64_t machine_idle_ns(struct machine *machine);
 /* Makes machine_run() return MACHINE_BREAK exactly after the CPU has retired `count` instructions since
  * power-on; 0: no limit. */
 void machine_set_instruction_limit(struct machine *machine, uint64_t count);
+
+/* The same once more, for whoever goes in steps: both limits hold. */
+void machine_set_step_limit(struct machine *machine, uint64_t count);
 
 /* RESET line of the whole machine. */
 void machine_reset(struct machine *machine);

@@ -104,8 +104,8 @@ struct machine {
     struct machine_serial serial[MACHINE_SERIALS];
     struct char_device *debug_stream; /* borrowed, may be NULL */
 
-    struct clock_event slice_event; /* counted mode: the end of a machine_run() */
-    uint64_t instruction_limit;
+    struct clock_event slice_event;         /* counted mode: the end of a machine_run() */
+    uint64_t instruction_limit, step_limit; /* values of cpu.retired; 0: none */
     bool paused;
     bool powered_off;
     bool idle;                           /* the last machine_run() ended with nothing to do */

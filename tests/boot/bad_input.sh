@@ -148,6 +148,9 @@ check "unknown mmu strategy" 2 "known are: softtlb" -mmu shadow
 check "unknown treatment of sensitive instructions" 2 "known are: inline, callout, trap" -sensitive ignore
 check "chain that is neither" 2 "known are: on, off" -chain maybe
 check "no memory for translated code" 2 "1 to 1024 MiB" -tb-size 0
+check "check that does not exist" 2 "known are: lockstep" -check everything
+check "check with an unknown word" 2 "seed=N" -check lockstep,from=5
+check "check with input" 2 "-script only" -check lockstep -monitor stdio
 check "engine of another name elsewhere" 2 "-engine interp" -accel tcg
 check "unknown boot device" 2 "boot device" -boot order=z
 check "boot device named twice" 2 "twice" -boot aa
