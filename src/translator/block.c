@@ -91,7 +91,7 @@ static void bind_next(struct builder *b)
 {
     for (unsigned i = b->insn_sites; i < b->site_count; i++) {
         struct translator_site *site = &b->sites[i].site;
-        if (site->kind == SITE_LOAD || site->kind == SITE_STORE || site->kind == SITE_CALLOUT) {
+        if (site->kind <= SITE_STRING) {
             site->next = builder_position(b);
         }
     }

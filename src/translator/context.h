@@ -56,6 +56,8 @@ enum site_kind {
     SITE_LOAD, /* an access missed the fast TLB */
     SITE_STORE,
     SITE_CALLOUT,  /* the fallback is to execute the instruction */
+    SITE_DIVIDE,   /* an IDIV of any numbers: the divisor is in r10 */
+    SITE_STRING,   /* a repeated string instruction */
     SITE_JUMP,     /* a jump to `target` that is not linked */
     SITE_INDIRECT, /* a jump to r10d that the jump cache does not know */
     SITE_BUDGET    /* the budget does not suffice for the block that begins here */
@@ -71,11 +73,18 @@ struct translator_site {
     int32_t direct;    /* likewise: behind the check, the address in rcx (and r11) + r10 */
     int32_t next; /* the next instruction; SITE_JUMP: the jump's displacement, 0 when it cannot be linked */
     uint16_t
-        remaining; /* instructions of the block, from this one on, that were counted and not yet executed */
-    uint16_t insn; /* enum insn_id */
-    uint8_t kind;  /* enum site_kind */
-    uint8_t width; /* of the access */
-    bool last;     /* the instruction ends the block */
+        remaining;  /* instructions of the block, from this one on, that were counted and not yet executed */
+    uint16_t insn;  /* enum insn_id */
+    uint8_t kind;   /* enum site_kind */
+    uint8_t width;  /* of the access */
+    uint8_t detail; /* SITE_STRING: enum string_detail */
+    bool last;      /* the instruction ends the block */
+};
+
+enum string_detail {
+    STRING_SEGMENT = 7, /* of the source */
+    STRING_ADDRESS16 = 1u << 3,
+    STRING_REPNE = 1u << 4
 };
 
 #define JUMP_CACHE_SLOTS 65536u
@@ -111,7 +120,8 @@ struct translator {
     const struct translator_site *site;
     const uint8_t *resume;
     struct cpu_state *cpu;
-    uint64_t temporary; /* within one instruction */
+    uint64_t temporary;  /* within one instruction */
+    int64_t string_step; /* 1, or -1 with DF set */
 
     struct cpu_engine engine;
     struct cpu_engine *fallback;
@@ -149,6 +159,20 @@ static inline unsigned host_gpr(unsigned guest)
     return host[guest];
 }
 
+/* EFLAGS' arithmetic flags as LAHF and SETO leave them. */
+static inline uint32_t translator_host_flags(uint32_t eflags)
+{
+    return (eflags & 0xd5) << 8 | (eflags & EFLAGS_OF ? 1u : 0);
+}
+
+/* Whether anything is due that only the fallback does. RF alone is not: without breakpoints, which are
+ * something due themselves, it only waits to be cleared by the next instruction. */
+static inline bool translator_needs_fallback(const struct cpu_state *cpu)
+{
+    uint32_t pending = cpu->pending & (cpu->eflags_other | ~(uint32_t)EFLAGS_IF);
+    return (pending | (cpu->eflags_other & EFLAGS_TF)) != 0;
+}
+
 /* ---- stubs.c */
 
 /* Writes the code that all blocks share. */
@@ -162,6 +186,30 @@ const uint8_t *translator_service(struct translator *t);
 /* Runs translated code from cpu->rip until something is due that only the run loop can do. False: there is
  * nothing to run here, the fallback must execute an instruction first. */
 bool translator_run_blocks(struct translator *t);
+
+/* The address of `width` bytes of guest memory within one page, through the fast TLB of the running code;
+ * false: only the fallback can make this access. Good until the next one. */
+bool translator_host_memory(struct translator *t, uint32_t linear, unsigned width, bool store,
+                            uint8_t **host);
+
+/* ---- divide.c */
+
+/* IDIV of t->gpr by t->address; false: #DE. */
+bool translator_divide(struct translator *t, unsigned width);
+
+/* ---- string_run.c */
+
+struct string_progress {
+    uint32_t iterations;
+    bool finished; /* by the count or the condition; CMPS and SCAS have then set t->flags */
+};
+
+/* Does what can be done here of the repeated string instruction at `site`, on t->gpr: whole iterations, and
+ * no more than the budget has beside the last. CX is not 0. */
+struct string_progress translator_repeat_string(struct translator *t, const struct translator_site *site);
+
+/* How many iterations the fallback should do before it is worth while to look again. */
+uint32_t translator_string_portion(const struct translator *t, const struct translator_site *site);
 
 /* ---- block.c */
 

@@ -244,6 +244,14 @@ uint8_t *emit_jecxz(struct emitter *e)
     return emit_jrcxz(e);
 }
 
+void emit_jrcxz_to(struct emitter *e, const uint8_t *target)
+{
+    ptrdiff_t distance = target - (e->at + 2);
+    assert(distance >= INT8_MIN && distance < 0);
+    emit_u8(e, 0xe3);
+    emit_u8(e, (uint8_t)distance);
+}
+
 uint8_t *emit_jmp(struct emitter *e)
 {
     emit_u8(e, 0xe9);

@@ -1,9 +1,9 @@
 /* Integer instructions as themselves: the guest's encoding with registers and memory operand replaced.
  *
  * In 64-bit code only a few encodings of the 32-bit instruction set mean something else: the short INC and
- * DEC, and accumulator moves with an absolute address. Byte registers need care: AH, CH, DH and BH cannot be
- * encoded beside a register from r8 on, and guest ECX lives in r9. Such instructions work on a copy of ECX in
- * rcx.
+ * DEC, the alias 82h of 80h, and accumulator moves with an absolute address. Byte registers need care: AH,
+ * CH, DH and BH cannot be encoded beside a register from r8 on, and guest ECX lives in r9. Such instructions
+ * work on a copy of ECX in rcx.
  *
  * LOCK is dropped: guest memory has one processor, and devices run on its thread. */
 #include <stddef.h>
@@ -72,8 +72,9 @@ static unsigned immediate_size(const struct insn *insn)
 
 static struct encoding encoding_of(const struct insn *insn)
 {
+    bool is_alias = insn->map == 0 && insn->opcode == 0x82;
     struct encoding encoding = {
-        .opcode = {.map = insn->map, .opcode = insn->opcode},
+        .opcode = {.map = insn->map, .opcode = is_alias ? 0x80 : insn->opcode},
         .extension = has_extension(insn),
         .immediate_size = immediate_size(insn),
     };

@@ -26,8 +26,8 @@ static void load_state(struct translator *t)
     for (unsigned i = 0; i < 8; i++) {
         t->gpr[i] = cpu->gpr[i].d;
     }
-    uint32_t eflags = flags_to_eflags(&cpu->flags);
-    t->flags = (eflags & 0xd5) << 8 | (eflags & EFLAGS_OF ? 1u : 0);
+    t->flags = translator_host_flags(flags_to_eflags(&cpu->flags));
+    t->string_step = cpu->eflags_other & EFLAGS_DF ? -1 : 1;
 }
 
 /* Instructions retired up to the one at `site`. */
@@ -170,9 +170,10 @@ static const uint8_t *go_on(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
     t->stuck = false;
-    if (cpu_needs_attention(cpu) || cpu->retired >= t->stop_at) {
+    if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
         return t->leave;
     }
+    cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
     set_context(t);
     struct code_block *block = find_block(t, (uint32_t)cpu->rip);
     if (block == NULL || cpu->retired + block->insn_count > t->stop_at) {
@@ -216,6 +217,19 @@ static bool block_goes_on(const struct translator *t, const struct translator_si
            cpu->retired + site->remaining - 1 <= t->stop_at;
 }
 
+/* Where to go on when the fallback has executed the instruction at `site`. */
+static const uint8_t *behind_callout(struct translator *t, const struct translator_site *site, uint64_t epoch,
+                                     uint64_t generation)
+{
+    if (!block_goes_on(t, site, epoch, generation)) {
+        return go_on(t);
+    }
+    set_budget(t);
+    t->budget -= site->remaining - 1;
+    load_state(t);
+    return at(site, site->next);
+}
+
 /* The fallback executes the instruction at `site`. */
 static const uint8_t *call_out(struct translator *t, const struct translator_site *site)
 {
@@ -226,13 +240,7 @@ static const uint8_t *call_out(struct translator *t, const struct translator_sit
     t->cpu->rip = site->eip;
     t->cpu->retired = retired_before(t, site);
     t->fallback->ops->step(t->fallback, t->one_by_one ? 1 : t->stop_at - t->cpu->retired);
-    if (!block_goes_on(t, site, epoch, generation)) {
-        return go_on(t);
-    }
-    set_budget(t);
-    t->budget -= site->remaining - 1;
-    load_state(t);
-    return at(site, site->next);
+    return behind_callout(t, site, epoch, generation);
 }
 
 static const uint8_t *miss(struct translator *t, const struct translator_site *site)
@@ -248,6 +256,65 @@ static const uint8_t *miss(struct translator *t, const struct translator_site *s
     case MMU_FAST_NOT: break;
     }
     return call_out(t, site);
+}
+
+bool translator_host_memory(struct translator *t, uint32_t linear, unsigned width, bool store, uint8_t **host)
+{
+    unsigned user = (t->mode & MODE_USER) != 0;
+    const struct fast_tlb *fast = t->mmu->fast[user];
+    enum mmu_fast_result result = MMU_FAST_FILLED;
+    if (!fast_tlb_hits(store ? fast->store : fast->load, linear, width)) {
+        result = mmu_fast_fill(t->mmu, linear, width, store, user, host);
+    }
+    if (result == MMU_FAST_FILLED) {
+        uint64_t address = fast->addend[fast_tlb_slot(linear)] + linear;
+        *host = (uint8_t *)(uintptr_t)address;
+    }
+    return result != MMU_FAST_NOT;
+}
+
+static const uint8_t *divide(struct translator *t, const struct translator_site *site)
+{
+    return translator_divide(t, site->width) ? at(site, site->next) : call_out(t, site);
+}
+
+/* Whether a repeated instruction that the fallback has left before its end can go on here. */
+static bool repetition_goes_on(const struct translator *t, const struct translator_site *site, uint64_t epoch,
+                               uint64_t generation)
+{
+    const struct cpu_state *cpu = t->cpu;
+    return cpu->rip == site->eip && !translator_needs_fallback(cpu) && epoch == code_cache_epoch(t->cache) &&
+           generation == t->mmu->generation && cpu->retired + site->remaining <= t->stop_at;
+}
+
+/* Iterations on host memory, and by the fallback where that is not possible. */
+static const uint8_t *repeat_string(struct translator *t, const struct translator_site *site)
+{
+    uint64_t epoch = code_cache_epoch(t->cache);
+    uint64_t generation = t->mmu->generation;
+    struct cpu_state *cpu = t->cpu;
+    for (;;) {
+        struct string_progress progress = translator_repeat_string(t, site);
+        t->budget -= (int32_t)progress.iterations;
+        if (progress.finished) {
+            t->budget++; /* the last one is counted by the block */
+            return at(site, site->next);
+        }
+        uint64_t portion = translator_string_portion(t, site);
+        t->callouts[site->insn]++;
+        store_state(t);
+        cpu->rip = site->eip;
+        cpu->retired = retired_before(t, site);
+        uint64_t left = t->stop_at - cpu->retired;
+        t->fallback->ops->step(t->fallback, portion < left ? portion : left);
+        if (!repetition_goes_on(t, site, epoch, generation)) {
+            return behind_callout(t, site, epoch, generation);
+        }
+        cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
+        set_budget(t);
+        t->budget -= site->remaining;
+        load_state(t);
+    }
 }
 
 /* Patches the jump that `site` belongs to. */
@@ -294,6 +361,8 @@ const uint8_t *translator_service(struct translator *t)
     case SITE_LOAD:
     case SITE_STORE: return miss(t, site);
     case SITE_CALLOUT: return call_out(t, site);
+    case SITE_DIVIDE: return divide(t, site);
+    case SITE_STRING: return repeat_string(t, site);
     case SITE_JUMP: return jump(t, site, site->target);
     case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
     case SITE_BUDGET: break;

@@ -14,7 +14,7 @@ static struct translator *translator_of(struct cpu_engine *engine)
 static bool fallback_is_due(const struct translator *t)
 {
     const struct cpu_state *cpu = t->cpu;
-    return cpu_needs_attention(cpu) || cpu->halted || cpu->shutdown;
+    return translator_needs_fallback(cpu) || cpu->halted || cpu->shutdown;
 }
 
 /* Blocks that were made for another way of tracing do not suit. */
@@ -51,7 +51,7 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
             }
         }
     } while (cpu->retired < t->stop_at);
-    return STOP_BUDGET;
+    return fallback_is_due(t) ? t->fallback->ops->run(t->fallback, 0) : STOP_BUDGET;
 }
 
 static void step(struct cpu_engine *engine, uint64_t budget)

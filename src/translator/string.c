@@ -1,0 +1,155 @@
+/* MOVS STOS LODS CMPS SCAS, once and repeated (SDM 2: REP; SDM 1 §7.3.9).
+ *
+ * Once: one or two accesses, then the index registers move by the direction that t->string_step holds. A
+ * value that waits for the second access is in t->temporary, so that nothing has changed when that faults.
+ *
+ * Repeated: SITE_STRING, see string_run.c. INS and OUTS take that way too, where the fallback does every
+ * iteration. */
+#include <stddef.h>
+
+#include "translator/builder.h"
+
+/* ES:DI. */
+static struct guest_operand destination_of(const struct insn *insn)
+{
+    return (struct guest_operand){
+        .segment = CPU_ES, .base = GPR_DI, .index = GPR_NONE, .address_size = insn->address_size};
+}
+
+static unsigned element_width(const struct insn *insn)
+{
+    return insn->operand[insn->operand[0].kind == OPERAND_MEMORY ? 0 : 1].size;
+}
+
+static struct host_address temporary(void)
+{
+    return host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary));
+}
+
+/* `opcode` is the form for bytes. */
+static struct host_opcode opcode_of_width(unsigned opcode, unsigned width)
+{
+    return (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0,
+                                .opcode = (uint8_t)(width == 1 ? opcode : opcode | 1)};
+}
+
+enum { OPCODE_CMP = 0x3a, OPCODE_LOAD = 0x8a, OPCODE_STORE = 0x88 };
+
+/* SI or DI moves on by one element. Changes rcx and r11. */
+static void emit_advance(struct builder *b, const struct insn *insn, unsigned index)
+{
+    struct emitter *e = &b->e;
+    unsigned scale = (unsigned)__builtin_ctz(element_width(insn));
+    emit_load64(e, HOST_RCX, host_at(HOST_R14, (int32_t)offsetof(struct translator, string_step)));
+    if (insn->address_size == 4) {
+        emit_lea(e, host_gpr(index), host_sum(host_gpr(index), HOST_RCX, scale, 0));
+    } else {
+        emit_lea(e, HOST_R11, host_sum(host_gpr(index), HOST_RCX, scale, 0));
+        emit_reg(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, host_gpr(index), HOST_R11);
+    }
+}
+
+static void emit_string_once(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    unsigned width = element_width(insn);
+    struct guest_operand source = guest_operand_of(insn);
+    struct guest_operand destination = destination_of(insn);
+    switch (insn->id) {
+    case INSN_MOVS:
+        emit_load_width(e, HOST_R11, emit_access(b, &source, width, ACCESS_LOAD, HOST_RCX), width);
+        emit_store(e, temporary(), HOST_R11);
+        {
+            struct host_address at = emit_access(b, &destination, width, ACCESS_STORE, HOST_RCX);
+            emit_load(e, HOST_R11, temporary());
+            emit_mem(e, opcode_of_width(OPCODE_STORE, width), HOST_R11, at);
+        }
+        break;
+    case INSN_STOS:
+        emit_mem(e, opcode_of_width(OPCODE_STORE, width), HOST_RAX,
+                 emit_access(b, &destination, width, ACCESS_STORE, HOST_RCX));
+        break;
+    case INSN_LODS:
+        emit_mem(e, opcode_of_width(OPCODE_LOAD, width), HOST_RAX,
+                 emit_access(b, &source, width, ACCESS_LOAD, HOST_RCX));
+        break;
+    case INSN_CMPS:
+        emit_load_width(e, HOST_R11, emit_access(b, &destination, width, ACCESS_LOAD, HOST_RCX), width);
+        emit_store(e, temporary(), HOST_R11);
+        emit_load_width(e, HOST_R11, emit_access(b, &source, width, ACCESS_LOAD, HOST_RCX), width);
+        emit_mem(e, opcode_of_width(OPCODE_CMP, width), HOST_R11, temporary());
+        break;
+    default:
+        emit_mem(e, opcode_of_width(OPCODE_CMP, width), HOST_RAX,
+                 emit_access(b, &destination, width, ACCESS_LOAD, HOST_RCX));
+        break;
+    }
+}
+
+static bool has_source(const struct insn *insn)
+{
+    return insn->id == INSN_MOVS || insn->id == INSN_CMPS || insn->id == INSN_LODS;
+}
+
+static bool has_destination(const struct insn *insn)
+{
+    return insn->id != INSN_LODS;
+}
+
+static bool is_repeated(const struct insn *insn)
+{
+    return (insn->prefixes & (PREFIX_REP | PREFIX_REPNE)) != 0;
+}
+
+static void emit_string_site(struct builder *b, const struct insn *insn)
+{
+    struct translator_site *site = builder_add_site(b, SITE_STRING, emit_jmp(&b->e));
+    site->width = (uint8_t)element_width(insn);
+    site->detail = (uint8_t)(insn->memory.segment | (insn->address_size == 2 ? STRING_ADDRESS16 : 0) |
+                             (insn->prefixes & PREFIX_REP ? 0 : STRING_REPNE));
+}
+
+static bool translate_repeated(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    if (insn->address_size == 2) {
+        emit_zero_extend16(e, HOST_RCX, HOST_R9);
+    } else {
+        emit_mov(e, HOST_RCX, HOST_R9);
+    }
+    uint8_t *nothing_to_do = emit_jrcxz(e);
+    emit_string_site(b, insn);
+    emit_bind8(e, nothing_to_do);
+    return true;
+}
+
+bool translate_string(struct builder *b, const struct insn *insn)
+{
+    struct guest_operand source = guest_operand_of(insn);
+    struct guest_operand destination = destination_of(insn);
+    if (is_repeated(insn)) {
+        return translate_repeated(b, insn);
+    }
+    if ((has_source(insn) && !access_is_possible(b, &source)) ||
+        (has_destination(insn) && !access_is_possible(b, &destination))) {
+        return false;
+    }
+    emit_string_once(b, insn);
+    if (has_source(insn)) {
+        emit_advance(b, insn, GPR_SI);
+    }
+    if (has_destination(insn)) {
+        emit_advance(b, insn, GPR_DI);
+    }
+    return true;
+}
+
+/* INS, OUTS. A count of zero checks the port all the same. */
+bool translate_string_of_port(struct builder *b, const struct insn *insn)
+{
+    if (!is_repeated(insn)) {
+        return false;
+    }
+    emit_string_site(b, insn);
+    return true;
+}
