@@ -222,15 +222,20 @@ static void print_means_of(const struct results *results, size_t column, size_t 
     print_mean(results, column, baseline, NULL, "all", out);
 }
 
+/* Doppel's columns against the others, and against the first of themselves. */
 static void print_means(const struct results *results, FILE *out, unsigned width)
 {
+    size_t first = results_find_kind(results, CONFIGURATION_DOPPEL);
     bool titled = false;
     for (size_t column = 0; column < results->configuration_count; column++) {
         if (results->configurations[column].kind != CONFIGURATION_DOPPEL) {
             continue;
         }
         for (size_t baseline = 0; baseline < results->configuration_count; baseline++) {
-            if (baseline == column || results_geometric_mean(results, column, baseline, NULL).count == 0) {
+            bool compared =
+                results->configurations[baseline].kind != CONFIGURATION_DOPPEL || baseline == first;
+            if (!compared || baseline == column ||
+                results_geometric_mean(results, column, baseline, NULL).count == 0) {
                 continue;
             }
             if (!titled) {
