@@ -6,15 +6,20 @@
 #include "debugger/monitor_internal.h"
 
 #define TOPIC(symbol, name, help) static void info_##symbol(struct monitor *monitor, FILE *out);
+#define TOPIC_AT(symbol, name, argument, help)
 #include "debugger/info_topic.def"
+#undef TOPIC_AT
 #undef TOPIC
 
 static const struct info_topic {
-    const char *name, *help;
+    const char *name, *argument, *help;
     void (*print)(struct monitor *monitor, FILE *out);
+    struct status (*print_at)(struct monitor *monitor, const char *argument, FILE *out);
 } info_topics[] = {
-#define TOPIC(symbol, name, help) {name, help, info_##symbol},
+#define TOPIC(symbol, name, help)              {name, "", help, info_##symbol, NULL},
+#define TOPIC_AT(symbol, name, argument, help) {name, argument, help, NULL, monitor_info_##symbol},
 #include "debugger/info_topic.def"
+#undef TOPIC_AT
 #undef TOPIC
 };
 
@@ -128,7 +133,9 @@ static void info_version(struct monitor *monitor, FILE *out)
 static void list_topics(struct monitor *monitor, FILE *out)
 {
     for (size_t i = 0; i < ARRAY_COUNT(info_topics); i++) {
-        fprintf(out, "info %-10s %s\n", info_topics[i].name, info_topics[i].help);
+        char words[32];
+        snprintf(words, sizeof words, "%s %s", info_topics[i].name, info_topics[i].argument);
+        fprintf(out, "info %-16s %s\n", words, info_topics[i].help);
     }
     fputs("devices:", out);
     const char *name;
@@ -136,6 +143,16 @@ static void list_topics(struct monitor *monitor, FILE *out)
         fprintf(out, " %s", name);
     }
     fputc('\n', out);
+}
+
+static struct status print_topic(struct monitor_session *session, const struct info_topic *topic,
+                                 const char *argument)
+{
+    if (topic->print_at != NULL) {
+        return topic->print_at(session->monitor, argument, session->out);
+    }
+    topic->print(session->monitor, session->out);
+    return status_ok();
 }
 
 struct status command_info(struct monitor_session *session, int argc, char **argv)
@@ -147,8 +164,7 @@ struct status command_info(struct monitor_session *session, int argc, char **arg
     }
     for (size_t i = 0; i < ARRAY_COUNT(info_topics); i++) {
         if (strcmp(argv[1], info_topics[i].name) == 0) {
-            info_topics[i].print(monitor, session->out);
-            return status_ok();
+            return print_topic(session, &info_topics[i], argc > 2 ? argv[2] : NULL);
         }
     }
     if (machine_describe_device(monitor->machine, argv[1], session->out)) {

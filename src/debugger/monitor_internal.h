@@ -98,4 +98,7 @@ struct status monitor_parse_number(const char *word, const char *what, uint64_t 
  * suits the result. */
 struct status monitor_evaluate(struct monitor *monitor, const char *expression, uint64_t *value);
 
+/* `info blocks`: all, or those at the address that the expression gives; NULL: none (blocks.c). */
+struct status monitor_info_blocks(struct monitor *monitor, const char *expression, FILE *out);
+
 #endif

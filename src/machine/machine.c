@@ -457,6 +457,15 @@ const struct engine_config *machine_engine_config(const struct machine *machine)
     return &machine->engine_config;
 }
 
+bool machine_for_each_block(struct machine *machine, engine_block_visitor *visit, void *opaque)
+{
+    const struct cpu_engine_ops *ops = machine->engine->ops;
+    if (ops->for_each_block != NULL) {
+        ops->for_each_block(machine->engine, visit, opaque);
+    }
+    return ops->for_each_block != NULL;
+}
+
 struct log *machine_log(struct machine *machine)
 {
     return &machine->log;

@@ -161,6 +161,9 @@ struct mmu *machine_mmu(struct machine *machine);
 struct memory_bus *machine_memory(struct machine *machine);
 struct port_bus *machine_ports(struct machine *machine);
 const struct engine_config *machine_engine_config(const struct machine *machine);
+/* Shows every block of host code that the engine has made (cpu/engine_block.h). False: it makes none. */
+bool machine_for_each_block(struct machine *machine, engine_block_visitor *visit, void *opaque);
+
 struct log *machine_log(struct machine *machine);
 struct counters *machine_counters(struct machine *machine);
 const struct display_source *machine_display(struct machine *machine);

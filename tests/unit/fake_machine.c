@@ -110,6 +110,13 @@ const struct engine_config *machine_engine_config(const struct machine *machine)
     return &machine->engine;
 }
 
+bool machine_for_each_block(struct machine *machine, engine_block_visitor *visit, void *opaque)
+{
+    for (size_t i = 0; i < machine->block_count && visit(opaque, &machine->blocks[i]); i++) {
+    }
+    return machine->block_count != 0;
+}
+
 struct mmu *machine_mmu(struct machine *machine)
 {
     return machine->mmu;

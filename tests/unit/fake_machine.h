@@ -6,6 +6,7 @@
 #ifndef DOPPEL_TESTS_FAKE_MACHINE_H
 #define DOPPEL_TESTS_FAKE_MACHINE_H
 
+#include "cpu/engine_block.h"
 #include "machine/machine.h"
 
 #define FAKE_EVENTS 256
@@ -41,6 +42,8 @@ struct machine {
     struct input_sink input;
     struct cpu_state cpu;
     struct engine_config engine;
+    const struct engine_block *blocks; /* of translated code; none: the engine makes none */
+    size_t block_count;
     struct memory_bus *memory;
     struct port_bus *ports;
     struct mmu *mmu;

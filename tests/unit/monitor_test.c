@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "debugger/disassembly.h"
 #include "debugger/monitor.h"
 #include "debugger/monitor_internal.h"
 #include "fake_machine.h"
@@ -323,6 +324,61 @@ static void info_knows_topics_and_devices(void **state)
     assert_contains(answer(bench, "info engine"), "mmu        softtlb");
     assert_contains(answer(bench, "info counters"), "tlb-fills");
     assert_contains(answer(bench, "info post"), "17 2a");
+}
+
+static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
+{
+    enum { PUSHF = 0x9c, NOP = 0x90 };
+    struct bench *bench = *state;
+    assert_contains(answer(bench, "info blocks"), "the engine makes no host code");
+    assert_contains(answer(bench, "info blocks 0x7c00"), "the engine makes no host code");
+    memcpy(bench->machine->ram + 0x7c00, "\xf4\x9c", 2);                 /* hlt; pushf */
+    static const uint8_t host[32] = {NOP, 0x0f, 0xa2, 0xf5, 0x0f, 0x0b}; /* nop; cpuid; cmc; ud2 */
+    const uint16_t notes[] = {
+        1, 6,
+        engine_piece_pack((struct engine_piece){.guest_size = 1, .host_size = 2, .kind = PIECE_CALLOUT}),
+        engine_piece_pack((struct engine_piece){.guest_size = 1, .host_size = 1})};
+    const struct engine_block blocks[2] = {{.phys = 0x7c00,
+                                            .eip = 0x7c00,
+                                            .guest_size = 2,
+                                            .insn_count = 2,
+                                            .code_bits = 16,
+                                            .host = host,
+                                            .host_size = sizeof host,
+                                            .notes = (const void *)notes,
+                                            .links = 3,
+                                            .samples = 1,
+                                            .assumes = "cold"},
+                                           {.phys = 0x8000,
+                                            .guest_size = 4,
+                                            .insn_count = 2,
+                                            .code_bits = 32,
+                                            .host = host,
+                                            .host_size = sizeof host,
+                                            .notes = (const void *)notes,
+                                            .samples = 3,
+                                            .assumes = "hot"}};
+    bench->machine->blocks = blocks;
+    bench->machine->block_count = 2;
+    const char *sum = answer(bench, "info blocks");
+    assert_contains(sum, "blocks: 2, of 0 that were");
+    assert_contains(sum, "guest code: 6 bytes, per block 3.0 bytes and 2.0 instructions");
+    assert_contains(sum,
+                    "host code: 64 bytes, per block 32.0, per guest instruction 16.0, of these 13.0 tables");
+    assert_contains(sum, "links: 3, per block 1.5");
+    assert_contains(strstr(sum, "75.0%"), "hot\n 25.0%");
+    const char *code = answer(bench, "info blocks 7c0:1");
+    assert_contains(code, "block at eip 00007c00, physical 00007c00: 16-bit code, cold");
+    assert_null(strstr(code, "physical 00008000"));
+    assert_contains(code, "  callout  ");
+    assert_contains(code, "  sensitive: inline");
+    if (disassembly_is_there()) {
+        assert_contains(strstr(code, "(the budget)"), "  nop\n00007c00  hlt");
+        assert_contains(strstr(code, "00007c00  hlt"), "  cpuid\n");
+        assert_contains(strstr(code, "00007c01  pushf"), "  cmc\n");
+        assert_contains(strstr(code, "(out of line)"), "  ud2\n");
+    }
+    assert_contains(answer(bench, "info blocks 0x7000"), "no block has code at 0x7000");
 }
 
 static void memory_is_examined_in_all_formats(void **state)
@@ -646,6 +702,7 @@ int main(void)
         MONITOR_TEST(discs_are_changed_and_ejected),
         MONITOR_TEST(power_button_is_pressed),
         MONITOR_TEST(info_knows_topics_and_devices),
+        MONITOR_TEST(info_blocks_adds_up_and_shows_code_side_by_side),
         MONITOR_TEST(memory_is_examined_in_all_formats),
         MONITOR_TEST(expressions_know_registers_segments_and_sums),
         MONITOR_TEST(ports_are_read_and_written),
