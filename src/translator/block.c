@@ -91,8 +91,9 @@ static void bind_next(struct builder *b)
 {
     for (unsigned i = b->insn_sites; i < b->site_count; i++) {
         struct translator_site *site = &b->sites[i].site;
-        if (site->kind <= SITE_STRING) {
+        if (site->kind <= SITE_FLOAT) {
             site->next = builder_position(b);
+            site->float_parts = (uint8_t)b->loaded_float;
         }
     }
 }
@@ -205,6 +206,8 @@ struct code_block *translator_make_block(struct translator *t, uint64_t phys, co
     b->index = b->count = 0;
     b->ended = false;
     b->site_count = 0;
+    b->bytes = bytes;
+    b->loaded_float = 0;
     unsigned length = discover(b, bytes, available);
     if (b->count == 0 || !emit_block(b)) {
         return NULL;

@@ -13,7 +13,7 @@
 #include "translator/emit.h"
 
 #define MAX_BLOCK_INSNS 64u
-#define MAX_BLOCK_SITES (4 * MAX_BLOCK_INSNS)
+#define MAX_BLOCK_SITES (4 * MAX_BLOCK_INSNS + MAX_INSN_SITES)
 #define MAX_INSN_SITES  8u
 
 struct pending_site {
@@ -29,10 +29,12 @@ struct builder {
     uint32_t eip; /* of the instruction that is being translated */
     uint32_t next_eip;
     uint32_t first_eip;
-    unsigned page_offset; /* of first_eip */
-    unsigned index;       /* its number in the block */
-    unsigned count;       /* of instructions in the block */
-    bool ended;           /* nothing that follows is reached from here */
+    unsigned page_offset;  /* of first_eip */
+    unsigned index;        /* its number in the block */
+    unsigned count;        /* of instructions in the block */
+    bool ended;            /* nothing that follows is reached from here */
+    const uint8_t *bytes;  /* the guest's, at first_eip */
+    unsigned loaded_float; /* enum float_part set: loaded at this point of the block */
     unsigned site_count;
     unsigned insn_sites;              /* sites when this instruction began: their `next` is not known yet */
     enum engine_piece_kind kind;      /* of the instruction that is being translated */

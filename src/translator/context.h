@@ -14,7 +14,7 @@
  * place, and jumps to the service stub (stubs.c), which stores the registers in the struct translator, calls
  * translator_service() on the same stack, loads the registers again and jumps where that says: back into the
  * block, to another block, or out of translated code. Guest memory that is not in the fast TLB, and
- * instructions that are not translated, are the main customers. */
+ * instructions that are not translated, are the main customers. Floating-point registers: float.h. */
 #ifndef DOPPEL_TRANSLATOR_CONTEXT_H
 #define DOPPEL_TRANSLATOR_CONTEXT_H
 
@@ -34,9 +34,7 @@ enum block_mode {
     MODE_PROTECTED = 1u << 4, /* neither real nor V86 */
     MODE_IOPL = 1u << 5,      /* CPL <= IOPL */
     MODE_CODE_OPEN = 1u << 6, /* no branch target of this code size is beyond CS's limit */
-    MODE_FPU = 1u << 7,       /* x87 and MMX instructions run without any exception */
-    MODE_SSE = 1u << 8,       /* SSE likewise */
-    MODE_SEGMENTS_SHIFT = 9   /* enum segment_class of ES CS SS DS FS GS, two bits each */
+    MODE_SEGMENTS_SHIFT = 7   /* enum segment_class of ES CS SS DS FS GS, two bits each */
 };
 
 /* How an offset in a data segment becomes a linear address. */
@@ -58,6 +56,7 @@ enum site_kind {
     SITE_CALLOUT,  /* the fallback is to execute the instruction */
     SITE_DIVIDE,   /* an IDIV of any numbers: the divisor is in r10 */
     SITE_STRING,   /* a repeated string instruction */
+    SITE_FLOAT,    /* floating-point registers are not loaded: float.h */
     SITE_JUMP,     /* a jump to `target` that is not linked */
     SITE_INDIRECT, /* a jump to r10d that the jump cache does not know */
     SITE_BUDGET    /* the budget does not suffice for the block that begins here */
@@ -70,15 +69,17 @@ struct translator_site {
     uint32_t next_eip; /* of the one after it */
     uint32_t target;   /* SITE_JUMP */
     int32_t retry;     /* SITE_LOAD, SITE_STORE: before the check */
-    int32_t direct;    /* likewise: behind the check, the address in rcx (and r11) + r10 */
+    int32_t direct;    /* likewise: behind the check, the address in rcx (and r11) + r10. SITE_FLOAT: behind
+                          the check */
     int32_t next; /* the next instruction; SITE_JUMP: the jump's displacement, 0 when it cannot be linked */
     uint16_t
         remaining;  /* instructions of the block, from this one on, that were counted and not yet executed */
     uint16_t insn;  /* enum insn_id */
     uint8_t kind;   /* enum site_kind */
-    uint8_t width;  /* of the access */
+    uint8_t width;  /* of the access; SITE_FLOAT: enum float_part */
     uint8_t detail; /* SITE_STRING: enum string_detail */
-    bool last;      /* the instruction ends the block */
+    uint8_t float_parts; /* enum float_part set: what must be loaded at `next` */
+    bool last;           /* the instruction ends the block */
 };
 
 enum string_detail {
@@ -86,6 +87,9 @@ enum string_detail {
     STRING_ADDRESS16 = 1u << 3,
     STRING_REPNE = 1u << 4
 };
+
+/* What is loaded together into the host's registers; see float.h. */
+enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 
 #define JUMP_CACHE_SLOTS 65536u
 
@@ -120,8 +124,10 @@ struct translator {
     const struct translator_site *site;
     const uint8_t *resume;
     struct cpu_state *cpu;
-    uint64_t temporary;  /* within one instruction */
-    int64_t string_step; /* 1, or -1 with DF set */
+    uint64_t temporary;              /* within one instruction */
+    int64_t string_step;             /* 1, or -1 with DF set */
+    uint32_t x87_absent, sse_absent; /* 0: the host's registers are the guest's, see float.h */
+    uint32_t host_mxcsr;
 
     struct cpu_engine engine;
     struct cpu_engine *fallback;

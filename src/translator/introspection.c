@@ -67,12 +67,6 @@ static void describe_mode(uint32_t mode, char *text, size_t size)
         add_words(&words, ", ", "limited code");
     }
     add_segments(&words, mode);
-    if (mode & MODE_FPU) {
-        add_words(&words, ", ", "x87 usable");
-    }
-    if (mode & MODE_SSE) {
-        add_words(&words, ", ", "SSE usable");
-    }
 }
 
 /* ---- blocks */

@@ -6,13 +6,14 @@
 #include <assert.h>
 
 #include "cpu/trace.h"
-#include "translator/emit.h"
+#include "translator/float.h"
 
 /* ---- registers */
 
 static void store_state(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
+    translator_store_float(t);
     for (unsigned i = 0; i < 8; i++) {
         cpu->gpr[i].d = t->gpr[i];
     }
@@ -221,7 +222,7 @@ static bool block_goes_on(const struct translator *t, const struct translator_si
 static const uint8_t *behind_callout(struct translator *t, const struct translator_site *site, uint64_t epoch,
                                      uint64_t generation)
 {
-    if (!block_goes_on(t, site, epoch, generation)) {
+    if (!block_goes_on(t, site, epoch, generation) || !translator_load_float(t, site->float_parts)) {
         return go_on(t);
     }
     set_budget(t);
@@ -307,7 +308,7 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
         cpu->retired = retired_before(t, site);
         uint64_t left = t->stop_at - cpu->retired;
         t->fallback->ops->step(t->fallback, portion < left ? portion : left);
-        if (!repetition_goes_on(t, site, epoch, generation)) {
+        if (!repetition_goes_on(t, site, epoch, generation) || !translator_load_float(t, site->float_parts)) {
             return behind_callout(t, site, epoch, generation);
         }
         cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
@@ -363,6 +364,8 @@ const uint8_t *translator_service(struct translator *t)
     case SITE_CALLOUT: return call_out(t, site);
     case SITE_DIVIDE: return divide(t, site);
     case SITE_STRING: return repeat_string(t, site);
+    case SITE_FLOAT:
+        return translator_load_float(t, site->width) ? at(site, site->direct) : call_out(t, site);
     case SITE_JUMP: return jump(t, site, site->target);
     case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
     case SITE_BUDGET: break;

@@ -5,6 +5,8 @@
 
 #include "translator/emit.h"
 
+enum { CONDITION_NE = 5 };
+
 #define FIELD(name) host_at(HOST_R14, (int32_t)offsetof(struct translator, name))
 
 static const uint8_t *here(const struct emitter *e)
@@ -17,9 +19,34 @@ static struct host_address gpr_field(unsigned guest)
     return host_at(HOST_R14, (int32_t)(offsetof(struct translator, gpr) + guest * sizeof(uint32_t)));
 }
 
+#define XMM_REGISTERS 8u
+
+/* Between XMM registers with MXCSR and struct cpu_state, when they are loaded (float.h). Changes flags and
+ * rcx.
+ */
+static void emit_sse_transfer(struct emitter *e, bool store)
+{
+    emit_mem(e, (struct host_opcode){.opcode = 0x83}, 7, FIELD(sse_absent)); /* cmp dword, 0 */
+    emit_u8(e, 0);
+    uint8_t *absent = emit_jcc_short(e, CONDITION_NE);
+    emit_load64(e, HOST_RCX, FIELD(cpu));
+    for (unsigned i = 0; i < XMM_REGISTERS; i++) {
+        struct host_opcode movups = {.map = 1, .opcode = store ? 0x11 : 0x10};
+        size_t offset = offsetof(struct cpu_state, xmm) + i * sizeof(struct xmm_register);
+        emit_mem(e, movups, i, host_at(HOST_RCX, (int32_t)offset));
+    }
+    struct host_opcode mxcsr = {.map = 1, .opcode = 0xae}; /* 2: LDMXCSR, 3: STMXCSR */
+    emit_mem(e, mxcsr, store ? 3 : 2, host_at(HOST_RCX, (int32_t)offsetof(struct cpu_state, mxcsr)));
+    if (store) {
+        emit_mem(e, mxcsr, 2, FIELD(host_mxcsr));
+    }
+    emit_bind8(e, absent);
+}
+
 /* Loads guest registers and flags, and goes to t->resume. */
 static void emit_resume(struct emitter *e)
 {
+    emit_sse_transfer(e, false);
     emit_load(e, HOST_RAX, FIELD(flags));
     emit_reg(e, (struct host_opcode){.opcode = 0x80}, 0, HOST_RAX); /* add al, 127: OF */
     emit_u8(e, 0x7f);
@@ -83,6 +110,7 @@ static void emit_service(struct emitter *e)
     emit_store(e, FIELD(flags), HOST_RAX);
     emit_store64(e, FIELD(address), HOST_R10);
     emit_store(e, FIELD(budget), HOST_R13);
+    emit_sse_transfer(e, true);
     emit_mov64(e, HOST_RDI, HOST_R14);
     emit_mov_immediate64(e, HOST_RAX, (uint64_t)(uintptr_t)translator_service);
     emit_reg(e, (struct host_opcode){.opcode = 0xff}, 2, HOST_RAX); /* call rax */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "cpu/x87.h"
 #include "translator/builder.h"
 
 static struct translator *translator_of(struct cpu_engine *engine)
@@ -136,6 +137,8 @@ struct status translator_create(struct cpu_state *cpu, struct mmu *mmu, struct c
     t->config = *config;
     t->unchained = config->unchained;
     t->usable = cpu->model->generation >= CPU_80386;
+    t->x87_absent = t->sse_absent = 1;
+    t->host_mxcsr = MXCSR_INIT;
     struct status status = set_up(t);
     if (!status_is_ok(&status)) {
         destroy(&t->engine);
