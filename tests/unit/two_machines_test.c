@@ -2,7 +2,7 @@
  * does alone.
  *
  * The guest is the firmware with the demo disk (argv[1]), in counted mode, so that "the same" means every
- * byte of RAM and every register. */
+ * byte of RAM and every register. argv[2] names the engine. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,10 +19,16 @@
 #define INSTRUCTIONS 20000000u
 #define SLICE_NS     1000000u /* 125,000 instructions of 8 ns */
 
-static struct machine *create(const char *disk, uint64_t ram_size)
+struct guest {
+    const char *disk;
+    struct engine_config engine;
+};
+
+static struct machine *create(const struct guest *guest, uint64_t ram_size)
 {
     struct machine_config config = {.ram_size = ram_size,
-                                    .floppy[0] = {.path = disk, .read_only = true},
+                                    .engine = guest->engine,
+                                    .floppy[0] = {.path = guest->disk, .read_only = true},
                                     .counted = true,
                                     .ns_per_instruction = 8,
                                     .rtc_epoch = 946684800};
@@ -66,9 +72,9 @@ static uint64_t fingerprint(struct machine *machine)
     return hash_bytes(hash, &now, sizeof now);
 }
 
-static uint64_t run_alone(const char *disk, uint64_t ram_size)
+static uint64_t run_alone(const struct guest *guest, uint64_t ram_size)
 {
-    struct machine *machine = create(disk, ram_size);
+    struct machine *machine = create(guest, ram_size);
     while (step(machine)) {
     }
     assert_int_equal(machine_cpu(machine)->retired, INSTRUCTIONS);
@@ -79,13 +85,13 @@ static uint64_t run_alone(const char *disk, uint64_t ram_size)
 
 static void interleaved_machines_do_what_each_does_alone(void **state)
 {
-    const char *disk = *state;
-    uint64_t alone_small = run_alone(disk, 2 * MIB);
-    uint64_t alone_large = run_alone(disk, 16 * MIB);
+    const struct guest *guest = *state;
+    uint64_t alone_small = run_alone(guest, 2 * MIB);
+    uint64_t alone_large = run_alone(guest, 16 * MIB);
     assert_true(alone_small != alone_large);
 
-    struct machine *small = create(disk, 2 * MIB);
-    struct machine *large = create(disk, 16 * MIB);
+    struct machine *small = create(guest, 2 * MIB);
+    struct machine *large = create(guest, 16 * MIB);
     bool small_runs = true, large_runs = true;
     while (small_runs || large_runs) {
         small_runs = small_runs && step(small);
@@ -106,12 +112,12 @@ static void *run_on_thread(void *opaque)
 
 static void machines_on_two_threads_do_what_each_does_alone(void **state)
 {
-    const char *disk = *state;
-    uint64_t alone = run_alone(disk, 4 * MIB);
+    const struct guest *guest = *state;
+    uint64_t alone = run_alone(guest, 4 * MIB);
     struct machine *machines[2];
     pthread_t threads[2];
     for (unsigned i = 0; i < 2; i++) {
-        machines[i] = create(disk, 4 * MIB);
+        machines[i] = create(guest, 4 * MIB);
         assert_int_equal(pthread_create(&threads[i], NULL, run_on_thread, machines[i]), 0);
     }
     for (unsigned i = 0; i < 2; i++) {
@@ -135,11 +141,17 @@ static void slice_length_does_not_change_a_counted_run(void **state)
 
 int main(int argc, char **argv)
 {
-    char *disk = argc > 1 ? argv[1] : NULL;
+    unsigned engine = ENGINE_INTERP;
+    if (argc > 2 && !engine_choice_find(ENGINE_AXIS_ENGINE, argv[2], &engine)) {
+        fprintf(stderr, "there is no engine %s\n", argv[2]);
+        return 1;
+    }
+    struct guest guest = {.disk = argc > 1 ? argv[1] : NULL,
+                          .engine = {.kind = (enum engine_kind)engine, .tb_size_mib = 1}};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_prestate(interleaved_machines_do_what_each_does_alone, disk),
-        cmocka_unit_test_prestate(machines_on_two_threads_do_what_each_does_alone, disk),
-        cmocka_unit_test_prestate(slice_length_does_not_change_a_counted_run, disk),
+        cmocka_unit_test_prestate(interleaved_machines_do_what_each_does_alone, &guest),
+        cmocka_unit_test_prestate(machines_on_two_threads_do_what_each_does_alone, &guest),
+        cmocka_unit_test_prestate(slice_length_does_not_change_a_counted_run, &guest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
