@@ -83,27 +83,93 @@ static void emit_linear_address(struct builder *b, const struct guest_operand *o
     emit_lea(e, HOST_R10, host_sum(HOST_R10, HOST_R11, 0, 0));
 }
 
-struct host_address emit_access(struct builder *b, const struct guest_operand *operand, unsigned width,
-                                enum access_kind kind, enum host_register pointer)
+/* The fast TLB's part: leaves the addend in `pointer`, the linear address in r10. */
+static void emit_check(struct builder *b, unsigned width, bool store, enum host_register pointer,
+                       uint8_t **missed)
 {
     struct emitter *e = &b->e;
-    assert(access_is_possible(b, operand) && width >= 1 && width <= 16);
-    int32_t retry = builder_position(b);
-    emit_linear_address(b, operand, width);
-    size_t tags = kind == ACCESS_STORE ? offsetof(struct fast_tlb, store) : offsetof(struct fast_tlb, load);
+    size_t tags = store ? offsetof(struct fast_tlb, store) : offsetof(struct fast_tlb, load);
     emit_rorx(e, HOST_R11, HOST_R10, PAGE_SHIFT);
     emit_zero_extend16(e, HOST_R11, HOST_R11);
     emit_load(e, HOST_RCX, host_sum(HOST_R15, HOST_R11, 2, (int32_t)tags - PAGE_SHIFT));
     emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, (int32_t)width - 1));
     emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R15);
     uint8_t *hit = emit_jrcxz(e);
-    struct translator_site *site =
-        builder_add_site(b, kind == ACCESS_STORE ? SITE_STORE : SITE_LOAD, emit_jmp(e));
+    *missed = emit_jmp(e);
     emit_bind8(e, hit);
     emit_load64(e, pointer,
                 host_sum(HOST_R15, HOST_R11, 3, (int32_t)offsetof(struct fast_tlb, addend) - PAGE_SHIFT));
+}
+
+static void emit_single_access(struct builder *b, const struct guest_operand *operand, unsigned width,
+                               bool store, enum host_register pointer, int32_t retry)
+{
+    uint8_t *missed;
+    emit_linear_address(b, operand, width);
+    emit_check(b, width, store, pointer, &missed);
+    struct translator_site *site = builder_add_site(b, store ? SITE_STORE : SITE_LOAD, missed);
     site->retry = retry;
     site->direct = builder_position(b);
     site->width = (uint8_t)width;
+}
+
+/* ---- groups */
+
+static struct host_address slot_field(unsigned slot)
+{
+    return host_at(HOST_R14, (int32_t)(offsetof(struct translator, slots) + slot * sizeof(uint64_t)));
+}
+
+/* Looks up the span of the whole group; the host address of its low end goes into the slot and `pointer`. */
+static void emit_establish(struct builder *b, const struct access_group *group, unsigned slot,
+                           const struct guest_operand *operand, unsigned width, bool store,
+                           int32_t register_offset, enum host_register pointer)
+{
+    struct emitter *e = &b->e;
+    struct guest_operand low = *operand;
+    int32_t retry = builder_position(b);
+    uint8_t *missed;
+    low.displacement = register_offset;
+    emit_offset(b, &low, HOST_R10);
+    emit_check(b, (unsigned)(group->high - group->low), group->store, pointer, &missed);
+    struct translator_site *site = builder_add_site(b, SITE_GROUP, missed);
+    site->retry = retry;
+    site->target = (uint32_t)(operand->displacement - register_offset);
+    site->store = store;
+    site->stores = group->store;
+    site->width = (uint8_t)width;
+    emit_lea64(e, pointer, host_sum(pointer, HOST_R10, 0, 0));
+    emit_store64(e, slot_field(slot), pointer);
+}
+
+static struct host_address emit_group_access(struct builder *b, struct access_group *group,
+                                             const struct guest_operand *operand, unsigned width, bool store,
+                                             enum host_register pointer, int32_t offset,
+                                             int32_t register_offset)
+{
+    unsigned slot = (unsigned)(group - b->groups.groups);
+    if (group->established) {
+        emit_load64(&b->e, pointer, slot_field(slot));
+    } else {
+        emit_establish(b, group, slot, operand, width, store, register_offset, pointer);
+        group->established = true;
+    }
+    return host_at(pointer, offset);
+}
+
+/* ---- one access */
+
+struct host_address emit_access(struct builder *b, const struct guest_operand *operand, unsigned width,
+                                enum access_kind kind, enum host_register pointer)
+{
+    int32_t offset = 0;
+    int32_t register_offset = 0;
+    bool store = kind == ACCESS_STORE;
+    assert(access_is_possible(b, operand) && width >= 1 && width <= 16);
+    struct access_group *group = groups_find(b, operand, width, store, &offset, &register_offset);
+    if (group != NULL) {
+        return emit_group_access(b, group, operand, width, store, pointer, offset, register_offset);
+    }
+    emit_single_access(b, operand, width, store, pointer, builder_position(b));
     return host_sum(pointer, HOST_R10, 0, 0);
 }

@@ -1,7 +1,8 @@
 /* From guest bytes to a block of host code.
  *
  * A block is a run of instructions on one guest page, up to a control transfer or to something that changes
- * what the block assumes. It begins with the budget's check:
+ * what the block assumes; conditional jumps forward are left behind as side exits. It begins with the
+ * budget's check:
  *
  *     lea r13d, [r13 - count]; rorx ecx, r13d, 24; movzx ecx, cl; jrcxz body; jmp budget_site
  *
@@ -22,9 +23,12 @@ static translate_function *const translators[INSN_COUNT] = {
 #undef TRANSLATE
 };
 
-/* Whether control, or what the block assumes, may change behind this instruction. */
-static bool insn_is_last(const struct builder *b, const struct insn *insn)
+bool builder_insn_is_last(const struct builder *b, const struct insn *insn)
 {
+    bool goes_forward = insn->id == INSN_J && (int32_t)(uint32_t)insn->immediate > 0;
+    if (goes_forward && control_is_possible(b, insn)) {
+        return false;
+    }
     return (insn_info((enum insn_id)insn->id)->properties & INSN_ENDS_BLOCK) != 0 ||
            !isa_has(b->t->cpu->model, insn);
 }
@@ -40,7 +44,8 @@ struct translator_site *builder_add_site(struct builder *b, enum site_kind kind,
                  .next_eip = b->next_eip,
                  .remaining = (uint16_t)(b->count - b->index),
                  .insn = b->index < b->count ? b->insns[b->index].id : (uint16_t)INSN_INVALID,
-                 .last = b->index < b->count && insn_is_last(b, &b->insns[b->index])},
+                 .last = b->index < b->count && builder_insn_is_last(b, &b->insns[b->index]),
+                 .grouped = groups_are_in_use(b)},
     };
     return &pending->site;
 }
@@ -61,7 +66,7 @@ static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned avail
         }
         used += insn->length;
         b->count++;
-        ended = insn_is_last(b, insn);
+        ended = builder_insn_is_last(b, insn);
     }
     return used;
 }
@@ -81,9 +86,10 @@ static void emit_budget_check(struct builder *b)
 
 static void emit_callout(struct builder *b, const struct insn *insn)
 {
+    groups_forget(b);
     builder_add_site(b, SITE_CALLOUT, emit_jmp(&b->e));
     b->kind = PIECE_CALLOUT;
-    b->ended = insn_is_last(b, insn);
+    b->ended = builder_insn_is_last(b, insn);
 }
 
 /* Sites of the present instruction go on behind it. */
@@ -165,12 +171,15 @@ static uint32_t emit_tables(struct builder *b)
 
 static bool emit_block(struct builder *b)
 {
+    groups_plan(b);
+    groups_begin(b);
     emit_budget_check(b);
     b->prologue = (unsigned)builder_position(b);
     for (b->index = 0; b->index < b->count; b->index++) {
         const struct insn *insn = &b->insns[b->index];
         b->next_eip = b->eip + insn->length;
         translate_insn(b, insn);
+        groups_advance(b, insn);
         b->eip = b->next_eip;
         if (!emit_has_room(&b->e, (MAX_BLOCK_SITES + 1) * 64 + MAX_INSN_HOST_SIZE)) {
             return false;
@@ -179,6 +188,7 @@ static bool emit_block(struct builder *b)
     if (!b->ended) {
         emit_exit(b, b->eip);
     }
+    emit_side_exits(b);
     return true;
 }
 
@@ -193,19 +203,19 @@ static void mark_code(struct translator *t, uint64_t phys, unsigned length)
 }
 
 struct code_block *translator_make_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
-                                         unsigned available, uint32_t eip)
+                                         unsigned available, uint32_t eip, uint32_t mode)
 {
     struct builder *b = t->builder;
     struct code_space space = code_cache_reserve(t->cache);
     b->t = t;
     b->e = (struct emitter){
         .at = space.write, .begin = space.write, .end = space.write + space.size, .exec = space.exec};
-    b->mode = t->mode;
+    b->mode = mode;
     b->first_eip = b->eip = eip;
     b->page_offset = (unsigned)(phys & PAGE_MASK);
     b->index = b->count = 0;
     b->ended = false;
-    b->site_count = 0;
+    b->site_count = b->side_exit_count = 0;
     b->bytes = bytes;
     b->loaded_float = 0;
     unsigned length = discover(b, bytes, available);
@@ -213,7 +223,7 @@ struct code_block *translator_make_block(struct translator *t, uint64_t phys, co
         return NULL;
     }
     uint32_t notes = emit_tables(b);
-    uint64_t key = (uint64_t)t->mode << 32 | eip;
+    uint64_t key = (uint64_t)mode << 32 | eip;
     struct code_block *block =
         code_cache_commit(t->cache, phys, key, length, b->count, (size_t)(b->e.at - b->e.begin));
     if (block != NULL) {

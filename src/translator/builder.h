@@ -11,15 +11,31 @@
 #include "decoder/decoder.h"
 #include "translator/context.h"
 #include "translator/emit.h"
+#include "translator/groups.h"
 
 #define MAX_BLOCK_INSNS 64u
 #define MAX_BLOCK_SITES (4 * MAX_BLOCK_INSNS + MAX_INSN_SITES)
 #define MAX_INSN_SITES  8u
 
+/* Where a guest operand is found: [base + index << scale + displacement] in `segment`; guest register
+ * numbers, GPR_NONE for none. */
+struct guest_operand {
+    uint8_t segment, base, index, scale;
+    uint8_t address_size; /* 2, 4 */
+    int32_t displacement;
+};
+
 struct pending_site {
     struct translator_site site; /* positions are still offsets from the block's first byte */
     uint8_t *jump;               /* 32-bit displacement to be bound to the out-of-line code */
     uint8_t *address;            /* and of what loads the structure's address there */
+};
+
+/* The target of a Jcc in the middle of the block. */
+struct side_exit {
+    uint8_t *jump;
+    uint32_t target;
+    int32_t refund; /* instructions that were counted and are not executed */
 };
 
 struct builder {
@@ -42,9 +58,15 @@ struct builder {
     uint16_t pieces[MAX_BLOCK_INSNS]; /* as in struct engine_block_notes */
     struct insn insns[MAX_BLOCK_INSNS];
     struct pending_site sites[MAX_BLOCK_SITES];
+    struct group_state groups;
+    unsigned side_exit_count;
+    struct side_exit side_exits[MAX_BLOCK_INSNS];
 };
 
 typedef bool translate_function(struct builder *b, const struct insn *insn);
+
+/* Whether the block cannot go on behind this instruction: control, or what the block assumes, may change. */
+bool builder_insn_is_last(const struct builder *b, const struct insn *insn);
 
 /* ---- sites (block.c) */
 
@@ -59,14 +81,6 @@ static inline int32_t builder_position(const struct builder *b)
 /* ---- guest memory (access.c) */
 
 enum access_kind { ACCESS_LOAD, ACCESS_STORE }; /* what is read and then written is a STORE */
-
-/* Where a guest operand is found: [base + index << scale + displacement] in `segment`; guest register
- * numbers, GPR_NONE for none. */
-struct guest_operand {
-    uint8_t segment, base, index, scale;
-    uint8_t address_size; /* 2, 4 */
-    int32_t displacement;
-};
 
 struct guest_operand guest_operand_of(const struct insn *insn);
 
@@ -93,6 +107,12 @@ struct host_address emit_top_access(struct builder *b, unsigned width);
 void emit_stack_adjust(struct builder *b, int32_t displacement);
 
 /* ---- jumps (control.c) */
+
+/* Whether this near transfer can be translated: no target is beyond CS's limit. */
+bool control_is_possible(const struct builder *b, const struct insn *insn);
+
+/* Writes the exits of conditional jumps in the middle of the block. */
+void emit_side_exits(struct builder *b);
 
 /* Leaves the block for `target`, a constant: linked directly, or through the jump cache on another page.
  * `jump`: the displacement of a jump already written that leads there, NULL: execution arrives here. */

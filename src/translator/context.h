@@ -23,6 +23,7 @@
 #include "cpu/engine.h"
 #include "decoder/insn.h"
 #include "mmu/mmu.h"
+#include "translator/groups.h"
 #include "translator/translator.h"
 
 /* What a block assumes about the CPU: the upper half of its key, EIP being the lower. */
@@ -34,6 +35,7 @@ enum block_mode {
     MODE_PROTECTED = 1u << 4, /* neither real nor V86 */
     MODE_IOPL = 1u << 5,      /* CPL <= IOPL */
     MODE_CODE_OPEN = 1u << 6, /* no branch target of this code size is beyond CS's limit */
+    MODE_SINGLE = 1u << 31,   /* nothing about the CPU: the block has no groups of accesses (groups.h) */
     MODE_SEGMENTS_SHIFT = 7   /* enum segment_class of ES CS SS DS FS GS, two bits each */
 };
 
@@ -53,6 +55,7 @@ static inline enum segment_class mode_segment_class(uint32_t mode, unsigned segm
 enum site_kind {
     SITE_LOAD, /* an access missed the fast TLB */
     SITE_STORE,
+    SITE_GROUP,    /* the first access of a group found no page for its span */
     SITE_CALLOUT,  /* the fallback is to execute the instruction */
     SITE_DIVIDE,   /* an IDIV of any numbers: the divisor is in r10 */
     SITE_STRING,   /* a repeated string instruction */
@@ -80,6 +83,9 @@ struct translator_site {
     uint8_t detail; /* SITE_STRING: enum string_detail */
     uint8_t float_parts; /* enum float_part set: what must be loaded at `next` */
     bool last;           /* the instruction ends the block */
+    bool grouped;        /* slots are in use: the block must not go on when the fallback was asked */
+    bool store;          /* SITE_GROUP: the access writes */
+    bool stores;         /* SITE_GROUP: some access of the group writes */
 };
 
 enum string_detail {
@@ -128,6 +134,7 @@ struct translator {
     int64_t string_step;             /* 1, or -1 with DF set */
     uint32_t x87_absent, sse_absent; /* 0: the host's registers are the guest's, see float.h */
     uint32_t host_mxcsr;
+    uint64_t slots[GROUP_SLOTS];
 
     struct cpu_engine engine;
     struct cpu_engine *fallback;
@@ -219,10 +226,10 @@ uint32_t translator_string_portion(const struct translator *t, const struct tran
 
 /* ---- block.c */
 
-/* The block at `phys` for t->mode, made from guest bytes; NULL when not even one instruction can be
+/* The block at `phys` for `mode`, made from guest bytes; NULL when not even one instruction can be
  * translated there. */
 struct code_block *translator_make_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
-                                         unsigned available, uint32_t eip);
+                                         unsigned available, uint32_t eip, uint32_t mode);
 
 /* ---- introspection.c */
 

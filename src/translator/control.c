@@ -8,7 +8,7 @@
 
 #include "translator/builder.h"
 
-static bool targets_are_legal(const struct builder *b, const struct insn *insn)
+bool control_is_possible(const struct builder *b, const struct insn *insn)
 {
     return (b->mode & MODE_CODE_OPEN) && (insn->operand_size == 2 || (b->mode & MODE_CODE32));
 }
@@ -87,12 +87,31 @@ void emit_indirect_exit(struct builder *b)
 
 /* ---- jumps */
 
+void emit_side_exits(struct builder *b)
+{
+    for (unsigned i = 0; i < b->side_exit_count; i++) {
+        const struct side_exit *side = &b->side_exits[i];
+        if (side->refund == 0) {
+            emit_exit_from(b, side->jump, side->target);
+        } else {
+            emit_bind32(&b->e, side->jump);
+            emit_lea(&b->e, HOST_R13, host_at(HOST_R13, side->refund));
+            emit_exit(b, side->target);
+        }
+    }
+}
+
 bool translate_jcc(struct builder *b, const struct insn *insn)
 {
-    if (!targets_are_legal(b, insn)) {
+    if (!control_is_possible(b, insn)) {
         return false;
     }
     uint8_t *taken = emit_jcc(&b->e, insn->condition);
+    if (!builder_insn_is_last(b, insn)) {
+        b->side_exits[b->side_exit_count++] = (struct side_exit){
+            .jump = taken, .target = relative_target(b, insn), .refund = (int32_t)(b->count - b->index - 1)};
+        return true;
+    }
     emit_exit(b, b->next_eip);
     emit_exit_from(b, taken, relative_target(b, insn));
     b->ended = true;
@@ -121,7 +140,7 @@ static bool emit_indirect_target(struct builder *b, const struct insn *insn)
 
 bool translate_jmp(struct builder *b, const struct insn *insn)
 {
-    if (!targets_are_legal(b, insn)) {
+    if (!control_is_possible(b, insn)) {
         return false;
     }
     if (insn->operand[0].kind == OPERAND_RELATIVE) {
@@ -142,7 +161,7 @@ bool translate_call(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
     unsigned width = insn->operand_size;
-    if (!targets_are_legal(b, insn) || !stack_is_possible(b)) {
+    if (!control_is_possible(b, insn) || !stack_is_possible(b)) {
         return false;
     }
     bool relative = insn->operand[0].kind == OPERAND_RELATIVE;
@@ -174,7 +193,7 @@ bool translate_ret(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
     unsigned width = insn->operand_size;
-    if (!targets_are_legal(b, insn) || !stack_is_possible(b)) {
+    if (!control_is_possible(b, insn) || !stack_is_possible(b)) {
         return false;
     }
     struct host_address at = emit_top_access(b, width);
@@ -200,7 +219,7 @@ static void emit_count(struct builder *b, const struct insn *insn)
 bool translate_jcxz(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
-    if (!targets_are_legal(b, insn)) {
+    if (!control_is_possible(b, insn)) {
         return false;
     }
     emit_count(b, insn);
@@ -217,7 +236,7 @@ bool translate_loop(struct builder *b, const struct insn *insn)
 {
     enum { CONDITION_Z = 4, CONDITION_NZ = 5 };
     struct emitter *e = &b->e;
-    if (!targets_are_legal(b, insn)) {
+    if (!control_is_possible(b, insn)) {
         return false;
     }
     emit_lea(e, HOST_RCX, host_at(HOST_R9, -1));

@@ -79,6 +79,7 @@ static struct encoding encoding_of(const struct insn *insn)
         .immediate_size = immediate_size(insn),
     };
     if (insn->map == 0) {
+        encoding.opcode.opcode = insn->opcode == 0x82 ? 0x80 : insn->opcode;
         encoding.byte_rm = !(insn->opcode & 1);
         encoding.byte_reg = encoding.byte_rm;
     } else {

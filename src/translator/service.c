@@ -138,10 +138,11 @@ void translator_forget_block(void *opaque, struct code_block *block)
 
 /* ---- from one block to the next */
 
-/* The block at CS:eip in the present context; NULL: the fallback has to execute what is there (and meets the
- * page fault, or fills the TLB). */
-static struct code_block *find_block(struct translator *t, uint32_t eip)
+/* The block at CS:eip in the present context, with `extra` mode bits; NULL: the fallback has to execute what
+ * is there (and meets the page fault, or fills the TLB). */
+static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_t extra)
 {
+    uint32_t mode = t->mode | extra;
     struct cpu_state *cpu = t->cpu;
     const struct segment *cs = &cpu->segment[CPU_CS];
     uint32_t linear = (uint32_t)(cs->base + eip);
@@ -150,7 +151,7 @@ static struct code_block *find_block(struct translator *t, uint32_t eip)
         return NULL;
     }
     uint64_t phys = mmu_fetch_address(t->mmu, linear, user);
-    uint64_t key = (uint64_t)t->mode << 32 | eip;
+    uint64_t key = (uint64_t)mode << 32 | eip;
     struct code_block *block = code_cache_find(t->cache, phys, key);
     if (block == NULL) {
         const struct memory_page *page = memory_bus_page(t->mmu->bus, phys);
@@ -158,7 +159,7 @@ static struct code_block *find_block(struct translator *t, uint32_t eip)
             return NULL;
         }
         unsigned offset = (unsigned)(phys & PAGE_MASK);
-        block = translator_make_block(t, phys, page->read + offset, PAGE_SIZE - offset, eip);
+        block = translator_make_block(t, phys, page->read + offset, PAGE_SIZE - offset, eip, mode);
     }
     if (block != NULL && (uint64_t)eip + block->length - 1 > cs->limit) {
         return NULL;
@@ -176,7 +177,7 @@ static const uint8_t *go_on(struct translator *t)
     }
     cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
     set_context(t);
-    struct code_block *block = find_block(t, (uint32_t)cpu->rip);
+    struct code_block *block = find_block(t, (uint32_t)cpu->rip, 0);
     if (block == NULL || cpu->retired + block->insn_count > t->stop_at) {
         t->stuck = true;
         return t->leave;
@@ -213,7 +214,7 @@ static bool block_goes_on(const struct translator *t, const struct translator_si
                           uint64_t generation)
 {
     const struct cpu_state *cpu = t->cpu;
-    return !site->last && cpu->rip == site->next_eip && !cpu_needs_attention(cpu) &&
+    return !site->last && !site->grouped && cpu->rip == site->next_eip && !cpu_needs_attention(cpu) &&
            epoch == code_cache_epoch(t->cache) && generation == t->mmu->generation &&
            cpu->retired + site->remaining - 1 <= t->stop_at;
 }
@@ -337,7 +338,7 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
         cpu->rip = eip;
         return go_on(t);
     }
-    struct code_block *block = find_block(t, eip);
+    struct code_block *block = find_block(t, eip, 0);
     if (block == NULL) {
         store_state(t);
         cpu->rip = eip;
@@ -355,12 +356,39 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
     return block->entry;
 }
 
+/* The span of a group is not in the TLB. Either it will be, or this place needs a block that looks at each
+ * access by itself. */
+static const uint8_t *miss_group(struct translator *t, const struct translator_site *site)
+{
+    uint32_t linear = (uint32_t)t->address + site->target;
+    bool user = (t->mode & MODE_USER) != 0;
+    uint8_t *host = NULL;
+    const struct fast_tlb *fast = t->mmu->fast[user];
+    t->cpu->retired = retired_before(t, site);
+    if (!fast_tlb_hits(site->store ? fast->store : fast->load, linear, site->width) &&
+        mmu_fast_fill(t->mmu, linear, site->width, site->store, user, &host) == MMU_FAST_FILLED &&
+        fast_tlb_hits(site->stores ? fast->store : fast->load, linear, site->width)) {
+        return at(site, site->retry);
+    }
+    uint64_t left = t->stop_at - t->cpu->retired;
+    struct code_block *block = find_block(t, site->eip, MODE_SINGLE);
+    if (block == NULL || block->insn_count > left) {
+        store_state(t);
+        t->cpu->rip = site->eip;
+        t->stuck = true;
+        return t->leave;
+    }
+    set_budget(t);
+    return block->entry;
+}
+
 const uint8_t *translator_service(struct translator *t)
 {
     const struct translator_site *site = t->site;
     switch ((enum site_kind)site->kind) {
     case SITE_LOAD:
     case SITE_STORE: return miss(t, site);
+    case SITE_GROUP: return miss_group(t, site);
     case SITE_CALLOUT: return call_out(t, site);
     case SITE_DIVIDE: return divide(t, site);
     case SITE_STRING: return repeat_string(t, site);

@@ -40,18 +40,17 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     }
     set_tracing(t);
     t->stop_at = cpu->retired + budget;
-    do {
-        if (fallback_is_due(t) || !translator_run_blocks(t)) {
-            uint64_t left = t->stop_at - cpu->retired;
-            if (left == 0 && !fallback_is_due(t)) {
-                break;
-            }
-            enum stop_reason reason = t->fallback->ops->run(t->fallback, left <= MAX_BLOCK_INSNS ? left : 1);
-            if (reason != STOP_BUDGET) {
-                return reason;
-            }
+    while (cpu->retired < t->stop_at) {
+        if (!fallback_is_due(t) && translator_run_blocks(t)) {
+            continue;
         }
-    } while (cpu->retired < t->stop_at);
+        uint64_t left = t->stop_at - cpu->retired;
+        enum stop_reason reason = t->fallback->ops->run(t->fallback, left <= MAX_BLOCK_INSNS ? left : 1);
+        if (reason != STOP_BUDGET) {
+            return reason;
+        }
+    }
+    /* What has become due is delivered before the engine returns, as every engine does it. */
     return fallback_is_due(t) ? t->fallback->ops->run(t->fallback, 0) : STOP_BUDGET;
 }
 

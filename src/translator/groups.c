@@ -1,0 +1,345 @@
+/* Values of registers across a block, and who shares a page; see groups.h. */
+#include "translator/groups.h"
+
+#include "translator/builder.h"
+
+#define ROOT_ABSOLUTE UINT16_MAX
+
+/* ---- values */
+
+static void renew(struct group_state *g, unsigned reg)
+{
+    g->gpr[reg] = (struct tracked_value){.root = g->next_root++};
+}
+
+static void renew_all(struct group_state *g)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        renew(g, i);
+    }
+}
+
+static bool is_gpr32(const struct operand *operand)
+{
+    return operand->kind == OPERAND_REGISTER && operand->register_class == REGISTER_GPR32;
+}
+
+/* The general register of which the operand is all or part. */
+static bool gpr_of(const struct operand *operand, unsigned *reg)
+{
+    if (operand->kind != OPERAND_REGISTER || operand->register_class > REGISTER_GPR32) {
+        return false;
+    }
+    *reg = operand->register_class == REGISTER_GPR8_HIGH ? operand->reg & 3 : operand->reg;
+    return true;
+}
+
+/* Instructions that write no general register but, perhaps, their first operand. */
+static bool writes_only_destination(const struct insn *insn)
+{
+    switch (insn->id) {
+    case INSN_ADD:
+    case INSN_OR:
+    case INSN_ADC:
+    case INSN_SBB:
+    case INSN_AND:
+    case INSN_SUB:
+    case INSN_XOR:
+    case INSN_INC:
+    case INSN_DEC:
+    case INSN_NOT:
+    case INSN_NEG:
+    case INSN_CMP:
+    case INSN_TEST:
+    case INSN_MOV:
+    case INSN_MOVZX:
+    case INSN_MOVSX:
+    case INSN_LEA:
+    case INSN_CMOV:
+    case INSN_SET:
+    case INSN_ROL:
+    case INSN_ROR:
+    case INSN_RCL:
+    case INSN_RCR:
+    case INSN_SHL:
+    case INSN_SHR:
+    case INSN_SAR:
+    case INSN_SHLD:
+    case INSN_SHRD:
+    case INSN_BSF:
+    case INSN_BSR:
+    case INSN_BT:
+    case INSN_BTS:
+    case INSN_BTR:
+    case INSN_BTC:
+    case INSN_BSWAP:
+    case INSN_NOP:
+    case INSN_J: return true;
+    case INSN_IMUL: return insn->operand_count > 1;
+    default:
+        /* floating point, but for what moves to general registers */
+        return (insn_info((enum insn_id)insn->id)->properties & (INSN_X87 | INSN_MMX | INSN_SSE)) != 0;
+    }
+}
+
+static void add_constant(struct group_state *g, unsigned reg, uint32_t value)
+{
+    g->gpr[reg].offset = (int32_t)((uint32_t)g->gpr[reg].offset + value);
+}
+
+static void advance_stack(struct builder *b, const struct insn *insn)
+{
+    struct group_state *g = &b->groups;
+    unsigned reg = 0;
+    if (!(b->mode & MODE_STACK32)) {
+        renew(g, GPR_SP);
+    } else {
+        add_constant(g, GPR_SP, insn->id == INSN_PUSH ? -(uint32_t)insn->operand_size : insn->operand_size);
+    }
+    if (insn->id == INSN_POP && gpr_of(&insn->operand[0], &reg)) {
+        renew(g, reg);
+    }
+}
+
+static void advance_leave(struct builder *b, const struct insn *insn)
+{
+    struct group_state *g = &b->groups;
+    if (!(b->mode & MODE_STACK32)) {
+        renew(g, GPR_SP);
+    } else {
+        g->gpr[GPR_SP] = g->gpr[GPR_BP];
+        add_constant(g, GPR_SP, insn->operand_size);
+    }
+    renew(g, GPR_BP);
+}
+
+static void advance_destination(struct group_state *g, const struct insn *insn)
+{
+    unsigned to = insn->operand[0].reg;
+    if (is_gpr32(&insn->operand[0])) {
+        const struct insn_memory *memory = &insn->memory;
+        switch (insn->id) {
+        case INSN_CMP:
+        case INSN_TEST:
+        case INSN_BT: return;
+        case INSN_INC: add_constant(g, to, 1); return;
+        case INSN_DEC: add_constant(g, to, UINT32_MAX); return;
+        case INSN_ADD:
+        case INSN_SUB:
+            if (insn->operand[1].kind == OPERAND_IMMEDIATE) {
+                uint32_t value = (uint32_t)insn->immediate;
+                add_constant(g, to, insn->id == INSN_ADD ? value : -value);
+                return;
+            }
+            break;
+        case INSN_MOV:
+            if (is_gpr32(&insn->operand[1])) {
+                g->gpr[to] = g->gpr[insn->operand[1].reg];
+                return;
+            }
+            break;
+        case INSN_LEA:
+            if (memory->base != GPR_NONE && memory->index == GPR_NONE && insn->address_size == 4) {
+                g->gpr[to] = g->gpr[memory->base];
+                add_constant(g, to, (uint32_t)insn->displacement);
+                return;
+            }
+            break;
+        default: break;
+        }
+    }
+    for (unsigned i = 0; i < insn->operand_count; i++) {
+        unsigned reg = 0;
+        if (gpr_of(&insn->operand[i], &reg) && (i == 0 || insn->id == INSN_SHLD)) {
+            renew(g, reg);
+        }
+    }
+}
+
+/* XCHG writes its registers, the others EAX and EDX at most. */
+static void advance_several(struct group_state *g, const struct insn *insn)
+{
+    unsigned reg = 0;
+    for (unsigned i = 0; i < 2 && insn->id == INSN_XCHG; i++) {
+        if (gpr_of(&insn->operand[i], &reg)) {
+            renew(g, reg);
+        }
+    }
+    if (insn->id != INSN_XCHG) {
+        renew(g, GPR_AX);
+        renew(g, GPR_DX);
+    }
+}
+
+void groups_advance(struct builder *b, const struct insn *insn)
+{
+    if (insn->id == INSN_IMUL && insn->operand_count == 1) {
+        advance_several(&b->groups, insn);
+        return;
+    }
+    switch (insn->id) {
+    case INSN_PUSH:
+    case INSN_POP: advance_stack(b, insn); break;
+    case INSN_LEAVE: advance_leave(b, insn); break;
+    case INSN_XCHG:
+    case INSN_CBW:
+    case INSN_CWD:
+    case INSN_MUL:
+    case INSN_DIV:
+    case INSN_IDIV: advance_several(&b->groups, insn); break;
+    default:
+        if (writes_only_destination(insn)) {
+            advance_destination(&b->groups, insn);
+        } else {
+            renew_all(&b->groups);
+        }
+        break;
+    }
+}
+
+/* ---- groups */
+
+/* The operand's address as root and offset. */
+static bool value_of(const struct builder *b, const struct guest_operand *operand,
+                     struct tracked_value *value)
+{
+    if (operand->address_size != 4 || operand->index != GPR_NONE ||
+        mode_segment_class(b->mode, operand->segment) != SEGMENT_FLAT) {
+        return false;
+    }
+    *value = operand->base == GPR_NONE ? (struct tracked_value){.root = ROOT_ABSOLUTE}
+                                       : b->groups.gpr[operand->base];
+    value->offset = (int32_t)((uint32_t)value->offset + (uint32_t)operand->displacement);
+    return true;
+}
+
+static int32_t smaller(int32_t a, int32_t b)
+{
+    return a < b ? a : b;
+}
+
+static int32_t larger(int32_t a, int32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* Offsets so far from the root that sums could overflow take no part. */
+static bool offset_is_moderate(int32_t offset)
+{
+    return offset > INT32_MIN / 2 && offset < INT32_MAX / 2;
+}
+
+static void plan_access(struct builder *b, const struct guest_operand *operand, unsigned width, bool store)
+{
+    struct group_state *g = &b->groups;
+    struct tracked_value value;
+    if (width == 0 || width > 16 || !value_of(b, operand, &value) || !offset_is_moderate(value.offset)) {
+        return;
+    }
+    int32_t end = value.offset + (int32_t)width;
+    for (unsigned i = 0; i < g->count; i++) {
+        struct access_group *group = &g->groups[i];
+        int32_t low = smaller(group->low, value.offset);
+        int32_t high = larger(group->high, end);
+        if (group->root == value.root && high - low <= GROUP_SPAN) {
+            group->low = low;
+            group->high = high;
+            group->store |= store;
+            group->members++;
+            return;
+        }
+    }
+    if (g->count < GROUP_SLOTS) {
+        g->groups[g->count++] = (struct access_group){
+            .root = value.root, .members = 1, .low = value.offset, .high = end, .store = store};
+    }
+}
+
+static void plan_memory_operand(struct builder *b, const struct insn *insn)
+{
+    for (unsigned i = 0; i < insn->operand_count; i++) {
+        if (insn->operand[i].kind != OPERAND_MEMORY || !insn->has_modrm || insn->id == INSN_LEA) {
+            continue;
+        }
+        bool store = i == 0 && insn->id != INSN_CMP && insn->id != INSN_TEST && insn->id != INSN_PUSH &&
+                     insn->id != INSN_JMP_NEAR && insn->id != INSN_CALL_NEAR && insn->id != INSN_BT;
+        struct guest_operand operand = guest_operand_of(insn);
+        plan_access(b, &operand, insn->operand[i].size, store);
+    }
+}
+
+static void plan_stack_access(struct builder *b, const struct insn *insn)
+{
+    struct guest_operand top = {
+        .segment = CPU_SS, .base = GPR_SP, .index = GPR_NONE, .address_size = b->mode & MODE_STACK32 ? 4 : 2};
+    switch (insn->id) {
+    case INSN_PUSH:
+    case INSN_CALL_NEAR:
+        top.displacement = -(int32_t)insn->operand_size;
+        plan_access(b, &top, insn->operand_size, true);
+        break;
+    case INSN_LEAVE:
+        top.base = GPR_BP;
+        plan_access(b, &top, insn->operand_size, false);
+        break;
+    case INSN_POP:
+    case INSN_RET: plan_access(b, &top, insn->operand_size, false); break;
+    default: break;
+    }
+}
+
+void groups_begin(struct builder *b)
+{
+    b->groups.next_root = 0;
+    renew_all(&b->groups);
+}
+
+void groups_plan(struct builder *b)
+{
+    b->groups.count = 0;
+    if (b->mode & MODE_SINGLE) {
+        return;
+    }
+    groups_begin(b);
+    for (unsigned i = 0; i < b->count; i++) {
+        plan_memory_operand(b, &b->insns[i]);
+        plan_stack_access(b, &b->insns[i]);
+        groups_advance(b, &b->insns[i]);
+    }
+}
+
+void groups_forget(struct builder *b)
+{
+    for (unsigned i = 0; i < b->groups.count; i++) {
+        b->groups.groups[i].established = false;
+    }
+}
+
+bool groups_are_in_use(const struct builder *b)
+{
+    for (unsigned i = 0; i < b->groups.count; i++) {
+        if (b->groups.groups[i].established) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct access_group *groups_find(struct builder *b, const struct guest_operand *operand, unsigned width,
+                                 bool store, int32_t *offset, int32_t *register_offset)
+{
+    struct tracked_value value;
+    if (!value_of(b, operand, &value) || !offset_is_moderate(value.offset)) {
+        return NULL;
+    }
+    for (unsigned i = 0; i < b->groups.count; i++) {
+        struct access_group *group = &b->groups.groups[i];
+        if (group->root == value.root && group->members > 1 && group->low <= value.offset &&
+            value.offset + (int32_t)width <= group->high && (group->store || !store)) {
+            *offset = value.offset - group->low;
+            *register_offset = operand->displacement - *offset;
+            return group;
+        }
+    }
+    return NULL;
+}
