@@ -5,7 +5,6 @@
 
 #include "base/bits.h"
 #include "bus/memory_bus.h"
-#include "cpu/flags.h"
 #include "decoder/decoder.h"
 
 struct broken_engine {
@@ -43,8 +42,7 @@ static void spoil(struct broken_engine *broken)
     struct cpu_state *cpu = broken->cpu;
     uint64_t phys;
     switch (broken->config.breakage) {
-    case BREAK_REGISTER: cpu->gpr[CPU_DX].d ^= 1u << 5; break;
-    case BREAK_FLAG: flags_put_cf(&cpu->flags, !flags_cf(&cpu->flags)); break;
+    case BREAK_REGISTER: cpu->gpr[broken->config.reg].d ^= 1u << 5; break;
     case BREAK_STORE: {
         uint64_t sp = cpu->gpr[CPU_SP].d & cpu->stack_mask;
         if (mmu_probe(broken->mmu, (uint32_t)(cpu->segment[CPU_SS].base + sp), &phys)) {
@@ -68,8 +66,9 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
         enum insn_id insn = broken->config.after == INSN_INVALID ? INSN_INVALID : next_instruction(broken);
         uint64_t before = cpu->retired;
         reason = broken->inner->ops->run(broken->inner, 1);
+        bool is_end = cpu->retired >= end;
         if (!broken->spent && insn == broken->config.after && cpu->retired > before &&
-            cpu->retired >= broken->config.retired) {
+            cpu->retired >= broken->config.retired && (is_end || broken->config.breakage != BREAK_BUDGET)) {
             spoil(broken);
         }
     } while (reason == STOP_BUDGET && cpu->retired < end);

@@ -9,16 +9,16 @@
 #include "mmu/mmu.h"
 
 enum breakage {
-    BREAK_REGISTER, /* bit 5 of EDX is flipped */
-    BREAK_FLAG,     /* CF is flipped */
+    BREAK_REGISTER, /* bit 5 of a general register is flipped */
     BREAK_STORE,    /* the last doubleword on the stack becomes another: a store that went wrong */
     BREAK_BUDGET    /* one instruction too many is run */
 };
 
 struct broken_engine_config {
     enum breakage breakage;
-    enum insn_id after; /* this instruction; INSN_INVALID: any */
-    uint64_t retired;   /* once cpu->retired has reached this; 0: from the beginning */
+    enum cpu_register reg;
+    enum insn_id after; /* this instruction, each time; INSN_INVALID: any, once */
+    uint64_t retired;   /* not before cpu->retired has reached this */
 };
 
 /* Wraps `engine` (owned from now on). NULL when out of memory. */

@@ -165,8 +165,8 @@ static void parse_option(struct arguments *a, const char *option, char *value)
     } else if (strcmp(option, "--kinds") == 0) {
         a->kinds = parse_list(option, value, find_kind);
     } else if (strcmp(option, "--fault") == 0) {
-        a->fault = (struct broken_engine_config){.breakage = BREAK_REGISTER,
-                                                 .after = find_instruction(option, value)};
+        a->fault = (struct broken_engine_config){
+            .breakage = BREAK_REGISTER, .reg = CPU_DX, .after = find_instruction(option, value)};
         a->pair.fault = &a->fault;
     } else {
         parse_number(a, option, value);
