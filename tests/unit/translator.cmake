@@ -1,0 +1,8 @@
+if(TARGET doppel_translator AND DOPPEL_CAPSTONE)
+    find_library(CAPSTONE_LIBRARY capstone)
+    if(CAPSTONE_LIBRARY)
+        doppel_test(emit_test SOURCES emit_test.c MODULES translator LIBRARIES ${CAPSTONE_LIBRARY})
+    else()
+        message(STATUS "capstone not found: translated code is not checked against it")
+    endif()
+endif()
