@@ -43,7 +43,8 @@ END
 "$doppel" -engine dbt -icount shift=6 -display none -fda "$image,readonly" -script script -D log
 shown=$(sed -n 's/^Trace.*\/\([0-9a-f]*\)\] $/\1/p' log | while read -r count; do echo $((0x$count)); done |
     awk '{ sum += $1 } END { print sum }')
-[ "$shown" -ge 1000 ] && [ "$shown" -lt 1200 ] || fail "blocks of $shown instructions were shown, 1000 ran"
+# A jump in the middle of a block leaves it, so that fewer instructions than it has may have run.
+[ "$shown" -ge 1000 ] && [ "$shown" -lt 3000 ] || fail "blocks of $shown instructions were shown, 1000 ran"
 
 trace log 1000 -engine dbt -d in_asm,out_asm
 for line in '0x000fe05b:  2e 66 83 3e c8 61 00.*' 'OUT: \[size=[1-9][0-9]*\]' \
