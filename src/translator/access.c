@@ -28,6 +28,31 @@ bool access_is_possible(const struct builder *b, const struct guest_operand *ope
     return mode_segment_class(b->mode, operand->segment) != SEGMENT_OTHER;
 }
 
+/* What XLAT and BT add to the offset in `to`. A number of bits becomes one of words by a rotation: what that
+ * brings to the top does not reach the sum. Changes r11. */
+static void emit_added_offset(struct builder *b, const struct guest_operand *operand, unsigned to)
+{
+    struct emitter *e = &b->e;
+    switch ((enum added_offset)operand->added) {
+    case ADDED_NOTHING: break;
+    case ADDED_AL:
+        emit_zero_extend8(e, HOST_R11, HOST_RAX);
+        emit_lea(e, to, host_sum(to, HOST_R11, 0, 0));
+        break;
+    case ADDED_BITS16:
+        emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .map = 1, .opcode = 0xbf}, HOST_R11,
+                 host_gpr(operand->bit_number)); /* movsx r11, 16 bits */
+        emit_rorx64(e, HOST_R11, HOST_R11, 4);
+        emit_lea(e, to, host_sum(to, HOST_R11, 1, 0));
+        break;
+    case ADDED_BITS32:
+        emit_sign_extend32(e, HOST_R11, host_gpr(operand->bit_number));
+        emit_rorx64(e, HOST_R11, HOST_R11, 5);
+        emit_lea(e, to, host_sum(to, HOST_R11, 2, 0));
+        break;
+    }
+}
+
 void emit_offset(struct builder *b, const struct guest_operand *operand, unsigned to)
 {
     unsigned base = operand->base == GPR_NONE ? HOST_NONE : host_gpr(operand->base);
@@ -35,9 +60,13 @@ void emit_offset(struct builder *b, const struct guest_operand *operand, unsigne
     if (base == HOST_NONE && index == HOST_NONE) {
         uint32_t mask = operand->address_size == 2 ? 0xffffu : UINT32_MAX;
         emit_mov_immediate(&b->e, to, (uint32_t)operand->displacement & mask);
-        return;
+        if (operand->added == ADDED_NOTHING) {
+            return;
+        }
+    } else {
+        emit_lea(&b->e, to, host_sum(base, index, operand->scale, operand->displacement));
     }
-    emit_lea(&b->e, to, host_sum(base, index, operand->scale, operand->displacement));
+    emit_added_offset(b, operand, to);
     if (operand->address_size == 2) {
         emit_zero_extend16(&b->e, to, to);
     }
@@ -165,7 +194,7 @@ struct host_address emit_access(struct builder *b, const struct guest_operand *o
     int32_t offset = 0;
     int32_t register_offset = 0;
     bool store = kind == ACCESS_STORE;
-    assert(access_is_possible(b, operand) && width >= 1 && width <= 16);
+    assert(access_is_possible(b, operand) && width >= 1 && width <= 32);
     struct access_group *group = groups_find(b, operand, width, store, &offset, &register_offset);
     if (group != NULL) {
         return emit_group_access(b, group, operand, width, store, pointer, offset, register_offset);

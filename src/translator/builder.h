@@ -22,7 +22,16 @@
 struct guest_operand {
     uint8_t segment, base, index, scale;
     uint8_t address_size; /* 2, 4 */
+    uint8_t added;        /* enum added_offset */
+    uint8_t bit_number;   /* ADDED_BITS: which register */
     int32_t displacement;
+};
+
+enum added_offset {
+    ADDED_NOTHING,
+    ADDED_AL,
+    ADDED_BITS16, /* to the word or doubleword that has a bit of a bit string (SDM 2: BT) */
+    ADDED_BITS32
 };
 
 struct pending_site {

@@ -171,6 +171,15 @@ static void advance_several(struct group_state *g, const struct insn *insn)
     }
 }
 
+/* The registers that one of these instructions may write. */
+static void advance_string(struct group_state *g)
+{
+    renew(g, GPR_SI);
+    renew(g, GPR_DI);
+    renew(g, GPR_CX);
+    renew(g, GPR_AX);
+}
+
 void groups_advance(struct builder *b, const struct insn *insn)
 {
     if (insn->id == INSN_IMUL && insn->operand_count == 1) {
@@ -181,6 +190,11 @@ void groups_advance(struct builder *b, const struct insn *insn)
     case INSN_PUSH:
     case INSN_POP: advance_stack(b, insn); break;
     case INSN_LEAVE: advance_leave(b, insn); break;
+    case INSN_MOVS:
+    case INSN_STOS:
+    case INSN_LODS:
+    case INSN_CMPS:
+    case INSN_SCAS: advance_string(&b->groups); break;
     case INSN_XCHG:
     case INSN_CBW:
     case INSN_CWD:
@@ -203,7 +217,7 @@ void groups_advance(struct builder *b, const struct insn *insn)
 static bool value_of(const struct builder *b, const struct guest_operand *operand,
                      struct tracked_value *value)
 {
-    if (operand->address_size != 4 || operand->index != GPR_NONE ||
+    if (operand->address_size != 4 || operand->added != ADDED_NOTHING || operand->index != GPR_NONE ||
         mode_segment_class(b->mode, operand->segment) != SEGMENT_FLAT) {
         return false;
     }
@@ -255,10 +269,17 @@ static void plan_access(struct builder *b, const struct guest_operand *operand, 
     }
 }
 
+static bool is_bit_string(const struct insn *insn)
+{
+    return insn->opcode != 0xba &&
+           (insn->id == INSN_BT || insn->id == INSN_BTS || insn->id == INSN_BTR || insn->id == INSN_BTC);
+}
+
 static void plan_memory_operand(struct builder *b, const struct insn *insn)
 {
     for (unsigned i = 0; i < insn->operand_count; i++) {
-        if (insn->operand[i].kind != OPERAND_MEMORY || !insn->has_modrm || insn->id == INSN_LEA) {
+        if (insn->operand[i].kind != OPERAND_MEMORY || !insn->has_modrm || insn->id == INSN_LEA ||
+            is_bit_string(insn)) {
             continue;
         }
         bool store = i == 0 && insn->id != INSN_CMP && insn->id != INSN_TEST && insn->id != INSN_PUSH &&

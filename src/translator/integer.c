@@ -340,42 +340,112 @@ bool translate_lea(struct builder *b, const struct insn *insn)
     return true;
 }
 
+/* With a byte register. The old value ends in r10. */
+static void emit_exchange_byte(struct builder *b, unsigned reg, struct host_address at)
+{
+    const struct host_opcode load = {.opcode = 0x8a};
+    const struct host_opcode store = {.opcode = 0x88};
+    struct emitter *e = &b->e;
+    emit_lea64(e, HOST_RCX, at);
+    emit_load_width(e, HOST_R10, host_at(HOST_RCX, 0), 1);
+    if (reg == CH_NUMBER) {
+        emit_rorx(e, HOST_R11, HOST_R9, 8);
+        emit_mem(e, store, HOST_R11, host_at(HOST_RCX, 0));
+        emit_reg(e, load, HOST_R11, HOST_R10);
+        emit_rorx(e, HOST_R9, HOST_R11, 24);
+    } else {
+        emit_mem(e, store, host_field(true, reg, false), host_at(HOST_RCX, 0));
+        emit_mov(e, HOST_RCX, HOST_R10);
+        emit_reg(e, load, host_field(true, reg, false), HOST_RCX);
+    }
+}
+
 /* XCHG with memory would lock the host's bus: a load and a store do. */
 bool translate_xchg(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
-    bool wide = insn->opcode & 1;
     if (!insn->has_modrm) {
         emit_reg(e, (struct host_opcode){.prefixes = insn->operand_size == 2 ? HOST_66 : 0, .opcode = 0x87},
                  HOST_RAX, host_gpr(insn->opcode & 7));
         return true;
     }
-    if (memory_width(insn) == 0 || !wide) {
+    unsigned width = memory_width(insn);
+    if (width == 0) {
         return translate_modrm(b, insn, ACCESS_STORE, false);
     }
     struct guest_operand memory = guest_operand_of(insn);
     if (!access_is_possible(b, &memory)) {
         return false;
     }
-    uint8_t prefixes = insn->operand_size == 2 ? HOST_66 : 0;
-    unsigned reg = host_gpr(insn->modrm >> 3 & 7);
-    struct host_address at = emit_access(b, &memory, insn->operand_size, ACCESS_STORE, HOST_RCX);
+    unsigned number = insn->modrm >> 3 & 7;
+    struct host_address at = emit_access(b, &memory, width, ACCESS_STORE, HOST_RCX);
+    if (width == 1) {
+        emit_exchange_byte(b, number, at);
+        return true;
+    }
+    uint8_t prefixes = width == 2 ? HOST_66 : 0;
     emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x8b}, HOST_R11, at);
-    emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x89}, reg, at);
-    emit_reg(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x8b}, reg, HOST_R11);
+    emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x89}, host_gpr(number), at);
+    emit_reg(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x8b}, host_gpr(number), HOST_R11);
     return true;
 }
 
 /* ---- the rest */
 
-/* BT, BTS, BTR, BTC. With a bit number in a register the operand is a bit string that may reach anywhere. */
-bool translate_bit_test(struct builder *b, const struct insn *insn)
+/* A bit of a bit string that may reach anywhere: the word that has it goes through r11. */
+static bool translate_bit_string(struct builder *b, const struct insn *insn)
 {
-    bool by_register = insn->opcode != 0xba;
-    if (by_register && memory_width(insn) != 0) {
+    struct emitter *e = &b->e;
+    unsigned width = insn->operand_size;
+    uint8_t prefixes = width == 2 ? HOST_66 : 0;
+    struct guest_operand memory = guest_operand_of(insn);
+    memory.added = width == 2 ? ADDED_BITS16 : ADDED_BITS32;
+    memory.bit_number = insn->modrm >> 3 & 7;
+    if (!access_is_possible(b, &memory)) {
         return false;
     }
+    bool store = insn->id != INSN_BT;
+    struct host_address at = emit_access(b, &memory, width, store ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+    emit_load_width(e, HOST_R11, at, width);
+    emit_reg(e, (struct host_opcode){.prefixes = prefixes, .map = 1, .opcode = insn->opcode},
+             host_gpr(memory.bit_number), HOST_R11);
+    if (store) {
+        emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x89}, HOST_R11, at);
+    }
+    return true;
+}
+
+/* BT, BTS, BTR, BTC. */
+bool translate_bit_test(struct builder *b, const struct insn *insn)
+{
+    if (insn->opcode != 0xba && memory_width(insn) != 0) {
+        return translate_bit_string(b, insn);
+    }
     return translate_modrm(b, insn, insn->id == INSN_BT ? ACCESS_LOAD : ACCESS_STORE, false);
+}
+
+bool translate_xlat(struct builder *b, const struct insn *insn)
+{
+    struct guest_operand memory = guest_operand_of(insn);
+    memory.added = ADDED_AL;
+    if (!access_is_possible(b, &memory)) {
+        return false;
+    }
+    emit_mem(&b->e, (struct host_opcode){.opcode = 0x8a}, HOST_RAX,
+             emit_access(b, &memory, 1, ACCESS_LOAD, HOST_RCX));
+    return true;
+}
+
+/* AL = CF ? FFh : 0 */
+bool translate_salc(struct builder *b, const struct insn *insn)
+{
+    enum { CONDITION_NC = 3 };
+    struct emitter *e = &b->e;
+    (void)insn;
+    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x90 | CONDITION_NC}, 0, HOST_RAX); /* setnc al */
+    emit_lea(e, HOST_RCX, host_at(HOST_RAX, -1));
+    emit_reg(e, (struct host_opcode){.opcode = 0x8a}, HOST_RAX, HOST_RCX);
+    return true;
 }
 
 bool translate_bswap(struct builder *b, const struct insn *insn)

@@ -285,8 +285,9 @@ static bool repetition_goes_on(const struct translator *t, const struct translat
                                uint64_t generation)
 {
     const struct cpu_state *cpu = t->cpu;
-    return cpu->rip == site->eip && !translator_needs_fallback(cpu) && epoch == code_cache_epoch(t->cache) &&
-           generation == t->mmu->generation && cpu->retired + site->remaining <= t->stop_at;
+    return cpu->rip == site->eip && !site->grouped && !translator_needs_fallback(cpu) &&
+           epoch == code_cache_epoch(t->cache) && generation == t->mmu->generation &&
+           cpu->retired + site->remaining <= t->stop_at;
 }
 
 /* Iterations on host memory, and by the fallback where that is not possible. */

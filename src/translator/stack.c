@@ -1,4 +1,4 @@
-/* PUSH, POP, LEAVE and the accesses that calls and returns share with them (SDM 1 §6.2).
+/* PUSH, POP, PUSHA, POPA, ENTER, LEAVE and the accesses that calls and returns share with them (SDM 1 §6.2).
  *
  * ESP changes last, so that an access that faults leaves nothing behind. A 16-bit stack (MODE_STACK32 not
  * set) wraps at 64 KiB and leaves ESP's upper half alone. */
@@ -114,12 +114,36 @@ bool translate_push(struct builder *b, const struct insn *insn)
     return true;
 }
 
+/* An address by ESP is that after the increment. */
+static bool translate_pop_memory(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    unsigned width = insn->operand_size;
+    struct guest_operand memory = guest_operand_of(insn);
+    if (!access_is_possible(b, &memory) || (memory.base == GPR_SP && !(b->mode & MODE_STACK32))) {
+        return false;
+    }
+    if (memory.base == GPR_SP) {
+        memory.displacement = (int32_t)((uint32_t)memory.displacement + width);
+    }
+    emit_load_width(e, HOST_R11, emit_top_access(b, width), width);
+    emit_store(e, temporary(), HOST_R11);
+    struct host_address to = emit_access(b, &memory, width, ACCESS_STORE, HOST_RCX);
+    emit_load(e, HOST_R11, temporary());
+    emit_mem(e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x89}, HOST_R11, to);
+    emit_stack_adjust(b, (int32_t)width);
+    return true;
+}
+
 bool translate_pop(struct builder *b, const struct insn *insn)
 {
     unsigned width = insn->operand_size;
     const struct operand *operand = &insn->operand[0];
-    if (!stack_is_possible(b) || operand->kind != OPERAND_REGISTER) {
+    if (!stack_is_possible(b)) {
         return false;
+    }
+    if (operand->kind != OPERAND_REGISTER) {
+        return translate_pop_memory(b, insn);
     }
     struct host_opcode load = {.prefixes = size_prefix(width), .opcode = 0x8b};
     struct host_address at = emit_top_access(b, width);
@@ -147,5 +171,97 @@ bool translate_leave(struct builder *b, const struct insn *insn)
     emit_load_width(&b->e, HOST_R10, at, width);
     emit_stack_pointer(b, HOST_RBP, (int32_t)width);
     emit_reg(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x8b}, HOST_RBP, HOST_R10);
+    return true;
+}
+
+/* Goes to the callout when a 16-bit stack would wrap within the `size` bytes below SP, or above it. */
+static void emit_wrap_check(struct builder *b, int32_t size, bool below)
+{
+    struct emitter *e = &b->e;
+    if (b->mode & MODE_STACK32) {
+        return;
+    }
+    emit_zero_extend16(e, HOST_RCX, HOST_R8);
+    if (!below) {
+        emit_not64(e, HOST_RCX);
+    }
+    emit_lea(e, HOST_RCX, host_at(HOST_RCX, below ? -size : 0x10001 - size));
+    emit_rorx(e, HOST_RCX, HOST_RCX, 16);
+    emit_zero_extend16(e, HOST_RCX, HOST_RCX);
+    uint8_t *fits = emit_jrcxz(e);
+    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
+    emit_bind8(e, fits);
+}
+
+/* The registers in one piece. */
+static struct host_address emit_all_registers_access(struct builder *b, unsigned width, bool push)
+{
+    int32_t size = 8 * (int32_t)width;
+    struct guest_operand operand = stack_operand(b, push ? -size : 0);
+    emit_wrap_check(b, size, push);
+    return emit_access(b, &operand, (unsigned)size, push ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+}
+
+static struct host_address slot_of(struct host_address lowest, unsigned guest, unsigned width)
+{
+    lowest.displacement += (int32_t)((7 - guest) * width);
+    return lowest;
+}
+
+bool translate_pusha(struct builder *b, const struct insn *insn)
+{
+    unsigned width = insn->operand_size;
+    if (!stack_is_possible(b)) {
+        return false;
+    }
+    struct host_address at = emit_all_registers_access(b, width, true);
+    for (unsigned guest = 0; guest < 8; guest++) {
+        emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x89}, host_gpr(guest),
+                 slot_of(at, guest, width));
+    }
+    emit_stack_adjust(b, -8 * (int32_t)width);
+    return true;
+}
+
+bool translate_popa(struct builder *b, const struct insn *insn)
+{
+    unsigned width = insn->operand_size;
+    if (!stack_is_possible(b)) {
+        return false;
+    }
+    struct host_address at = emit_all_registers_access(b, width, false);
+    for (unsigned guest = 0; guest < 8; guest++) {
+        if (guest != GPR_SP) {
+            emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x8b},
+                     host_gpr(guest), slot_of(at, guest, width));
+        }
+    }
+    emit_stack_adjust(b, 8 * (int32_t)width);
+    return true;
+}
+
+/* Without copies of frame pointers. The new top must be writable: that is seen before anything is written. */
+bool translate_enter(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    unsigned width = insn->operand_size;
+    struct host_opcode load = {.prefixes = size_prefix(width), .opcode = 0x8b};
+    struct host_opcode store = {.prefixes = size_prefix(width), .opcode = 0x89};
+    int32_t size = (int32_t)(width + ((uint32_t)insn->immediate & 0xffff));
+    struct guest_operand top = stack_operand(b, -size);
+    if (!stack_is_possible(b) || (insn->immediate2 & 31) != 0) {
+        return false;
+    }
+    if (size != (int32_t)width) {
+        emit_push_access(b, width);
+        emit_access(b, &top, width, ACCESS_STORE, HOST_RCX);
+    }
+    emit_mem(e, store, HOST_RBP, emit_push_access(b, width));
+    emit_lea(e, HOST_R10, host_at(HOST_R8, -(int32_t)width));
+    if (!(b->mode & MODE_STACK32)) {
+        emit_zero_extend16(e, HOST_R10, HOST_R10);
+    }
+    emit_reg(e, load, HOST_RBP, HOST_R10);
+    emit_stack_adjust(b, -size);
     return true;
 }
