@@ -4,7 +4,7 @@
  * what the block assumes; conditional jumps forward are left behind as side exits. It begins with the
  * budget's check:
  *
- *     lea r13d, [r13 - count]; rorx ecx, r13d, 24; movzx ecx, cl; jrcxz body; jmp budget_site
+ *     lea r13, [r13 - count]; rorx rcx, r13, 32; jecxz body; jmp budget_site
  *
  * then come the instructions, and behind them, out of line, what the sites need: `lea rcx, [site]; jmp
  * service`, the sites themselves, and a struct engine_block_notes, at block->notes, which says where the host
@@ -66,6 +66,7 @@ static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned avail
         }
         used += insn->length;
         b->count++;
+        b->next_eip = b->first_eip + used;
         ended = builder_insn_is_last(b, insn);
     }
     return used;
@@ -76,10 +77,9 @@ static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned avail
 static void emit_budget_check(struct builder *b)
 {
     struct emitter *e = &b->e;
-    emit_lea(e, HOST_R13, host_at(HOST_R13, -(int32_t)b->count));
-    emit_rorx(e, HOST_RCX, HOST_R13, 24);
-    emit_zero_extend8(e, HOST_RCX, HOST_RCX);
-    uint8_t *suffices = emit_jrcxz(e);
+    emit_lea64(e, HOST_R13, host_at(HOST_R13, -(int32_t)b->count));
+    emit_rorx64(e, HOST_RCX, HOST_R13, 32);
+    uint8_t *suffices = emit_jecxz(e);
     builder_add_site(b, SITE_BUDGET, emit_jmp(e));
     emit_bind8(e, suffices);
 }

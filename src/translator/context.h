@@ -5,7 +5,7 @@
  *     EAX rax   EDX rdx   EBX rbx   EBP rbp   ESI rsi   EDI rdi   ECX r9   ESP r8     upper halves zero
  *
  * and the guest's arithmetic flags in the host's. rcx, r10, r11 are free between guest instructions; r12 is
- * the jump cache's context, r13d the budget, r14 the struct translator, r15 the fast TLB of the privilege
+ * the jump cache's context, r13 the budget, r14 the struct translator, r15 the fast TLB of the privilege
  * plus 12: its low five bits serve as the shift count PAGE_SHIFT. rsp is the host's, aligned to 16; nothing
  * is pushed. What is added to the guest's instructions must not change flags, so that every point of a block
  * has the exact architectural state: lea, mov, movzx, not, rorx, shrx and jrcxz do not.
@@ -99,8 +99,9 @@ enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 
 #define JUMP_CACHE_SLOTS 65536u
 
-/* What one stay in translated code may retire: the check of a block looks at the upper eight bits of r13d. */
-#define BUDGET_MAX (1u << 23)
+/* What one stay in translated code may retire: r13 is negative in front of a block that
+ * does not fit. */
+#define BUDGET_MAX (1u << 30)
 
 /* Where EIP leads in one context (struct jump_context). The tag is negated so that adding context and
  * sign-extended EIP gives 0. */
@@ -122,7 +123,7 @@ struct translator {
     /* What the stubs access: offsets within 127 bytes first. */
     uint32_t gpr[8];
     uint32_t flags;   /* as LAHF and SETO left them: AH, and OF in AL */
-    int32_t budget;   /* r13d: negative in front of a block that does not fit */
+    int32_t budget;   /* r13 */
     uint64_t address; /* r10: the linear address of an access, or an indirect jump's target */
     uint64_t addend;  /* rcx and r11 at a site's `direct` */
     uint64_t context; /* r12 */
@@ -146,7 +147,7 @@ struct translator {
     const uint8_t *leave;                                     /* its way out */
     const uint8_t *service;
     uint64_t stop_at;    /* value of cpu->retired at which run() returns */
-    uint64_t budget_end; /* value of cpu->retired at which r13d is 0 */
+    uint64_t budget_end; /* value of cpu->retired at which r13 is 0 */
     uint32_t mode;       /* of the running code */
     uint32_t last_context_id;
     uint32_t next_context; /* to be replaced */

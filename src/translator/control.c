@@ -8,15 +8,32 @@
 
 #include "translator/builder.h"
 
-bool control_is_possible(const struct builder *b, const struct insn *insn)
-{
-    return (b->mode & MODE_CODE_OPEN) && (insn->operand_size == 2 || (b->mode & MODE_CODE32));
-}
-
 static uint32_t relative_target(const struct builder *b, const struct insn *insn)
 {
     uint32_t target = b->next_eip + (uint32_t)insn->immediate;
     return insn->operand_size == 2 ? target & 0xffff : target;
+}
+
+bool control_is_possible(const struct builder *b, const struct insn *insn)
+{
+    if (!(b->mode & MODE_CODE_OPEN)) {
+        return false;
+    }
+    bool relative = insn->operand[0].kind == OPERAND_RELATIVE;
+    return (b->mode & MODE_CODE32) || insn->operand_size == 2 || !relative ||
+           relative_target(b, insn) <= 0xffff;
+}
+
+/* A wide jump or return in 16-bit code: goes to the callout when the target in r10d is beyond 64 KiB. */
+static void emit_target_check(struct builder *b, const struct insn *insn)
+{
+    if (!(b->mode & MODE_CODE32) && insn->operand_size == 4) {
+        emit_rorx(&b->e, HOST_RCX, HOST_R10, 16);
+        emit_zero_extend16(&b->e, HOST_RCX, HOST_RCX);
+        uint8_t *within = emit_jrcxz(&b->e);
+        builder_add_site(b, SITE_CALLOUT, emit_jmp(&b->e));
+        emit_bind8(&b->e, within);
+    }
 }
 
 /* ---- exits */
@@ -95,7 +112,7 @@ void emit_side_exits(struct builder *b)
             emit_exit_from(b, side->jump, side->target);
         } else {
             emit_bind32(&b->e, side->jump);
-            emit_lea(&b->e, HOST_R13, host_at(HOST_R13, side->refund));
+            emit_lea64(&b->e, HOST_R13, host_at(HOST_R13, side->refund));
             emit_exit(b, side->target);
         }
     }
@@ -135,6 +152,7 @@ static bool emit_indirect_target(struct builder *b, const struct insn *insn)
     } else {
         emit_mov(e, HOST_R10, host_gpr(operand->reg));
     }
+    emit_target_check(b, insn);
     return true;
 }
 
@@ -198,6 +216,7 @@ bool translate_ret(struct builder *b, const struct insn *insn)
     }
     struct host_address at = emit_top_access(b, width);
     emit_load_width(e, HOST_R10, at, width);
+    emit_target_check(b, insn);
     uint32_t release = insn->operand[0].kind == OPERAND_IMMEDIATE ? (uint32_t)insn->immediate & 0xffff : 0;
     emit_stack_adjust(b, (int32_t)(width + release));
     emit_indirect_exit(b);

@@ -3,7 +3,7 @@
 
 #include "translator/builder.h"
 
-#define ROOT_ABSOLUTE UINT16_MAX
+#define ROOT_NONE UINT16_MAX
 
 /* ---- values */
 
@@ -213,18 +213,33 @@ void groups_advance(struct builder *b, const struct insn *insn)
 
 /* ---- groups */
 
-/* The operand's address as root and offset. */
+/* The operand's address. */
 static bool value_of(const struct builder *b, const struct guest_operand *operand,
                      struct tracked_value *value)
 {
-    if (operand->address_size != 4 || operand->added != ADDED_NOTHING || operand->index != GPR_NONE ||
+    const struct tracked_value *gpr = b->groups.gpr;
+    if (operand->address_size != 4 || operand->added != ADDED_NOTHING ||
         mode_segment_class(b->mode, operand->segment) != SEGMENT_FLAT) {
         return false;
     }
-    *value = operand->base == GPR_NONE ? (struct tracked_value){.root = ROOT_ABSOLUTE}
-                                       : b->groups.gpr[operand->base];
-    value->offset = (int32_t)((uint32_t)value->offset + (uint32_t)operand->displacement);
+    *value = (struct tracked_value){.root = ROOT_NONE, .index_root = ROOT_NONE};
+    uint32_t offset = (uint32_t)operand->displacement;
+    if (operand->base != GPR_NONE) {
+        value->root = gpr[operand->base].root;
+        offset += (uint32_t)gpr[operand->base].offset;
+    }
+    if (operand->index != GPR_NONE) {
+        value->index_root = gpr[operand->index].root;
+        value->scale = operand->scale;
+        offset += (uint32_t)gpr[operand->index].offset << operand->scale;
+    }
+    value->offset = (int32_t)offset;
     return true;
+}
+
+static bool same_root(const struct tracked_value *a, const struct tracked_value *b)
+{
+    return a->root == b->root && a->index_root == b->index_root && a->scale == b->scale;
 }
 
 static int32_t smaller(int32_t a, int32_t b)
@@ -255,7 +270,7 @@ static void plan_access(struct builder *b, const struct guest_operand *operand, 
         struct access_group *group = &g->groups[i];
         int32_t low = smaller(group->low, value.offset);
         int32_t high = larger(group->high, end);
-        if (group->root == value.root && high - low <= GROUP_SPAN) {
+        if (same_root(&group->value, &value) && high - low <= GROUP_SPAN) {
             group->low = low;
             group->high = high;
             group->store |= store;
@@ -265,7 +280,7 @@ static void plan_access(struct builder *b, const struct guest_operand *operand, 
     }
     if (g->count < GROUP_SLOTS) {
         g->groups[g->count++] = (struct access_group){
-            .root = value.root, .members = 1, .low = value.offset, .high = end, .store = store};
+            .value = value, .members = 1, .low = value.offset, .high = end, .store = store};
     }
 }
 
@@ -355,7 +370,7 @@ struct access_group *groups_find(struct builder *b, const struct guest_operand *
     }
     for (unsigned i = 0; i < b->groups.count; i++) {
         struct access_group *group = &b->groups.groups[i];
-        if (group->root == value.root && group->members > 1 && group->low <= value.offset &&
+        if (same_root(&group->value, &value) && group->members > 1 && group->low <= value.offset &&
             value.offset + (int32_t)width <= group->high && (group->store || !store)) {
             *offset = value.offset - group->low;
             *register_offset = operand->displacement - *offset;

@@ -27,14 +27,16 @@
 struct builder;
 struct guest_operand;
 
-/* A register's value: an unknown one plus a constant. */
+/* An unknown value, a register's or an address's, plus a constant. */
 struct tracked_value {
     uint16_t root;
+    uint16_t index_root; /* addresses: that of the index, by which `scale` counts; ROOT_NONE: none */
+    uint8_t scale;
     int32_t offset;
 };
 
 struct access_group {
-    uint16_t root;
+    struct tracked_value value; /* offset: 0 */
     uint16_t members;
     int32_t low, high; /* offsets [low, high) from the root */
     bool store;        /* some member writes */

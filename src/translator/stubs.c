@@ -58,7 +58,8 @@ static void emit_resume(struct emitter *e)
     emit_load64(e, HOST_R11, FIELD(addend));
     emit_mov64(e, HOST_RCX, HOST_R11);
     emit_load64(e, HOST_R12, FIELD(context));
-    emit_load(e, HOST_R13, FIELD(budget));
+    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, HOST_R13,
+             FIELD(budget)); /* movsxd */
     emit_load64(e, HOST_R15, FIELD(tlb));
     emit_jmp_memory(e, FIELD(resume));
 }
