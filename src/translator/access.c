@@ -6,12 +6,18 @@
  *     lea ecx, [rcx + r10 + width-1]; shrx ecx, ecx, r15d; jrcxz hit; jmp miss
  * hit: mov rcx, [r15 + r11*8 + addend]; op [rcx + r10]
  *
+ * An access that must be aligned to 16 bytes leaves width-1 out and puts `rorx rcx, rcx, 4` in front of a
+ * 64-bit shrx, which then drops bits 4 to 15 and keeps the four low ones: bits 12 to 15 need no check, they
+ * are part of the slot's number.
+ *
  * Segments with a base have it added, those with a limit are checked first: real mode's as well as those of
  * 16-bit programs (SDM 3A §5.3). */
 #include <assert.h>
 #include <stddef.h>
 
 #include "translator/builder.h"
+
+#define ALIGNED_WIDTH 16u
 
 struct guest_operand guest_operand_of(const struct insn *insn)
 {
@@ -112,17 +118,29 @@ static void emit_linear_address(struct builder *b, const struct guest_operand *o
     emit_lea(e, HOST_R10, host_sum(HOST_R10, HOST_R11, 0, 0));
 }
 
+/* rcx becomes 0 when the tag in rcx allows an access to the linear address in r10. */
+static void emit_tag_check(struct emitter *e, unsigned width, bool aligned)
+{
+    if (aligned) {
+        emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 0));
+        emit_rorx64(e, HOST_RCX, HOST_RCX, 4);
+        emit_shrx64(e, HOST_RCX, HOST_RCX, HOST_R15);
+    } else {
+        emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, (int32_t)width - 1));
+        emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R15);
+    }
+}
+
 /* The fast TLB's part: leaves the addend in `pointer`, the linear address in r10. */
-static void emit_check(struct builder *b, unsigned width, bool store, enum host_register pointer,
-                       uint8_t **missed)
+static void emit_check(struct builder *b, unsigned width, bool aligned, bool store,
+                       enum host_register pointer, uint8_t **missed)
 {
     struct emitter *e = &b->e;
     size_t tags = store ? offsetof(struct fast_tlb, store) : offsetof(struct fast_tlb, load);
     emit_rorx(e, HOST_R11, HOST_R10, PAGE_SHIFT);
     emit_zero_extend16(e, HOST_R11, HOST_R11);
     emit_load(e, HOST_RCX, host_sum(HOST_R15, HOST_R11, 2, (int32_t)tags - PAGE_SHIFT));
-    emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, (int32_t)width - 1));
-    emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R15);
+    emit_tag_check(e, width, aligned);
     uint8_t *hit = emit_jrcxz(e);
     *missed = emit_jmp(e);
     emit_bind8(e, hit);
@@ -131,15 +149,16 @@ static void emit_check(struct builder *b, unsigned width, bool store, enum host_
 }
 
 static void emit_single_access(struct builder *b, const struct guest_operand *operand, unsigned width,
-                               bool store, enum host_register pointer, int32_t retry)
+                               bool aligned, bool store, enum host_register pointer, int32_t retry)
 {
     uint8_t *missed;
     emit_linear_address(b, operand, width);
-    emit_check(b, width, store, pointer, &missed);
+    emit_check(b, width, aligned, store, pointer, &missed);
     struct translator_site *site = builder_add_site(b, store ? SITE_STORE : SITE_LOAD, missed);
     site->retry = retry;
     site->direct = builder_position(b);
     site->width = (uint8_t)width;
+    site->detail = aligned ? ALIGNED_WIDTH - 1 : 0;
 }
 
 /* ---- groups */
@@ -151,7 +170,7 @@ static struct host_address slot_field(unsigned slot)
 
 /* Looks up the span of the whole group; the host address of its low end goes into the slot and `pointer`. */
 static void emit_establish(struct builder *b, const struct access_group *group, unsigned slot,
-                           const struct guest_operand *operand, unsigned width, bool store,
+                           const struct guest_operand *operand, unsigned width, bool aligned, bool store,
                            int32_t register_offset, enum host_register pointer)
 {
     struct emitter *e = &b->e;
@@ -160,30 +179,46 @@ static void emit_establish(struct builder *b, const struct access_group *group, 
     uint8_t *missed;
     low.displacement = register_offset;
     emit_offset(b, &low, HOST_R10);
-    emit_check(b, (unsigned)(group->high - group->low), group->store, pointer, &missed);
+    emit_check(b, (unsigned)(group->high - group->low), false, group->store, pointer, &missed);
     struct translator_site *site = builder_add_site(b, SITE_GROUP, missed);
     site->retry = retry;
     site->target = (uint32_t)(operand->displacement - register_offset);
     site->store = store;
     site->stores = group->store;
     site->width = (uint8_t)width;
+    site->detail = aligned ? ALIGNED_WIDTH - 1 : 0;
+    site->last |= aligned; /* its callout does not fill the slot */
     emit_lea64(e, pointer, host_sum(pointer, HOST_R10, 0, 0));
     emit_store64(e, slot_field(slot), pointer);
 }
 
 static struct host_address emit_group_access(struct builder *b, struct access_group *group,
-                                             const struct guest_operand *operand, unsigned width, bool store,
-                                             enum host_register pointer, int32_t offset,
-                                             int32_t register_offset)
+                                             const struct guest_operand *operand, unsigned width,
+                                             bool aligned, bool store, enum host_register pointer,
+                                             int32_t offset, int32_t register_offset)
 {
     unsigned slot = (unsigned)(group - b->groups.groups);
     if (group->established) {
         emit_load64(&b->e, pointer, slot_field(slot));
     } else {
-        emit_establish(b, group, slot, operand, width, store, register_offset, pointer);
+        emit_establish(b, group, slot, operand, width, aligned, store, register_offset, pointer);
         group->established = true;
     }
     return host_at(pointer, offset);
+}
+
+/* Goes to the callout unless the host address `offset` from r11, and so the linear address, is a multiple of
+ * 16. */
+static void emit_alignment_check(struct builder *b, int32_t offset)
+{
+    struct emitter *e = &b->e;
+    emit_lea64(e, HOST_RCX, host_at(HOST_R11, offset));
+    emit_zero_extend8(e, HOST_RCX, HOST_RCX);
+    emit_rorx(e, HOST_RCX, HOST_RCX, 4);
+    emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R15); /* by 12 */
+    uint8_t *aligned = emit_jrcxz(e);
+    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
+    emit_bind8(e, aligned);
 }
 
 /* ---- one access */
@@ -197,8 +232,30 @@ struct host_address emit_access(struct builder *b, const struct guest_operand *o
     assert(access_is_possible(b, operand) && width >= 1 && width <= 32);
     struct access_group *group = groups_find(b, operand, width, store, &offset, &register_offset);
     if (group != NULL) {
-        return emit_group_access(b, group, operand, width, store, pointer, offset, register_offset);
+        return emit_group_access(b, group, operand, width, false, store, pointer, offset, register_offset);
     }
-    emit_single_access(b, operand, width, store, pointer, builder_position(b));
+    emit_single_access(b, operand, width, false, store, pointer, builder_position(b));
     return host_sum(pointer, HOST_R10, 0, 0);
+}
+
+struct host_address emit_aligned_access(struct builder *b, const struct guest_operand *operand,
+                                        enum access_kind kind)
+{
+    int32_t offset = 0;
+    int32_t register_offset = 0;
+    bool store = kind == ACCESS_STORE;
+    assert(access_is_possible(b, operand));
+    struct access_group *group = groups_find(b, operand, ALIGNED_WIDTH, store, &offset, &register_offset);
+    if (group == NULL) {
+        emit_single_access(b, operand, ALIGNED_WIDTH, true, store, HOST_R11, builder_position(b));
+        return host_sum(HOST_R11, HOST_R10, 0, 0);
+    }
+    struct host_address at =
+        emit_group_access(b, group, operand, ALIGNED_WIDTH, true, store, HOST_R11, offset, register_offset);
+    unsigned residue = 1u << (offset & (int32_t)(ALIGNED_WIDTH - 1));
+    if (!(group->aligned & residue)) {
+        emit_alignment_check(b, offset);
+        group->aligned |= (uint16_t)residue;
+    }
+    return at;
 }

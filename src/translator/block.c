@@ -100,6 +100,7 @@ static void bind_next(struct builder *b)
         if (site->kind <= SITE_FLOAT) {
             site->next = builder_position(b);
             site->float_parts = (uint8_t)b->loaded_float;
+            site->grouped |= groups_are_in_use(b);
         }
     }
 }

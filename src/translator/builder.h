@@ -101,6 +101,12 @@ bool access_is_possible(const struct builder *b, const struct guest_operand *ope
 struct host_address emit_access(struct builder *b, const struct guest_operand *operand, unsigned width,
                                 enum access_kind kind, enum host_register pointer);
 
+/* The same for 16 bytes at a multiple of 16, in r11; elsewhere the instruction is a callout, which raises
+ * #GP.
+ */
+struct host_address emit_aligned_access(struct builder *b, const struct guest_operand *operand,
+                                        enum access_kind kind);
+
 /* The offset (not the linear address) of an operand in r10. */
 void emit_offset(struct builder *b, const struct guest_operand *operand, unsigned to);
 

@@ -6,7 +6,7 @@
  *
  * and the guest's arithmetic flags in the host's. rcx, r10, r11 are free between guest instructions; r12 is
  * the jump cache's context, r13 the budget, r14 the struct translator, r15 the fast TLB of the privilege
- * plus 12: its low five bits serve as the shift count PAGE_SHIFT. rsp is the host's, aligned to 16; nothing
+ * plus 12: its low six bits serve as the shift count PAGE_SHIFT. rsp is the host's, aligned to 16; nothing
  * is pushed. What is added to the guest's instructions must not change flags, so that every point of a block
  * has the exact architectural state: lea, mov, movzx, not, rorx, shrx and jrcxz do not.
  *
@@ -80,7 +80,8 @@ struct translator_site {
     uint16_t insn;  /* enum insn_id */
     uint8_t kind;   /* enum site_kind */
     uint8_t width;  /* of the access; SITE_FLOAT: enum float_part */
-    uint8_t detail; /* SITE_STRING: enum string_detail */
+    uint8_t detail; /* SITE_STRING: enum string_detail; SITE_LOAD, SITE_STORE, SITE_GROUP: address bits that
+                       must be 0 */
     uint8_t float_parts; /* enum float_part set: what must be loaded at `next` */
     bool last;           /* the instruction ends the block */
     bool grouped;        /* slots are in use: the block must not go on when the fallback was asked */

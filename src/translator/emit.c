@@ -229,6 +229,11 @@ void emit_shrx(struct emitter *e, unsigned to, unsigned from, unsigned count_reg
     emit_vex(e, 2, VEX_F2, false, 0xf7, to, count_register, from);
 }
 
+void emit_shrx64(struct emitter *e, unsigned to, unsigned from, unsigned count_register)
+{
+    emit_vex(e, 2, VEX_F2, true, 0xf7, to, count_register, from);
+}
+
 void emit_pext(struct emitter *e, unsigned to, unsigned from, unsigned mask_register)
 {
     emit_vex(e, 2, VEX_F3, false, 0xf5, to, from, mask_register);

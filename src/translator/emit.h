@@ -100,6 +100,7 @@ void emit_sign_extend32(struct emitter *e, unsigned to, unsigned from); /* to 64
 void emit_rorx(struct emitter *e, unsigned to, unsigned from, unsigned count);
 void emit_rorx64(struct emitter *e, unsigned to, unsigned from, unsigned count);
 void emit_shrx(struct emitter *e, unsigned to, unsigned from, unsigned count_register);
+void emit_shrx64(struct emitter *e, unsigned to, unsigned from, unsigned count_register);
 void emit_pext(struct emitter *e, unsigned to, unsigned from, unsigned mask_register); /* gathers bits */
 
 /* ---- jumps; each returns where its displacement is, for emit_bind*() */

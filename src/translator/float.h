@@ -34,6 +34,11 @@ void translator_store_float(struct translator *t);
 /* Loads `parts`; false when one of them cannot be. */
 bool translator_load_float(struct translator *t, unsigned parts);
 
+/* ---- float_x87.c */
+
+/* Whether the instruction writes its memory operand; none reads and writes it. */
+bool translator_x87_is_store(const struct insn *insn);
+
 /* ---- float_state.c; for translators */
 
 /* Makes sure that `parts` are loaded when the present instruction executes. False: it is to be a callout. */

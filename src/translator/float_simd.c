@@ -62,22 +62,20 @@ static bool must_be_aligned(const struct insn *insn, unsigned width)
     }
 }
 
-/* Goes to the callout, which raises #GP, unless the linear address in r10 is a multiple of 16. */
-static void emit_alignment_check(struct builder *b)
+/* Conversions to MMX registers heed MXCSR even when the source is in memory. */
+static bool converts_to_mmx(const struct insn *insn)
 {
-    struct emitter *e = &b->e;
-    emit_zero_extend8(e, HOST_RCX, HOST_R10);
-    emit_rorx(e, HOST_RCX, HOST_RCX, 4);
-    emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R15); /* by 12 */
-    uint8_t *aligned = emit_jrcxz(e);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
-    emit_bind8(e, aligned);
+    return insn->id == INSN_CVTPS2PI || insn->id == INSN_CVTTPS2PI || insn->id == INSN_CVTPD2PI ||
+           insn->id == INSN_CVTTPD2PI;
 }
 
 static unsigned parts_of(const struct insn *insn)
 {
+    uint32_t properties = insn_info((enum insn_id)insn->id)->properties;
     unsigned parts = has_register(insn, REGISTER_MMX) ? FLOAT_X87 : 0;
-    return parts | (has_register(insn, REGISTER_XMM) ? (unsigned)FLOAT_SSE : 0);
+    bool only_sse = (properties & (INSN_MMX | INSN_SSE)) == INSN_SSE;
+    return parts |
+           (only_sse || has_register(insn, REGISTER_XMM) || converts_to_mmx(insn) ? (unsigned)FLOAT_SSE : 0);
 }
 
 bool translate_simd(struct builder *b, const struct insn *insn)
@@ -99,12 +97,10 @@ bool translate_simd(struct builder *b, const struct insn *insn)
         }
     }
     if (memory != NULL) {
-        bool store = memory == &insn->operand[0];
-        struct host_address at =
-            emit_access(b, &operand, memory->size, store ? ACCESS_STORE : ACCESS_LOAD, HOST_R11);
-        if (must_be_aligned(insn, memory->size)) {
-            emit_alignment_check(b);
-        }
+        enum access_kind kind = memory == &insn->operand[0] ? ACCESS_STORE : ACCESS_LOAD;
+        struct host_address at = must_be_aligned(insn, memory->size)
+                                     ? emit_aligned_access(b, &operand, kind)
+                                     : emit_access(b, &operand, memory->size, kind, HOST_RCX);
         emit_mem(&b->e, opcode, reg, at);
     } else {
         emit_reg(&b->e, opcode, reg, rm);

@@ -5,7 +5,7 @@
 #include "cpu/x87.h"
 #include "translator/float.h"
 
-static bool is_store(const struct insn *insn)
+bool translator_x87_is_store(const struct insn *insn)
 {
     switch (insn->id) {
     case INSN_FST:
@@ -32,8 +32,9 @@ bool translate_x87(struct builder *b, const struct insn *insn)
         emit_u8(&b->e, insn->modrm);
         return true;
     }
-    struct host_address at = emit_access(b, &operand, insn->operand[0].size,
-                                         is_store(insn) ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+    struct host_address at =
+        emit_access(b, &operand, insn->operand[0].size,
+                    translator_x87_is_store(insn) ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
     emit_mem(&b->e, (struct host_opcode){.opcode = insn->opcode}, insn->modrm >> 3 & 7, at);
     return true;
 }

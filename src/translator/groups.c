@@ -1,7 +1,7 @@
 /* Values of registers across a block, and who shares a page; see groups.h. */
 #include "translator/groups.h"
 
-#include "translator/builder.h"
+#include "translator/float.h"
 
 #define ROOT_NONE UINT16_MAX
 
@@ -290,6 +290,22 @@ static bool is_bit_string(const struct insn *insn)
            (insn->id == INSN_BT || insn->id == INSN_BTS || insn->id == INSN_BTR || insn->id == INSN_BTC);
 }
 
+/* Whether the first operand, in memory, is written. */
+static bool writes_first_operand(const struct insn *insn)
+{
+    switch (insn->id) {
+    case INSN_CMP:
+    case INSN_TEST:
+    case INSN_PUSH:
+    case INSN_JMP_NEAR:
+    case INSN_CALL_NEAR:
+    case INSN_BT:
+    case INSN_LDMXCSR: return false;
+    default:
+        return !(insn_info((enum insn_id)insn->id)->properties & INSN_X87) || translator_x87_is_store(insn);
+    }
+}
+
 static void plan_memory_operand(struct builder *b, const struct insn *insn)
 {
     for (unsigned i = 0; i < insn->operand_count; i++) {
@@ -297,8 +313,7 @@ static void plan_memory_operand(struct builder *b, const struct insn *insn)
             is_bit_string(insn)) {
             continue;
         }
-        bool store = i == 0 && insn->id != INSN_CMP && insn->id != INSN_TEST && insn->id != INSN_PUSH &&
-                     insn->id != INSN_JMP_NEAR && insn->id != INSN_CALL_NEAR && insn->id != INSN_BT;
+        bool store = i == 0 && writes_first_operand(insn);
         struct guest_operand operand = guest_operand_of(insn);
         plan_access(b, &operand, insn->operand[i].size, store);
     }

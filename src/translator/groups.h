@@ -41,6 +41,7 @@ struct access_group {
     int32_t low, high; /* offsets [low, high) from the root */
     bool store;        /* some member writes */
     bool established;  /* code that fills the slot has been written */
+    uint16_t aligned;  /* bit n: a check has found low + n, modulo 16, to be a multiple of 16 */
 };
 
 struct group_state {

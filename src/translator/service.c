@@ -248,6 +248,9 @@ static const uint8_t *call_out(struct translator *t, const struct translator_sit
 static const uint8_t *miss(struct translator *t, const struct translator_site *site)
 {
     uint8_t *host = NULL;
+    if (t->address & site->detail) {
+        return call_out(t, site);
+    }
     t->cpu->retired = retired_before(t, site);
     switch (mmu_fast_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE,
                           (t->mode & MODE_USER) != 0, &host)) {
@@ -365,6 +368,9 @@ static const uint8_t *miss_group(struct translator *t, const struct translator_s
     bool user = (t->mode & MODE_USER) != 0;
     uint8_t *host = NULL;
     const struct fast_tlb *fast = t->mmu->fast[user];
+    if (linear & site->detail) {
+        return call_out(t, site);
+    }
     t->cpu->retired = retired_before(t, site);
     if (!fast_tlb_hits(site->store ? fast->store : fast->load, linear, site->width) &&
         mmu_fast_fill(t->mmu, linear, site->width, site->store, user, &host) == MMU_FAST_FILLED &&
