@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cpu/model.h"
 #include "machine/engine_factory.h"
@@ -55,9 +56,38 @@ static void require(bool condition, const char *what)
     }
 }
 
+/* The word of one axis that stands for itself, such as "dbt" or "walk". */
+static bool choose(struct engine_config *config, const char *word)
+{
+    unsigned choice;
+    if (engine_choice_find(ENGINE_AXIS_ENGINE, word, &choice)) {
+        config->kind = (enum engine_kind)choice;
+    } else if (engine_choice_find(ENGINE_AXIS_MMU, word, &choice)) {
+        config->mmu = (enum mmu_strategy)choice;
+    } else if (engine_choice_find(ENGINE_AXIS_SENSITIVE, word, &choice)) {
+        config->sensitive = (enum sensitive_strategy)choice;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static struct engine_config config_from_environment(void)
+{
+    struct engine_config config = {.kind = ENGINE_INTERP};
+    const char *words = getenv("DOPPEL_TEST_ENGINE");
+    char copy[64];
+    snprintf(copy, sizeof copy, "%s", words != NULL ? words : "");
+    for (char *word = strtok(copy, ","); word != NULL; word = strtok(NULL, ",")) {
+        require(choose(&config, word), "DOPPEL_TEST_ENGINE has a word that is no engine and no strategy");
+    }
+    return config;
+}
+
 struct cpu_bench *cpu_bench_create(const struct cpu_model *model, uint64_t ram_size)
 {
-    return cpu_bench_create_with(model, ram_size, &(struct engine_config){.kind = ENGINE_INTERP});
+    const struct engine_config config = config_from_environment();
+    return cpu_bench_create_with(model, ram_size, &config);
 }
 
 struct cpu_bench *cpu_bench_create_with(const struct cpu_model *model, uint64_t ram_size,

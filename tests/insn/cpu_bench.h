@@ -67,8 +67,9 @@ struct cpu_bench_frame {
     uint32_t eflags;
 };
 
-/* A bench of `ram_size` bytes of RAM from address 0, the CPU freshly reset, on the interpreter or on the
- * given engine. Destroy with cpu_bench_destroy(). */
+/* A bench of `ram_size` bytes of RAM from address 0, the CPU freshly reset, on the given engine, or on what
+ * the environment's DOPPEL_TEST_ENGINE names ("dbt,walk,trap": an engine and its strategies; the interpreter
+ * when it is not set). Destroy with cpu_bench_destroy(). */
 struct cpu_bench *cpu_bench_create(const struct cpu_model *model, uint64_t ram_size);
 struct cpu_bench *cpu_bench_create_with(const struct cpu_model *model, uint64_t ram_size,
                                         const struct engine_config *engine);
