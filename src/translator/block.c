@@ -33,6 +33,25 @@ bool builder_insn_is_last(const struct builder *b, const struct insn *insn)
            !isa_has(b->t->cpu->model, insn);
 }
 
+/* Whether a block ends behind this instruction. Those that change what a block assumes, but rarely, leave it
+ * then by themselves. */
+static bool insn_ends_block(const struct builder *b, const struct insn *insn)
+{
+    switch (insn->id) {
+    case INSN_POPF:
+    case INSN_STI:
+    case INSN_MOV_SEG:
+    case INSN_POP_SEG:
+    case INSN_LDS:
+    case INSN_LES:
+    case INSN_LFS:
+    case INSN_LGS:
+    case INSN_LSS:
+    case INSN_CLTS: return !isa_has(b->t->cpu->model, insn);
+    default: return builder_insn_is_last(b, insn);
+    }
+}
+
 struct translator_site *builder_add_site(struct builder *b, enum site_kind kind, uint8_t *jump)
 {
     assert(b->site_count < MAX_BLOCK_SITES);
@@ -67,7 +86,7 @@ static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned avail
         used += insn->length;
         b->count++;
         b->next_eip = b->first_eip + used;
-        ended = builder_insn_is_last(b, insn);
+        ended = insn_ends_block(b, insn);
     }
     return used;
 }
@@ -108,6 +127,7 @@ static void bind_next(struct builder *b)
 static void translate_insn(struct builder *b, const struct insn *insn)
 {
     b->insn_sites = b->site_count;
+    b->ended = false;
     b->kind = PIECE_TRANSLATED;
     uint8_t *start = b->e.at;
     translate_function *function = translators[insn->id];
@@ -139,8 +159,10 @@ static void emit_site(struct builder *b, const struct pending_site *pending)
     emit_bind32(e, pending->address);
     int32_t here = builder_position(b);
     struct translator_site site = pending->site;
-    site.retry -= here;
-    site.direct -= here;
+    if (site.kind != SITE_SENSITIVE) {
+        site.retry -= here;
+        site.direct -= here;
+    }
     if (site.next != 0) {
         site.next -= here;
     }

@@ -55,14 +55,27 @@ static inline enum segment_class mode_segment_class(uint32_t mode, unsigned segm
 enum site_kind {
     SITE_LOAD, /* an access missed the fast TLB */
     SITE_STORE,
-    SITE_GROUP,    /* the first access of a group found no page for its span */
-    SITE_CALLOUT,  /* the fallback is to execute the instruction */
-    SITE_DIVIDE,   /* an IDIV of any numbers: the divisor is in r10 */
-    SITE_STRING,   /* a repeated string instruction */
-    SITE_FLOAT,    /* floating-point registers are not loaded: float.h */
-    SITE_JUMP,     /* a jump to `target` that is not linked */
-    SITE_INDIRECT, /* a jump to r10d that the jump cache does not know */
-    SITE_BUDGET    /* the budget does not suffice for the block that begins here */
+    SITE_GROUP,     /* the first access of a group found no page for its span */
+    SITE_CALLOUT,   /* the fallback is to execute the instruction */
+    SITE_SENSITIVE, /* sensitive.c emulates it */
+    SITE_DIVIDE,    /* an IDIV of any numbers: the divisor is in r10 */
+    SITE_STRING,    /* a repeated string instruction */
+    SITE_FLOAT,     /* floating-point registers are not loaded: float.h */
+    SITE_JUMP,      /* a jump to `target` that is not linked */
+    SITE_INDIRECT,  /* a jump to r10d that the jump cache does not know */
+    SITE_BUDGET     /* the budget does not suffice for the block that begins here */
+};
+
+#define OPERAND_SEGMENT_NONE 0xffu
+
+/* SITE_SENSITIVE: the operands of an instruction. */
+struct site_operand {
+    uint8_t segment;      /* of an operand in memory, the offset in r10; OPERAND_SEGMENT_NONE: it has none */
+    uint8_t address_size; /* 2, 4 */
+    uint8_t rm;           /* a general register */
+    uint8_t reg;          /* the other register: general, segment or control */
+    uint16_t immediate;   /* a far pointer's selector; its offset, and other immediates, are `target` */
+    bool variant;         /* MOV: to a segment or control register; IN, OUT: the port is in DX */
 };
 
 /* What the C side has to know of a place in translated code. Host code positions are relative to the
@@ -71,15 +84,20 @@ struct translator_site {
     uint32_t eip;      /* of the instruction */
     uint32_t next_eip; /* of the one after it */
     uint32_t target;   /* SITE_JUMP */
-    int32_t retry;     /* SITE_LOAD, SITE_STORE: before the check */
-    int32_t direct;    /* likewise: behind the check, the address in rcx (and r11) + r10. SITE_FLOAT: behind
-                          the check */
+    union {
+        struct {
+            int32_t retry;  /* SITE_LOAD, SITE_STORE: before the check */
+            int32_t direct; /* likewise: behind the check, the address in rcx (and r11) + r10. SITE_FLOAT:
+                               behind the check */
+        };
+        struct site_operand operand; /* SITE_SENSITIVE */
+    };
     int32_t next; /* the next instruction; SITE_JUMP: the jump's displacement, 0 when it cannot be linked */
     uint16_t
         remaining;  /* instructions of the block, from this one on, that were counted and not yet executed */
     uint16_t insn;  /* enum insn_id */
     uint8_t kind;   /* enum site_kind */
-    uint8_t width;  /* of the access; SITE_FLOAT: enum float_part */
+    uint8_t width;  /* of the access or the operand; SITE_FLOAT: enum float_part */
     uint8_t detail; /* SITE_STRING: enum string_detail; SITE_LOAD, SITE_STORE, SITE_GROUP: address bits that
                        must be 0 */
     uint8_t float_parts; /* enum float_part set: what must be loaded at `next` */
@@ -159,6 +177,9 @@ struct translator {
     bool stuck; /* translated code was left because the fallback must execute an instruction first */
     struct jump_context contexts[JUMP_CONTEXTS];
     uint64_t callouts[INSN_COUNT]; /* instructions left to the fallback, by name */
+    uint64_t emulated[INSN_COUNT]; /* instructions emulated at a SITE_SENSITIVE */
+    uint64_t inlined[INSN_COUNT];  /* places where one became host code */
+    struct fault_thread *faults;   /* the strategy `trap` */
     struct jump_slot jumps[JUMP_CACHE_SLOTS];
 };
 

@@ -6,19 +6,26 @@
 #include <assert.h>
 
 #include "cpu/trace.h"
+#include "host/fault_signal.h"
 #include "translator/float.h"
+#include "translator/sensitive.h"
 
 /* ---- registers */
 
-static void store_state(struct translator *t)
+static void store_integers(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
-    translator_store_float(t);
     for (unsigned i = 0; i < 8; i++) {
         cpu->gpr[i].d = t->gpr[i];
     }
     uint32_t eflags = (t->flags >> 8 & 0xd5) | (t->flags & 1 ? (uint32_t)EFLAGS_OF : 0);
     flags_from_eflags(&cpu->flags, eflags);
+}
+
+static void store_state(struct translator *t)
+{
+    translator_store_float(t);
+    store_integers(t);
 }
 
 static void load_state(struct translator *t)
@@ -167,20 +174,40 @@ static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_
     return block;
 }
 
-/* Goes on at cpu->rip, or leaves. cpu_state is true. */
+/* Where the jump cache says that `eip` leads in the present context; NULL: it does not know. */
+static const uint8_t *known_jump(const struct translator *t, uint32_t eip)
+{
+    const struct jump_slot *slot = &t->jumps[jump_slot_index(eip)];
+    bool usable = (t->mode & MODE_CODE_OPEN) && !t->unchained;
+    return usable && slot->tag == jump_tag(t, eip) ? slot->code : NULL;
+}
+
+static const uint8_t *leave(struct translator *t)
+{
+    translator_store_float(t);
+    return t->leave;
+}
+
+/* Goes on at cpu->rip, or leaves. cpu_state is true, but for floating-point registers that are loaded. */
 static const uint8_t *go_on(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
     t->stuck = false;
     if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
-        return t->leave;
+        return leave(t);
     }
     cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
     set_context(t);
+    const uint8_t *known = known_jump(t, (uint32_t)cpu->rip);
+    if (known != NULL) {
+        set_budget(t);
+        load_state(t);
+        return known;
+    }
     struct code_block *block = find_block(t, (uint32_t)cpu->rip, 0);
     if (block == NULL || cpu->retired + block->insn_count > t->stop_at) {
         t->stuck = true;
-        return t->leave;
+        return leave(t);
     }
     if (!t->unchained) {
         remember_jump(t, (uint32_t)cpu->rip, block);
@@ -197,7 +224,13 @@ bool translator_run_blocks(struct translator *t)
 {
     const uint8_t *code = go_on(t);
     if (code != t->leave) {
+        if (t->faults != NULL) {
+            fault_signal_enter(t->faults);
+        }
         t->enter(t, code);
+        if (t->faults != NULL) {
+            fault_signal_leave(t->faults);
+        }
     }
     return !t->stuck;
 }
@@ -243,6 +276,31 @@ static const uint8_t *call_out(struct translator *t, const struct translator_sit
     t->cpu->retired = retired_before(t, site);
     t->fallback->ops->step(t->fallback, t->one_by_one ? 1 : t->stop_at - t->cpu->retired);
     return behind_callout(t, site, epoch, generation);
+}
+
+/* An instruction that is emulated here. The block goes on when nothing has changed that it assumes.
+ * Floating-point registers stay loaded, unless they may not be used any more. */
+static const uint8_t *emulate(struct translator *t, const struct translator_site *site)
+{
+    struct cpu_state *cpu = t->cpu;
+    uint64_t epoch = code_cache_epoch(t->cache);
+    uint64_t generation = t->mmu->generation;
+    uint64_t cr0 = cpu->cr0;
+    uint64_t cr4 = cpu->cr4;
+    store_integers(t);
+    cpu->rip = site->eip;
+    cpu->retired = retired_before(t, site);
+    bool done = sensitive_execute(t, site);
+    if (cr0 != cpu->cr0 || cr4 != cpu->cr4) {
+        translator_store_float(t);
+        return go_on(t);
+    }
+    if (!done || !block_goes_on(t, site, epoch, generation) || block_mode(cpu) != t->mode ||
+        !translator_load_float(t, site->float_parts)) {
+        return go_on(t);
+    }
+    load_state(t);
+    return at(site, site->next);
 }
 
 static const uint8_t *miss(struct translator *t, const struct translator_site *site)
@@ -401,6 +459,7 @@ const uint8_t *translator_service(struct translator *t)
     case SITE_STRING: return repeat_string(t, site);
     case SITE_FLOAT:
         return translator_load_float(t, site->width) ? at(site, site->direct) : call_out(t, site);
+    case SITE_SENSITIVE: return emulate(t, site);
     case SITE_JUMP: return jump(t, site, site->target);
     case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
     case SITE_BUDGET: break;

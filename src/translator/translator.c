@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 #include "cpu/x87.h"
-#include "translator/builder.h"
+#include "host/fault_signal.h"
+#include "translator/sensitive.h"
 
 static struct translator *translator_of(struct cpu_engine *engine)
 {
@@ -76,6 +77,7 @@ static void flush(struct cpu_engine *engine)
 static void destroy(struct cpu_engine *engine)
 {
     struct translator *t = translator_of(engine);
+    fault_signal_destroy(t->faults);
     code_cache_destroy(t->cache);
     t->fallback->ops->destroy(t->fallback);
     free(t->builder);
@@ -103,6 +105,10 @@ static struct status set_up(struct translator *t)
     }
     if (status_is_ok(&status)) {
         status = code_cache_create(size * MIB, &listener, t->cpu->counters, &t->cache);
+    }
+    if (status_is_ok(&status) && t->config.sensitive == SENSITIVE_TRAP) {
+        const struct fault_handler handler = {.handle = sensitive_handle_trap, .opaque = t};
+        status = fault_signal_create(&handler, &t->faults);
     }
     if (status_is_ok(&status) && !translator_make_stubs(t)) {
         status = status_error(STATUS_NO_MEMORY, "out of memory for translated code");

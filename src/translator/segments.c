@@ -1,0 +1,167 @@
+/* Segment registers in translated code (SDM 2: MOV, PUSH, POP, LDS…LSS).
+ *
+ * Reading a selector is host code in every mode. A load is where selectors are addresses: in virtual-8086
+ * mode, and in real mode for a segment that has the attributes of real mode already and a limit that leaves
+ * its class alone (enum segment_class) whatever its base. Descriptors are the emulation's.
+ *
+ * A load of SS holds interrupts off until the next instruction is done. Since they become pending in C code
+ * only, it is enough that the next instruction is in the same block. */
+#include <stddef.h>
+
+#include "translator/sensitive.h"
+
+static struct host_address segment_field(unsigned segment, size_t field)
+{
+    return host_at(HOST_R11,
+                   (int32_t)(offsetof(struct cpu_state, segment) + segment * sizeof(struct segment) + field));
+}
+
+static void emit_load_cpu(struct builder *b)
+{
+    emit_load64(&b->e, HOST_R11, host_at(HOST_R14, (int32_t)offsetof(struct translator, cpu)));
+}
+
+static struct host_address temporary(void)
+{
+    return host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary));
+}
+
+static void emit_store_width(struct builder *b, struct host_address to, unsigned from, unsigned width)
+{
+    emit_mem(&b->e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0x89}, from, to);
+}
+
+/* Whether a load of `segment` can be host code. */
+static bool load_is_possible(const struct builder *b, unsigned segment)
+{
+    return !(b->mode & MODE_PROTECTED) && segment != SEGMENT_CS &&
+           mode_segment_class(b->mode, segment) == SEGMENT_LIMITED &&
+           (segment != SEGMENT_SS || b->index + 1 < b->count);
+}
+
+/* The fallback is to load `segment` unless it has real mode's attributes. Nothing has changed yet. */
+static void emit_attribute_check(struct builder *b, unsigned segment)
+{
+    const uint16_t real_mode = SEGMENT_PRESENT | SEGMENT_S | SEGMENT_WRITABLE | SEGMENT_ACCESSED;
+    struct emitter *e = &b->e;
+    if (b->mode & MODE_V86) {
+        return;
+    }
+    emit_load_cpu(b);
+    emit_load_width(e, HOST_RCX, segment_field(segment, offsetof(struct segment, attributes)), 1);
+    emit_lea(e, HOST_RCX, host_at(HOST_RCX, -(int32_t)real_mode));
+    uint8_t *usual = emit_jrcxz(e);
+    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
+    emit_bind8(e, usual);
+}
+
+/* The selector in r10d, whose upper half is zero. */
+static void emit_load_segment(struct builder *b, unsigned segment)
+{
+    struct emitter *e = &b->e;
+    emit_load_cpu(b);
+    emit_store_width(b, segment_field(segment, offsetof(struct segment, selector)), HOST_R10, 2);
+    emit_rorx(e, HOST_R10, HOST_R10, 32 - 4);
+    emit_store64(e, segment_field(segment, offsetof(struct segment, base)), HOST_R10);
+}
+
+static bool inline_segment_load(struct builder *b, const struct insn *insn)
+{
+    unsigned segment = insn->operand[0].reg;
+    const struct operand *from = &insn->operand[1];
+    struct guest_operand memory = guest_operand_of(insn);
+    if (!load_is_possible(b, segment) || (from->kind == OPERAND_MEMORY && !access_is_possible(b, &memory))) {
+        return false;
+    }
+    emit_attribute_check(b, segment);
+    if (from->kind == OPERAND_MEMORY) {
+        struct host_address at = emit_access(b, &memory, 2, ACCESS_LOAD, HOST_RCX);
+        emit_load_width(&b->e, HOST_R10, at, 2);
+    } else {
+        emit_zero_extend16(&b->e, HOST_R10, host_gpr(from->reg));
+    }
+    emit_load_segment(b, segment);
+    return true;
+}
+
+static bool inline_segment_store(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    const struct operand *to = &insn->operand[0];
+    struct host_address selector = segment_field(insn->operand[1].reg, offsetof(struct segment, selector));
+    if (to->kind == OPERAND_MEMORY) {
+        struct guest_operand memory = guest_operand_of(insn);
+        if (!access_is_possible(b, &memory)) {
+            return false;
+        }
+        struct host_address at = emit_access(b, &memory, 2, ACCESS_STORE, HOST_RCX);
+        emit_load_cpu(b);
+        emit_load_width(e, HOST_R11, selector, 2);
+        emit_store_width(b, at, HOST_R11, 2);
+        return true;
+    }
+    emit_load_cpu(b);
+    if (insn->operand_size == 2) {
+        emit_mem(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, host_gpr(to->reg), selector);
+    } else {
+        emit_load_width(e, host_gpr(to->reg), selector, 2);
+    }
+    return true;
+}
+
+bool inline_segment_move(struct builder *b, const struct insn *insn)
+{
+    return sensitive_loads_segment(insn) ? inline_segment_load(b, insn) : inline_segment_store(b, insn);
+}
+
+bool inline_push_segment(struct builder *b, const struct insn *insn)
+{
+    unsigned width = insn->operand_size;
+    if (!stack_is_possible(b)) {
+        return false;
+    }
+    struct host_address at = emit_push_access(b, width);
+    emit_load_cpu(b);
+    emit_load_width(&b->e, HOST_R11, segment_field(insn->operand[0].reg, offsetof(struct segment, selector)),
+                    2);
+    emit_store_width(b, at, HOST_R11, width);
+    emit_stack_adjust(b, -(int32_t)width);
+    return true;
+}
+
+bool inline_pop_segment(struct builder *b, const struct insn *insn)
+{
+    unsigned segment = insn->operand[0].reg;
+    unsigned width = insn->operand_size;
+    if (!load_is_possible(b, segment) || !stack_is_possible(b)) {
+        return false;
+    }
+    emit_attribute_check(b, segment);
+    emit_load_width(&b->e, HOST_R10, emit_top_access(b, width), 2);
+    emit_load_segment(b, segment);
+    emit_stack_adjust(b, (int32_t)width);
+    return true;
+}
+
+/* Selector and offset are two accesses, since a 16-bit address may wrap between them. */
+bool inline_far_pointer(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    unsigned segment = sensitive_far_segment((enum insn_id)insn->id);
+    unsigned width = insn->operand_size;
+    struct guest_operand offset = guest_operand_of(insn);
+    struct guest_operand selector = offset;
+    selector.displacement += (int32_t)width;
+    if (!load_is_possible(b, segment) || !access_is_possible(b, &offset)) {
+        return false;
+    }
+    emit_attribute_check(b, segment);
+    emit_load_width(e, HOST_R10, emit_access(b, &selector, 2, ACCESS_LOAD, HOST_RCX), 2);
+    emit_store(e, temporary(), HOST_R10);
+    emit_load_width(e, HOST_R10, emit_access(b, &offset, width, ACCESS_LOAD, HOST_RCX), width);
+    emit_reg(e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0x8b},
+             host_gpr(insn->operand[0].reg), HOST_R10);
+    emit_load(e, HOST_R10, temporary());
+    emit_load_segment(b, segment);
+    return true;
+}

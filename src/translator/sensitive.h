@@ -1,0 +1,54 @@
+/* Instructions that are sensitive but not privileged (Robin & Irvine, USENIX Security 2000), and the system
+ * instructions beside them: how translated code comes to their emulation, by strategy.
+ *
+ *     trap      a UD2 stands in the instruction's place; the host's signal handler (trap.c) goes on at the
+ *               site that the other strategies jump to. Only for Robin & Irvine's instructions.
+ *     callout   a jump to the service stub: sensitive_emulate() does what the instruction does.
+ *     inline    host code that does it (sensitive_inline.c, segments.c), where that is possible in the mode
+ *               that the block assumes; otherwise like callout.
+ *
+ * The emulation has the instruction's operands in the site; the offset of an operand in memory comes in r10.
+ */
+#ifndef DOPPEL_TRANSLATOR_SENSITIVE_H
+#define DOPPEL_TRANSLATOR_SENSITIVE_H
+
+#include "translator/builder.h"
+
+/* ---- sensitive.c */
+
+/* Whether the instruction sets CS:EIP, so that its block ends. */
+bool sensitive_is_transfer(enum insn_id id);
+
+/* Executes the instruction at SITE_SENSITIVE, before which cpu_state is true, or delivers the fault that it
+ * raises: then the answer is false. */
+bool sensitive_execute(struct translator *t, const struct translator_site *site);
+
+/* ---- sensitive_site.c */
+
+/* The place from which `insn` is emulated, reached by the jump whose displacement is at `jump`; r10 has the
+ * offset of its operand in memory, if it is to be read again. */
+void sensitive_add_site(struct builder *b, const struct insn *insn, uint8_t *jump);
+
+/* MOV: to a segment register rather than from it. */
+bool sensitive_loads_segment(const struct insn *insn);
+
+/* Which segment register LDS, LES, LFS, LGS or LSS loads. */
+unsigned sensitive_far_segment(enum insn_id id);
+
+/* ---- sensitive_inline.c, segments.c: false when there is no host code for it in this mode */
+
+translate_function inline_push_flags, inline_pop_flags, inline_interrupt_flag;
+translate_function inline_machine_status, inline_table, inline_selector_register;
+translate_function inline_segment_move, inline_push_segment, inline_pop_segment, inline_far_pointer;
+
+/* ---- trap.c */
+
+struct fault_context;
+
+/* Host faults in translated code: those that are planted go on at their site. `opaque`: struct translator. */
+bool sensitive_handle_trap(void *opaque, struct fault_context *context);
+
+/* Writes the instruction that traps; returns the displacement from its end to the site's code. */
+uint8_t *sensitive_emit_trap(struct emitter *e);
+
+#endif
