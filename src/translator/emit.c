@@ -269,6 +269,13 @@ uint8_t *emit_jmp(struct emitter *e)
     return e->at - 4;
 }
 
+void emit_jmp_back(struct emitter *e, const uint8_t *target)
+{
+    uint8_t *displacement = emit_jmp(e);
+    int32_t distance = (int32_t)(target - e->at);
+    memcpy(displacement, &distance, sizeof distance);
+}
+
 uint8_t *emit_jcc(struct emitter *e, unsigned condition)
 {
     emit_u8(e, 0x0f);

@@ -3,8 +3,8 @@
  * Once: one or two accesses, then the index registers move by the direction that t->string_step holds. A
  * value that waits for the second access is in t->temporary, so that nothing has changed when that faults.
  *
- * Repeated: SITE_STRING, see string_run.c. INS and OUTS take that way too, where the fallback does every
- * iteration. */
+ * Repeated: MOVS and STOS upwards, within a page, as themselves on host addresses; SITE_STRING for everything
+ * else, see string_run.c. INS and OUTS take that way too, where the fallback does every iteration. */
 #include <stddef.h>
 
 #include "translator/builder.h"
@@ -109,6 +109,88 @@ static void emit_string_site(struct builder *b, const struct insn *insn)
                              (insn->prefixes & PREFIX_REP ? 0 : STRING_REPNE));
 }
 
+/* ---- MOVS and STOS of one page's memory by the host's own */
+
+/* Goes to `slow` unless the elements from `index` on, as many as ECX says, lie in one page of the fast TLB;
+ * their host address in rcx. Changes r11. */
+static void emit_run_access(struct builder *b, unsigned index, unsigned scale, enum access_kind kind,
+                            const uint8_t *slow)
+{
+    struct emitter *e = &b->e;
+    size_t tags = kind == ACCESS_STORE ? offsetof(struct fast_tlb, store) : offsetof(struct fast_tlb, load);
+    emit_rorx(e, HOST_R11, index, PAGE_SHIFT);
+    emit_zero_extend16(e, HOST_R11, HOST_R11);
+    emit_load(e, HOST_RCX, host_sum(HOST_R15, HOST_R11, 2, (int32_t)tags - PAGE_SHIFT));
+    emit_lea(e, HOST_RCX, host_sum(HOST_RCX, index, 0, 0)); /* less than a page when it is the right one */
+    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R9, scale, -1));
+    emit_shrx64(e, HOST_RCX, HOST_RCX, HOST_R15);
+    uint8_t *hit = emit_jrcxz(e);
+    emit_jmp_back(e, slow);
+    emit_bind8(e, hit);
+    emit_load64(e, HOST_RCX,
+                host_sum(HOST_R15, HOST_R11, 3, (int32_t)offsetof(struct fast_tlb, addend) - PAGE_SHIFT));
+    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, index, 0, 0));
+}
+
+/* The budget for all iterations but the one that is counted, or `slow`. Changes rcx and r11. */
+static void emit_run_budget(struct builder *b, const uint8_t *slow)
+{
+    struct emitter *e = &b->e;
+    emit_mov64(e, HOST_RCX, HOST_R9);
+    emit_not64(e, HOST_RCX);
+    emit_lea64(e, HOST_R11, host_sum(HOST_R13, HOST_RCX, 0, 2));
+    emit_rorx64(e, HOST_RCX, HOST_R11, 32);
+    emit_mov(e, HOST_RCX, HOST_RCX);
+    uint8_t *suffices = emit_jrcxz(e);
+    emit_jmp_back(e, slow);
+    emit_bind8(e, suffices);
+    emit_mov(e, HOST_R13, HOST_R11);
+}
+
+static void emit_run(struct builder *b, const struct insn *insn, const uint8_t *slow)
+{
+    struct emitter *e = &b->e;
+    bool copy = insn->id == INSN_MOVS;
+    unsigned width = element_width(insn);
+    unsigned scale = (unsigned)__builtin_ctz(width);
+    emit_load64(e, HOST_RCX, host_at(HOST_R14, (int32_t)offsetof(struct translator, string_step)));
+    emit_lea64(e, HOST_RCX, host_at(HOST_RCX, -1));
+    uint8_t *upwards = emit_jrcxz(e);
+    emit_jmp_back(e, slow);
+    emit_bind8(e, upwards);
+    if (copy) {
+        emit_run_access(b, HOST_RSI, scale, ACCESS_LOAD, slow);
+        emit_store64(e, temporary(), HOST_RCX);
+    }
+    emit_run_access(b, HOST_RDI, scale, ACCESS_STORE, slow);
+    emit_mov64(e, HOST_R10, HOST_RCX);
+    emit_run_budget(b, slow);
+    emit_lea(e, HOST_R11, host_sum(HOST_RDI, HOST_R9, scale, 0));
+    emit_mov64(e, HOST_RDI, HOST_R10);
+    if (copy) {
+        emit_lea(e, HOST_R10, host_sum(HOST_RSI, HOST_R9, scale, 0));
+        emit_load64(e, HOST_RSI, temporary());
+    }
+    emit_mov(e, HOST_RCX, HOST_R9);
+    emit_u8(e, 0xf3);
+    if (width == 2) {
+        emit_u8(e, 0x66);
+    }
+    emit_u8(e, insn->opcode);
+    emit_mov(e, HOST_RDI, HOST_R11);
+    if (copy) {
+        emit_mov(e, HOST_RSI, HOST_R10);
+    }
+    emit_mov(e, HOST_R9, HOST_RCX);
+}
+
+static bool can_run(const struct builder *b, const struct insn *insn)
+{
+    return (insn->id == INSN_STOS ||
+            (insn->id == INSN_MOVS && mode_segment_class(b->mode, insn->memory.segment) == SEGMENT_FLAT)) &&
+           mode_segment_class(b->mode, CPU_ES) == SEGMENT_FLAT && insn->address_size == 4;
+}
+
 static bool translate_repeated(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
@@ -118,8 +200,19 @@ static bool translate_repeated(struct builder *b, const struct insn *insn)
         emit_mov(e, HOST_RCX, HOST_R9);
     }
     uint8_t *nothing_to_do = emit_jrcxz(e);
-    emit_string_site(b, insn);
+    if (!can_run(b, insn)) {
+        emit_string_site(b, insn);
+        emit_bind8(e, nothing_to_do);
+        return true;
+    }
+    uint8_t *something = emit_jmp(e);
     emit_bind8(e, nothing_to_do);
+    uint8_t *behind = emit_jmp(e);
+    const uint8_t *slow = e->at;
+    emit_string_site(b, insn);
+    emit_bind32(e, something);
+    emit_run(b, insn, slow);
+    emit_bind32(e, behind);
     return true;
 }
 
