@@ -261,11 +261,11 @@ static void write_script(const struct chart *chart, FILE *script)
 
 /* ---- gnuplot */
 
-static bool ignore_line(void *opaque, const char *line, double seconds)
+static bool ignore_line(void *opaque, const char *line, struct process_moment moment)
 {
     (void)opaque;
     (void)line;
-    (void)seconds;
+    (void)moment;
     return true;
 }
 

@@ -65,10 +65,10 @@ struct version_search {
     char *found;
 };
 
-static bool look_for_version(void *opaque, const char *line, double seconds)
+static bool look_for_version(void *opaque, const char *line, struct process_moment moment)
 {
     struct version_search *search = opaque;
-    (void)seconds;
+    (void)moment;
     const char *at = strstr(line, search->beginning);
     if (at == NULL) {
         return true;
@@ -107,11 +107,11 @@ struct built_search {
 };
 
 /* The first word of each line is a value that doppel has. */
-static bool note_built(void *opaque, const char *line, double seconds)
+static bool note_built(void *opaque, const char *line, struct process_moment moment)
 {
     const struct built_search *search = opaque;
     size_t length = strcspn(line, " ");
-    (void)seconds;
+    (void)moment;
     for (size_t i = 0; i < ARRAY_COUNT(strategies); i++) {
         if (strategies[i].axis == search->axis && strlen(strategies[i].name) == length &&
             strncmp(strategies[i].name, line, length) == 0) {

@@ -18,6 +18,9 @@
 /* How long a machine may take to switch itself off after its last mark. */
 #define GRACE_SECONDS 2.0
 
+/* The least part of a processor that a program gets from a busy host. */
+#define LEAST_SHARE 0.1
+
 /* Shorter than the clock can tell, when both marks arrive together. */
 #define SHORTEST_SECONDS 1e-6
 
@@ -26,7 +29,7 @@ enum progress { WAITING, STARTED, ENDED, FAILED, CONFUSED };
 struct run {
     const struct workload *workload;
     enum progress progress;
-    double start, end;
+    struct process_moment start, end;
     uint32_t checksum;
     uint64_t rounds;
     char text[160];                  /* of a failure, or the line that makes no sense */
@@ -56,7 +59,7 @@ static bool be_confused(struct run *run, const char *line)
 }
 
 /* Lines that are not the workload's are the firmware's. */
-static bool take_program_line(void *opaque, const char *line, double seconds)
+static bool take_program_line(void *opaque, const char *line, struct process_moment moment)
 {
     struct run *run = opaque;
     uint32_t checksum;
@@ -70,7 +73,7 @@ static bool take_program_line(void *opaque, const char *line, double seconds)
             return be_confused(run, "a second start");
         }
         run->progress = STARTED;
-        run->start = seconds;
+        run->start = moment;
         return true;
     }
     if (strncmp(line, "failed ", 7) == 0) {
@@ -85,7 +88,7 @@ static bool take_program_line(void *opaque, const char *line, double seconds)
             return be_confused(run, line);
         }
         run->progress = ENDED;
-        run->end = seconds;
+        run->end = moment;
         run->checksum = checksum;
         run->rounds = rounds;
         return false;
@@ -98,7 +101,7 @@ static void take_result(struct run *run, const char *line, double seconds)
     struct measurement *measurement = run->measurement;
     struct measure_result result = {.start = measurement->result_count > 0
                                                  ? measurement->results[measurement->result_count - 1].end
-                                                 : run->start,
+                                                 : run->start.seconds,
                                     .end = seconds};
     if (sscanf(line, "TIME %39s", result.name) == 1) {
         measurement->results =
@@ -108,21 +111,21 @@ static void take_result(struct run *run, const char *line, double seconds)
 }
 
 /* Lines may be seen several times while they grow, but for guests with several results. */
-static bool take_boot_line(void *opaque, const char *line, double seconds)
+static bool take_boot_line(void *opaque, const char *line, struct process_moment moment)
 {
     struct run *run = opaque;
     const struct workload_boot *boot = run->workload->boot;
     if (run->progress == WAITING && strstr(line, boot->marker_start) != NULL) {
         run->progress = STARTED;
-        run->start = seconds;
+        run->start = moment;
         return true;
     }
     if (run->progress == STARTED && boot->result != NULL) {
-        take_result(run, line, seconds);
+        take_result(run, line, moment.seconds);
     }
     if (run->progress == STARTED && strstr(line, boot->marker_end) != NULL) {
         run->progress = ENDED;
-        run->end = seconds;
+        run->end = moment;
         return false;
     }
     return true;
@@ -133,7 +136,7 @@ static bool look_at_screen(void *opaque, double seconds)
     struct run *run = opaque;
     if (screen_shows(&run->screen, run->workload->boot->marker_end)) {
         run->progress = ENDED;
-        run->end = seconds;
+        run->end.seconds = seconds;
         return false;
     }
     return true;
@@ -158,6 +161,15 @@ static void read_counters(const char *work, struct measurement *measurement)
     fclose(file);
 }
 
+/* A workload's program never waits for anything, so that the time in which it had no processor is the host's
+ * doing. A program whose own time is next to nothing has others work for it. */
+static double working_seconds(const struct run *run)
+{
+    double seconds = run->end.seconds - run->start.seconds;
+    double cpu_seconds = run->end.cpu_seconds - run->start.cpu_seconds;
+    return cpu_seconds > LEAST_SHARE * seconds && cpu_seconds < seconds ? cpu_seconds : seconds;
+}
+
 static void judge_end(const struct run *run, const struct process_result *process, uint64_t rounds,
                       struct measurement *measurement)
 {
@@ -171,12 +183,12 @@ static void judge_end(const struct run *run, const struct process_result *proces
         note(measurement, CELL_GARBLED, "%" PRIu64 " rounds instead of %" PRIu64, run->rounds, rounds);
         return;
     }
-    double seconds = run->end - run->start;
+    double seconds = workload->boot != NULL ? run->end.seconds - run->start.seconds : working_seconds(run);
     measurement->state = CELL_OK;
     measurement->sample =
         (struct results_sample){.seconds = seconds > SHORTEST_SECONDS ? seconds : SHORTEST_SECONDS,
                                 .rounds = rounds,
-                                .start_seconds = run->start,
+                                .start_seconds = run->start.seconds,
                                 .cpu_seconds = process->cpu_seconds,
                                 .peak_rss_kib = process->peak_rss_kib};
 }
@@ -248,7 +260,7 @@ static void listen_to(const struct measure_setup *setup, struct run *run,
     measurement->interrupted = process.interrupted;
     if (ended_by_script(run->workload, configuration, &process)) {
         run->progress = ENDED;
-        run->end = process.seconds;
+        run->end.seconds = process.seconds;
     }
     judge(run, &process, rounds, timeout_seconds, measurement);
     if (measurement->state == CELL_OK && !process.killed) {

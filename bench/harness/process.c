@@ -178,10 +178,24 @@ static void be_satisfied(struct listener *listener, double now)
     }
 }
 
+/* After the program's end its whole time is known from elsewhere, and its clock is gone. */
+static double cpu_seconds_now(const struct listener *listener)
+{
+    clockid_t clock;
+    struct timespec time;
+    if (listener->result->cpu_seconds > 0) {
+        return listener->result->cpu_seconds;
+    }
+    return clock_getcpuclockid(listener->pid, &clock) == 0 && clock_gettime(clock, &time) == 0
+               ? (double)time.tv_sec + (double)time.tv_nsec / 1e9
+               : 0;
+}
+
 static void take_output_line(struct listener *listener, const char *line, double now)
 {
-    if (!listener->satisfied &&
-        !listener->request->line(listener->request->opaque, line, now - listener->started)) {
+    const struct process_moment moment = {.seconds = now - listener->started,
+                                          .cpu_seconds = cpu_seconds_now(listener)};
+    if (!listener->satisfied && !listener->request->line(listener->request->opaque, line, moment)) {
         be_satisfied(listener, now);
     }
 }

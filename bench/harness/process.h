@@ -13,6 +13,12 @@
 
 #include "base/status.h"
 
+/* When something happened: since the program's start. */
+struct process_moment {
+    double seconds;
+    double cpu_seconds; /* of the program's, without its children; 0 where that cannot be told */
+};
+
 struct process_request {
     const char *const *argv;        /* argv[0] is looked for in PATH; ends with NULL */
     const char *const *environment; /* NAME=VALUE, added to ours; ends with NULL; may be NULL */
@@ -23,9 +29,9 @@ struct process_request {
 
     bool partial_lines; /* show beginnings of lines too, whenever more of one has come */
 
-    /* Called with each line of standard output, without its end, and with the seconds since the program was
-     * started at which the line's end arrived. False: what was waited for has come. */
-    bool (*line)(void *opaque, const char *line, double seconds);
+    /* Called with each line of standard output, without its end, and with the moment at which the line's end
+     * arrived. False: what was waited for has come. */
+    bool (*line)(void *opaque, const char *line, struct process_moment moment);
     /* Called about ten times a second, with the seconds since the start; may be NULL. False: as for `line`.
      */
     bool (*tick)(void *opaque, double seconds);

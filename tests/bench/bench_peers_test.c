@@ -87,6 +87,24 @@ static void test_a_workload_that_is_too_quick_gets_more_rounds(void **state)
     rig_destroy(&rig);
 }
 
+/* What a busy host takes away looks like this sleep. */
+static void test_time_without_a_processor_is_not_the_programs(void **state)
+{
+    (void)state;
+    struct rig rig;
+    rig_create(&rig);
+    rig.settings.repeat = 1;
+    rig_add_script(&rig, "delayed",
+                   "echo start; i=0; while [ $i -lt 600000 ]; do i=$((i + 1)); done; sleep 0.8;"
+                   "echo end 0000abcd $rounds");
+    struct results *results = rig_run(&rig, NULL);
+    const struct results_cell *cell = results_cell(results, 0, 0);
+    assert_int_equal(cell->state, CELL_OK);
+    assert_true(cell->samples[0].seconds < 0.8);
+    results_destroy(results);
+    rig_destroy(&rig);
+}
+
 static void test_a_wrong_checksum_is_no_time(void **state)
 {
     (void)state;
@@ -373,6 +391,7 @@ int main(void)
         cmocka_unit_test(test_a_good_one_is_timed_as_often_as_wanted),
         cmocka_unit_test(test_runs_are_interleaved),
         cmocka_unit_test(test_a_workload_that_is_too_quick_gets_more_rounds),
+        cmocka_unit_test(test_time_without_a_processor_is_not_the_programs),
         cmocka_unit_test(test_a_wrong_checksum_is_no_time),
         cmocka_unit_test(test_a_crash_says_how),
         cmocka_unit_test(test_a_hang_is_killed),
