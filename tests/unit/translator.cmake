@@ -2,6 +2,8 @@ if(TARGET doppel_translator AND DOPPEL_CAPSTONE)
     find_library(CAPSTONE_LIBRARY capstone)
     if(CAPSTONE_LIBRARY)
         doppel_test(emit_test SOURCES emit_test.c MODULES translator LIBRARIES ${CAPSTONE_LIBRARY})
+        doppel_test(translated_code_test SOURCES translated_code_test.c
+            LIBRARIES cpu_bench doppel_decoder ${CAPSTONE_LIBRARY})
     else()
         message(STATUS "capstone not found: translated code is not checked against it")
     endif()
