@@ -1,11 +1,11 @@
-/* Runs the same random user-mode snippets on the host's CPU and in the interpreter and compares everything.
+/* Runs the same random user-mode snippets on the host's CPU and on an engine and compares everything.
  *
- * usage: host-oracle HELPER [COUNT [SEED]]
+ * usage: host-oracle HELPER [COUNT [SEED [ENGINE]]]
  *
  * HELPER is the 32-bit process (host_oracle_helper.c). Registers, the flags that are defined, the x87,
  * MMX and SSE state, the windows of memory, exceptions with their error codes, CR2 and EIP must be the same.
- * COUNT snippets (default 1,000,000) of sequence SEED are run. Exit status: 0 no difference, 1 differences,
- * 77 this host cannot run 32-bit x86 code.
+ * COUNT snippets (default 1,000,000) of sequence SEED are run on ENGINE (default interp). Exit status: 0 no
+ * difference, 1 differences, 77 this host cannot run 32-bit x86 code, or there is no such engine here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,6 +27,7 @@
 #include "host_oracle_float.h"
 #include "host_oracle_guest.h"
 #include "host_oracle_snippet.h"
+#include "machine/engine_factory.h"
 
 #define DEFAULT_COUNT  1000000u
 #define DEFAULT_SEED   1u
@@ -44,7 +45,7 @@ struct helper {
     struct oracle_slot *slots;
 };
 
-/* The interpreter's side of a slot. */
+/* The engine's side of a slot. */
 struct outcome {
     struct oracle_registers after;
     uint8_t float_after[ORACLE_FXSAVE_BYTES];
@@ -220,7 +221,7 @@ static void print_windows(const struct oracle_slot *slot, const uint8_t *ours)
     unsigned shown = 0;
     for (unsigned i = 0; i < ORACLE_WINDOW_BYTES && shown < 16; i++) {
         if (slot->window_after[i] != ours[i]) {
-            printf("  [%08" PRIx32 "] was %02x: host %02x, interpreter %02x\n", window_address(i),
+            printf("  [%08" PRIx32 "] was %02x: host %02x, engine %02x\n", window_address(i),
                    slot->window_before[i], slot->window_after[i], ours[i]);
             shown++;
         }
@@ -236,7 +237,7 @@ static void report(const struct oracle *oracle, uint64_t number, uint32_t index,
     print_code(&oracle->snippets[index], slot_address(index));
     print_registers("before", &slot->before);
     print_registers("host", &slot->after);
-    print_registers("interpreter", &ours->after);
+    print_registers("engine", &ours->after);
     float_print_difference(slot->float_before, slot->float_after, ours->float_after);
     print_windows(slot, ours->window);
 }
@@ -284,7 +285,7 @@ static void compare_data_pages(struct oracle *oracle)
     uint8_t *ours = oracle_guest_data(&oracle->guest);
     for (uint32_t i = 0; i < ORACLE_DATA_PAGES * ORACLE_PAGE; i++) {
         if (host[i] != ours[i]) {
-            printf("a batch left %02x at %08" PRIx32 " on the host, %02x in the interpreter\n", host[i],
+            printf("a batch left %02x at %08" PRIx32 " on the host, %02x in the engine\n", host[i],
                    ORACLE_DATA + i, ours[i]);
             oracle->different++;
             break;
@@ -360,8 +361,18 @@ static void fill_data_pages(struct oracle *oracle)
 int main(int argc, char **argv)
 {
     if (argc < 2) {
-        fprintf(stderr, "usage: %s HELPER [COUNT [SEED]]\n", argv[0]);
+        fprintf(stderr, "usage: %s HELPER [COUNT [SEED [ENGINE]]]\n", argv[0]);
         return 2;
+    }
+    unsigned kind = ENGINE_INTERP;
+    if (argc > 4 && !engine_choice_find(ENGINE_AXIS_ENGINE, argv[4], &kind)) {
+        fprintf(stderr, "%s: no engine is called \"%s\"\n", argv[0], argv[4]);
+        return 2;
+    }
+    const struct engine_config engine = {.kind = (enum engine_kind)kind};
+    if (!machine_engine_is_built(engine.kind)) {
+        printf("SKIPPED: this build has no engine %s\n", argv[4]);
+        return EXIT_SKIPPED;
     }
     struct oracle *oracle = calloc(1, sizeof *oracle);
     if (oracle == NULL) {
@@ -376,7 +387,7 @@ int main(int argc, char **argv)
         return status;
     }
     change_sides(oracle->helper.header, sizeof *oracle->helper.header);
-    oracle->guest = oracle_guest_create(oracle->helper.header);
+    oracle->guest = oracle_guest_create(oracle->helper.header, &engine);
     fill_data_pages(oracle);
     bool ran = true;
     for (uint64_t first = 0; ran && first < count; first += ORACLE_SLOTS) {

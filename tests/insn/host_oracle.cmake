@@ -1,4 +1,5 @@
-# The host's own CPU as the oracle for user-mode instructions: a 32-bit process of ours runs the same snippets.
+# The host's own CPU as the oracle of each engine for user-mode instructions: a 32-bit process of ours runs the same
+# snippets.
 # Where the compiler cannot make 32-bit x86 programs, or the host cannot run them, the test says so and is skipped.
 include(CheckCSourceCompiles)
 set(DOPPEL_ORACLE_COUNT 1000000 CACHE STRING "Snippets the host-CPU oracle compares")
@@ -42,5 +43,11 @@ elseif(DOPPEL_CAN_BUILD_32_BIT)
 else()
     set(helper "32-bit-programs-cannot-be-built")
 endif()
-add_test(NAME host-oracle COMMAND host-oracle ${helper} ${DOPPEL_ORACLE_COUNT} ${DOPPEL_ORACLE_SEED})
-set_tests_properties(host-oracle PROPERTIES SKIP_RETURN_CODE 77 LABELS insn)
+foreach(engine interp dbt)
+    set(name host-oracle)
+    if(NOT engine STREQUAL "interp")
+        set(name host-oracle-${engine})
+    endif()
+    add_test(NAME ${name} COMMAND host-oracle ${helper} ${DOPPEL_ORACLE_COUNT} ${DOPPEL_ORACLE_SEED} ${engine})
+    set_tests_properties(${name} PROPERTIES SKIP_RETURN_CODE 77 LABELS insn)
+endforeach()

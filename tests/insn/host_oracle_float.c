@@ -257,7 +257,7 @@ static void print_if_different(const char *name, unsigned number, const uint8_t 
     print_number(image[0], at, size);
     printf(", host");
     print_number(image[1], at, size);
-    printf(", interpreter");
+    printf(", engine");
     print_number(image[2], at, size);
     printf("\n");
 }

@@ -95,9 +95,10 @@ static void prepare_segments(struct oracle_guest *guest)
     }
 }
 
-struct oracle_guest oracle_guest_create(const struct oracle_header *header)
+struct oracle_guest oracle_guest_create(const struct oracle_header *header,
+                                        const struct engine_config *engine)
 {
-    struct oracle_guest guest = {.bench = cpu_bench_create(cpu_model_find("max"), RAM_SIZE),
+    struct oracle_guest guest = {.bench = cpu_bench_create_with(cpu_model_find("max"), RAM_SIZE, engine),
                                  .end_address = header->end_address};
     struct cpu_state *cpu = &guest.bench->cpu;
     cpu_bench_enter_flat(guest.bench, 4, 3);

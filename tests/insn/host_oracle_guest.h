@@ -15,7 +15,8 @@ struct oracle_guest {
 /* Selectors as Linux gives them to a 32-bit process. */
 enum oracle_selector { ORACLE_CODE_SELECTOR = 0x23, ORACLE_DATA_SELECTOR = 0x2b };
 
-struct oracle_guest oracle_guest_create(const struct oracle_header *header);
+struct oracle_guest oracle_guest_create(const struct oracle_header *header,
+                                        const struct engine_config *engine);
 void oracle_guest_destroy(struct oracle_guest *guest);
 
 /* Replaces the code of all snippets. */
