@@ -471,8 +471,10 @@ static void put_method(const struct html_page *page)
         "<p>A workload is a small program for the bare machine; the same image is booted on doppel, QEMU and "
         "Bochs, and where it needs no privileges the same source also runs as a process of this host "
         "(native). It does its work once to warm up and then a number of rounds between two marks; the time "
-        "between the marks on this host's clock, divided by the rounds, is the time given here. Rounds are "
-        "chosen for each cell so that runs take about the same time. Runs are interleaved (A B C A B C …), "
+        "between the marks on this host's clock, or that of the processor where the host had other things to "
+        "do, "
+        "divided by the rounds, is the time given here. Rounds are chosen for each cell so that runs take "
+        "about the same time. Runs are interleaved (A B C A B C …), "
         "so that a disturbance of the host does not hit one column alone; the median of the runs is shown, "
         "with the smallest and largest beside it. After every run the checksum of the work is compared with "
         "what it must be: a wrong one is a failure, not a time.</p>\n",
