@@ -60,8 +60,9 @@ static struct machine_config config_of(const struct run *run, enum lockstep_side
     }
     config.debug_console = run->streams[side][STREAMS - 1];
     config.log.disassembler = disassembly_is_there() ? disassembly_log : NULL;
-    if (side == LOCKSTEP_REFERENCE) {
-        config.engine = (struct engine_config){.kind = ENGINE_INTERP};
+    if (side ==
+        LOCKSTEP_REFERENCE) { /* with the same strategy, since what sets accessed bits depends on it */
+        config.engine = (struct engine_config){.kind = ENGINE_INTERP, .mmu = config.engine.mmu};
     }
     return config;
 }

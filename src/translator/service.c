@@ -154,10 +154,12 @@ static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_
     const struct segment *cs = &cpu->segment[CPU_CS];
     uint32_t linear = (uint32_t)(cs->base + eip);
     bool user = cpu->cpl == 3;
-    if (eip > cs->limit || mmu_entry(t->mmu, linear, user)->fetch_tag != (linear & ~PAGE_MASK)) {
+    bool walks = t->mmu->strategy == MMU_WALK; /* there is no TLB to look at */
+    uint64_t phys;
+    if (eip > cs->limit || (!walks && mmu_entry(t->mmu, linear, user)->fetch_tag != (linear & ~PAGE_MASK)) ||
+        !mmu_try_fetch(t->mmu, linear, user, &phys)) {
         return NULL;
     }
-    uint64_t phys = mmu_fetch_address(t->mmu, linear, user);
     uint64_t key = (uint64_t)mode << 32 | eip;
     struct code_block *block = code_cache_find(t->cache, phys, key);
     if (block == NULL) {
