@@ -259,9 +259,21 @@ static void shorten_last_step(const struct stream_pair_config *config, const str
 
 struct traced {
     uint64_t number; /* instructions before it */
-    uint32_t rip;
     uint32_t linear;
+    unsigned code_size;
+    uint8_t bytes[INSN_MAX_LENGTH]; /* as they were then */
 };
+
+/* The guests' pages map code one to one. */
+static void note_instruction(struct traced *at, const struct stream_guest *guest, uint64_t number)
+{
+    const struct cpu_state *cpu = &guest->bench->cpu;
+    uint32_t linear = (uint32_t)(cpu->segment[CPU_CS].base + cpu->rip);
+    *at = (struct traced){.number = number, .linear = linear, .code_size = cpu->code_size};
+    if (linear < STREAM_RAM_BYTES - INSN_MAX_LENGTH) {
+        memcpy(at->bytes, guest->bench->ram + linear, INSN_MAX_LENGTH);
+    }
+}
 
 /* Where the reference went, instruction by instruction: the last ones. Returns how many there were. */
 static uint64_t trace(const struct stream_pair_config *config, const struct stream *stream,
@@ -283,10 +295,7 @@ static uint64_t trace(const struct stream_pair_config *config, const struct stre
         enum stop_reason reason = STOP_BUDGET;
         while (reason == STOP_BUDGET && cpu->retired < start + steps.budget) {
             cpu_bench_run(guest->bench, 0); /* what is due comes first */
-            traced[count++ % TRACE_LENGTH] =
-                (struct traced){.number = steps.retired + cpu->retired - start,
-                                .rip = (uint32_t)cpu->rip,
-                                .linear = (uint32_t)(cpu->segment[CPU_CS].base + cpu->rip)};
+            note_instruction(&traced[count++ % TRACE_LENGTH], guest, steps.retired + cpu->retired - start);
             reason = cpu_bench_run(guest->bench, 1);
         }
         again = goes_on(&steps, plan, reason, cpu->retired - start);
@@ -295,17 +304,10 @@ static uint64_t trace(const struct stream_pair_config *config, const struct stre
     return count;
 }
 
-/* What stands at a linear address, as bytes and mnemonic. The guests' pages map code one to one. */
-static void print_instruction(FILE *out, const struct stream_guest *guest, uint32_t linear,
-                              unsigned code_size)
+static void print_instruction(FILE *out, uint32_t linear, const uint8_t *bytes, unsigned code_size)
 {
     const struct decode_mode mode = {.code_size = (uint8_t)code_size};
     struct insn insn;
-    if (linear >= STREAM_RAM_BYTES - INSN_MAX_LENGTH) {
-        fprintf(out, "(outside memory)\n");
-        return;
-    }
-    const uint8_t *bytes = guest->bench->ram + linear;
     bool known = decoder_decode(&mode, bytes, INSN_MAX_LENGTH, &insn) == DECODE_OK;
     unsigned length = known ? insn.length : 4u;
     for (unsigned i = 0; i < 11 || i < length; i++) {
@@ -320,7 +322,7 @@ static void print_instruction(FILE *out, const struct stream_guest *guest, uint3
     }
 }
 
-static void print_stream(FILE *out, const struct stream *stream, const struct stream_guest *guest)
+static void print_stream(FILE *out, const struct stream *stream)
 {
     unsigned left = 0;
     for (unsigned i = 0; i < STREAM_ITEMS; i++) {
@@ -329,13 +331,15 @@ static void print_stream(FILE *out, const struct stream *stream, const struct st
     fprintf(out, "%u items are left, %s%s, IOPL %u:\n", left, stream->kind->name,
             stream->paging ? ", paging" : "", stream->iopl);
     unsigned code_size = stream->kind->code_size;
+    uint8_t bytes[STREAM_CODE_BYTES + INSN_MAX_LENGTH] = {0};
+    memcpy(bytes, stream->bytes, stream->length);
     for (uint32_t at = 0; at < stream->length;) {
         uint32_t linear = stream_code_base(stream) + stream->start + at;
         const struct decode_mode mode = {.code_size = (uint8_t)code_size};
         struct insn insn;
         fprintf(out, "  %05x  ", linear);
-        print_instruction(out, guest, linear, code_size);
-        bool known = decoder_decode(&mode, stream->bytes + at, INSN_MAX_LENGTH, &insn) == DECODE_OK;
+        print_instruction(out, linear, bytes + at, code_size);
+        bool known = decoder_decode(&mode, bytes + at, INSN_MAX_LENGTH, &insn) == DECODE_OK;
         at += known ? insn.length : 1u;
     }
 }
@@ -351,20 +355,17 @@ static const char *reason_name(enum stop_reason reason)
 }
 
 static void print_trace(FILE *out, const struct stream_pair_config *config, const struct stream *stream,
-                        const struct stream_plan *plan, const struct stream_divergence *divergence,
-                        const struct stream_guest *guest)
+                        const struct stream_plan *plan, const struct stream_divergence *divergence)
 {
     struct traced traced[TRACE_LENGTH];
     uint64_t count = trace(config, stream, plan, divergence, traced);
     uint64_t first = count > TRACE_LENGTH ? count - TRACE_LENGTH : 0;
-    fprintf(out, "executed (last, as the code is now; > in the step that differs):\n");
+    fprintf(out, "executed last by the interpreter (> in the step that differs):\n");
     for (uint64_t i = first; i < count; i++) {
         const struct traced *at = &traced[i % TRACE_LENGTH];
-        bool handler = at->linear < STREAM_CODE;
         fprintf(out, "%c %5llu %05x  ", at->number >= divergence->before ? '>' : ' ',
                 (unsigned long long)at->number, at->linear);
-        print_instruction(out, guest, at->linear,
-                          handler ? (stream->kind->real ? 2 : 4) : stream->kind->code_size);
+        print_instruction(out, at->linear, at->bytes, at->code_size);
     }
 }
 
@@ -387,9 +388,8 @@ static void print_report(FILE *out, const struct stream_pair_config *config, con
 {
     struct stream_pair pair = stream_pair_create(config);
     uint64_t retired;
-    stream_guest_load(pair.reference, stream);
-    print_stream(out, stream, pair.reference);
-    print_trace(out, config, stream, plan, divergence, pair.reference);
+    print_stream(out, stream);
+    print_trace(out, config, stream, plan, divergence);
     fprintf(out, "step %llu of %u instructions, after %llu\n", (unsigned long long)divergence->step,
             divergence->budget, (unsigned long long)divergence->before);
     if (divergence->signal != 0) {
