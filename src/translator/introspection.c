@@ -67,6 +67,9 @@ static void describe_mode(uint32_t mode, char *text, size_t size)
         add_words(&words, ", ", "limited code");
     }
     add_segments(&words, mode);
+    if (mode & MODE_SINGLE) {
+        add_words(&words, ", ", "accesses one by one");
+    }
 }
 
 /* ---- blocks */
