@@ -24,6 +24,7 @@
 #include "decoder/insn.h"
 #include "mmu/mmu.h"
 #include "translator/groups.h"
+#include "translator/quick.h"
 #include "translator/translator.h"
 
 /* What a block assumes about the CPU: the upper half of its key, EIP being the lower. */
@@ -179,7 +180,9 @@ struct translator {
     uint64_t callouts[INSN_COUNT]; /* instructions left to the fallback, by name */
     uint64_t emulated[INSN_COUNT]; /* instructions emulated at a SITE_SENSITIVE */
     uint64_t inlined[INSN_COUNT];  /* places where one became host code */
-    struct fault_thread *faults;   /* the strategy `trap` */
+    struct load_memo memos[LOAD_KINDS][LOAD_MEMOS];
+    struct query_memo queries[LOAD_MEMOS];
+    struct fault_thread *faults; /* the strategy `trap` */
     struct jump_slot jumps[JUMP_CACHE_SLOTS];
 };
 

@@ -365,7 +365,6 @@ static bool emulate(struct cpu_state *cpu, const struct translator_site *site, u
 bool sensitive_execute(struct translator *t, const struct translator_site *site)
 {
     struct cpu_state *cpu = t->cpu;
-    t->emulated[site->insn]++;
     if (site->insn == INSN_IN || site->insn == INSN_OUT) {
         translator_store_float(t); /* devices may do anything */
     }

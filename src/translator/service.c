@@ -53,10 +53,16 @@ static void set_budget(struct translator *t)
 
 /* ---- what blocks assume */
 
+/* Bounds as one number each: the last offset above the first one. */
+static uint64_t bounds(uint32_t first, uint32_t last)
+{
+    return (uint64_t)last << 32 | first;
+}
+
 static enum segment_class classify(const struct segment *segment)
 {
-    bool both = segment->read_first == segment->write_first && segment->read_last == segment->write_last;
-    if (!both || segment->read_first != 0) {
+    uint64_t readable = bounds(segment->read_first, segment->read_last);
+    if (readable != bounds(segment->write_first, segment->write_last) || segment->read_first != 0) {
         return SEGMENT_OTHER;
     }
     if (segment->read_last != UINT32_MAX) {
@@ -280,6 +286,32 @@ static const uint8_t *call_out(struct translator *t, const struct translator_sit
     return behind_callout(t, site, epoch, generation);
 }
 
+/* Control goes to cpu->rip; the registers are where the service stub has put them, and what came before is
+ * retired according to t->budget. */
+static const uint8_t *move_on(struct translator *t)
+{
+    struct cpu_state *cpu = t->cpu;
+    cpu->retired = t->budget_end - (uint64_t)(int64_t)t->budget;
+    if (!translator_needs_fallback(cpu)) {
+        cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
+        set_context(t);
+        const uint8_t *known = known_jump(t, (uint32_t)cpu->rip);
+        if (known != NULL) {
+            return known;
+        }
+    }
+    store_integers(t);
+    return go_on(t);
+}
+
+/* The same for the next instruction: the rest of the block is not executed. */
+static const uint8_t *move_to_next(struct translator *t, const struct translator_site *site)
+{
+    t->cpu->rip = site->next_eip;
+    t->budget += site->remaining - 1;
+    return move_on(t);
+}
+
 /* An instruction that is emulated here. The block goes on when nothing has changed that it assumes.
  * Floating-point registers stay loaded, unless they may not be used any more. */
 static const uint8_t *emulate(struct translator *t, const struct translator_site *site)
@@ -289,19 +321,48 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
     uint64_t generation = t->mmu->generation;
     uint64_t cr0 = cpu->cr0;
     uint64_t cr4 = cpu->cr4;
+    unsigned cpl = cpu->cpl;
     store_integers(t);
     cpu->rip = site->eip;
-    cpu->retired = retired_before(t, site);
     bool done = sensitive_execute(t, site);
     if (cr0 != cpu->cr0 || cr4 != cpu->cr4) {
         translator_store_float(t);
         return go_on(t);
+    }
+    if (done) {
+        translator_remember(t, site, cpl);
     }
     if (!done || !block_goes_on(t, site, epoch, generation) || block_mode(cpu) != t->mode ||
         !translator_load_float(t, site->float_parts)) {
         return go_on(t);
     }
     load_state(t);
+    return at(site, site->next);
+}
+
+static const uint8_t *sensitive(struct translator *t, const struct translator_site *site)
+{
+    struct cpu_state *cpu = t->cpu;
+    uint64_t epoch = code_cache_epoch(t->cache);
+    uint64_t generation = t->mmu->generation;
+    cpu->retired = retired_before(t, site);
+    t->emulated[site->insn]++;
+    switch (t->unchained ? QUICK_NOT : translator_quick(t, site)) {
+    case QUICK_NOT: return emulate(t, site);
+    case QUICK_STAYS: break;
+    case QUICK_CHANGED_SEGMENT:
+        if (classify(&cpu->segment[site->operand.reg]) != mode_segment_class(t->mode, site->operand.reg)) {
+            return move_to_next(t, site);
+        }
+        break;
+    case QUICK_ASKED_DEVICE:
+        if (cpu_needs_attention(cpu) || epoch != code_cache_epoch(t->cache) ||
+            generation != t->mmu->generation) {
+            return move_to_next(t, site);
+        }
+        break;
+    case QUICK_TRANSFERRED: cpu_update_mode(cpu); return move_on(t);
+    }
     return at(site, site->next);
 }
 
@@ -461,7 +522,7 @@ const uint8_t *translator_service(struct translator *t)
     case SITE_STRING: return repeat_string(t, site);
     case SITE_FLOAT:
         return translator_load_float(t, site->width) ? at(site, site->direct) : call_out(t, site);
-    case SITE_SENSITIVE: return emulate(t, site);
+    case SITE_SENSITIVE: return sensitive(t, site);
     case SITE_JUMP: return jump(t, site, site->target);
     case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
     case SITE_BUDGET: break;

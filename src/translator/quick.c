@@ -1,0 +1,485 @@
+/* The common cases of system instructions in protected mode, without a detour through struct cpu_state.
+ *
+ * Selector loads, far transfers on one level, INT n and IRET between flat 32-bit segments, SYSENTER, SYSEXIT
+ * and ports are done here while the general registers stay where the service stub has put them. A function
+ * answers QUICK_NOT before it has changed anything whenever something is out of the ordinary: then the
+ * emulation proper (sensitive.c) does all of it, with every check.
+ *
+ * What a selector gives depends on the bytes of its descriptor, on the privilege and on the kind of load. The
+ * emulation's results are remembered with these; a load of the same is a copy. The descriptor's bytes are
+ * read and compared every time, through the TLB of translated code: nothing has to be told when the guest
+ * changes its tables. Limits of tables and of offsets are checked here each time. */
+#include "translator/quick.h"
+
+#include "translator/float.h"
+#include "translator/sensitive.h"
+
+#define DESCRIPTOR_IS_SEGMENT ((uint64_t)SEGMENT_S << 40)
+
+/* ---- guest memory */
+
+/* Where `width` bytes of guest memory are; NULL when that takes more than a look at the TLB. */
+static uint8_t *host_memory(struct translator *t, uint32_t linear, unsigned width, bool store, bool user)
+{
+    const struct fast_tlb *fast = t->mmu->fast[user];
+    uint8_t *host = NULL;
+    if (!fast_tlb_hits(store ? fast->store : fast->load, linear, width) &&
+        mmu_fast_fill(t->mmu, linear, width, store, user, &host) != MMU_FAST_FILLED) {
+        return NULL;
+    }
+    uint64_t address = fast->addend[fast_tlb_slot(linear)] + linear;
+    return (uint8_t *)(uintptr_t)address;
+}
+
+/* The top of a 32-bit stack without limits, `width` bytes up from esp + offset. */
+static uint8_t *stack_memory(struct translator *t, int32_t offset, unsigned width, bool store)
+{
+    if (!(t->mode & MODE_STACK32) || mode_segment_class(t->mode, CPU_SS) != SEGMENT_FLAT) {
+        return NULL;
+    }
+    return host_memory(t, t->gpr[CPU_SP] + (uint32_t)offset, width, store, (t->mode & MODE_USER) != 0);
+}
+
+static bool read_descriptor(struct translator *t, uint16_t selector, uint64_t *raw)
+{
+    const struct cpu_state *cpu = t->cpu;
+    bool local = selector & 4;
+    uint32_t index = selector & 0xfff8u;
+    uint64_t base = local ? cpu->ldtr.base : cpu->gdtr.base;
+    uint32_t limit = local ? cpu->ldtr.limit : cpu->gdtr.limit;
+    if ((selector & 0xfffc) == 0 || index + 7 > limit || (local && cpu->ldtr.attributes == 0)) {
+        return false;
+    }
+    const uint8_t *host = host_memory(t, (uint32_t)(base + index), 8, false, false);
+    if (host != NULL) {
+        *raw = load_le64(host);
+    }
+    return host != NULL;
+}
+
+/* ---- what loads have given */
+
+static struct load_memo *memo_slot(struct translator *t, enum load_kind kind, uint16_t selector)
+{
+    return &t->memos[kind][(selector >> 3) % LOAD_MEMOS];
+}
+
+static const struct segment *recall(struct translator *t, enum load_kind kind, uint16_t selector,
+                                    unsigned cpl)
+{
+    const struct load_memo *memo = memo_slot(t, kind, selector);
+    uint64_t raw;
+    if (memo->selector != selector || memo->cpl != cpl || !read_descriptor(t, selector, &raw) ||
+        memo->raw != raw) {
+        return NULL;
+    }
+    return &memo->segment;
+}
+
+/* `selector`, loaded at `cpl` by the emulation, gave what is in `number` now. */
+static void remember(struct translator *t, enum load_kind kind, uint16_t selector, unsigned cpl,
+                     enum cpu_segment number)
+{
+    uint64_t raw;
+    if (read_descriptor(t, selector, &raw) && (raw & DESCRIPTOR_IS_SEGMENT)) {
+        *memo_slot(t, kind, selector) = (struct load_memo){
+            .raw = raw, .segment = t->cpu->segment[number], .selector = selector, .cpl = (uint8_t)cpl};
+    }
+}
+
+/* ---- segment loads */
+
+static enum quick_result load_segment(struct translator *t, enum cpu_segment number, uint16_t selector,
+                                      unsigned pop)
+{
+    struct cpu_state *cpu = t->cpu;
+    const struct segment null = {.selector = selector, .limit = 0xffff, .read_first = 1, .write_first = 1};
+    if (!(t->mode & MODE_PROTECTED) || number == CPU_SS) {
+        return QUICK_NOT;
+    }
+    const struct segment *segment =
+        (selector & 0xfffc) == 0 ? &null : recall(t, LOAD_DATA, selector, cpu->cpl);
+    if (segment == NULL) {
+        return QUICK_NOT;
+    }
+    cpu->segment[number] = *segment;
+    t->gpr[CPU_SP] += pop;
+    return QUICK_CHANGED_SEGMENT;
+}
+
+static enum quick_result move_segment(struct translator *t, const struct translator_site *site)
+{
+    if (!site->operand.variant || site->operand.segment != OPERAND_SEGMENT_NONE) {
+        return QUICK_NOT;
+    }
+    return load_segment(t, (enum cpu_segment)site->operand.reg, (uint16_t)t->gpr[site->operand.rm], 0);
+}
+
+static enum quick_result pop_segment(struct translator *t, const struct translator_site *site)
+{
+    const uint8_t *top = stack_memory(t, 0, site->width, false);
+    if (top == NULL) {
+        return QUICK_NOT;
+    }
+    return load_segment(t, (enum cpu_segment)site->operand.reg, load_le16(top), site->width);
+}
+
+/* ---- LAR, LSL, VERR, VERW */
+
+static struct query_memo *query_slot(struct translator *t, const struct translator_site *site,
+                                     uint16_t selector)
+{
+    return &t->queries[(site->insn + (selector >> 3)) % LOAD_MEMOS];
+}
+
+static enum quick_result query(struct translator *t, const struct translator_site *site)
+{
+    uint16_t selector = (uint16_t)t->gpr[site->operand.rm];
+    const struct query_memo *memo = query_slot(t, site, selector);
+    uint64_t raw;
+    if (!(t->mode & MODE_PROTECTED) || site->operand.segment != OPERAND_SEGMENT_NONE ||
+        memo->insn != site->insn || memo->selector != selector || memo->cpl != t->cpu->cpl ||
+        memo->width != site->width || !read_descriptor(t, selector, &raw) || memo->raw != raw) {
+        return QUICK_NOT;
+    }
+    const uint32_t zf = (uint32_t)EFLAGS_ZF << 8;
+    t->flags = memo->valid ? t->flags | zf : t->flags & ~zf;
+    if (memo->valid && (site->insn == INSN_LAR || site->insn == INSN_LSL)) {
+        uint32_t mask = site->width == 2 ? 0xffff : UINT32_MAX;
+        uint32_t *to = &t->gpr[site->operand.reg];
+        *to = (*to & ~mask) | (memo->result & mask);
+    }
+    return QUICK_STAYS;
+}
+
+static void remember_query(struct translator *t, const struct translator_site *site, uint16_t selector)
+{
+    const struct cpu_state *cpu = t->cpu;
+    uint64_t raw;
+    if (site->operand.segment == OPERAND_SEGMENT_NONE && read_descriptor(t, selector, &raw)) {
+        *query_slot(t, site, selector) = (struct query_memo){.raw = raw,
+                                                             .result = cpu->gpr[site->operand.reg].d,
+                                                             .selector = selector,
+                                                             .insn = site->insn,
+                                                             .width = site->width,
+                                                             .cpl = cpu->cpl,
+                                                             .valid = flags_zf(&cpu->flags)};
+    }
+}
+
+/* ---- far transfers on one level */
+
+static enum quick_result transfer(struct translator *t, const struct segment *code, uint32_t eip)
+{
+    t->cpu->segment[CPU_CS] = *code;
+    t->cpu->rip = eip;
+    return QUICK_TRANSFERRED;
+}
+
+/* The far pointer of JMP and CALL, in flat memory or in the instruction. */
+static bool far_operand(struct translator *t, const struct translator_site *site, uint16_t *selector,
+                        uint32_t *offset)
+{
+    if (site->operand.segment == OPERAND_SEGMENT_NONE) {
+        *selector = site->operand.immediate;
+        *offset = site->target;
+        return true;
+    }
+    if (mode_segment_class(t->mode, site->operand.segment) != SEGMENT_FLAT ||
+        site->operand.address_size != 4) {
+        return false;
+    }
+    const uint8_t *host = host_memory(t, (uint32_t)t->address, 6, false, (t->mode & MODE_USER) != 0);
+    if (host != NULL) {
+        *offset = load_le32(host);
+        *selector = load_le16(host + 4);
+    }
+    return host != NULL;
+}
+
+static enum quick_result jump_far(struct translator *t, const struct translator_site *site)
+{
+    uint16_t selector;
+    uint32_t eip;
+    if (!(t->mode & MODE_PROTECTED) || site->width != 4 || !far_operand(t, site, &selector, &eip)) {
+        return QUICK_NOT;
+    }
+    const struct segment *code = recall(t, LOAD_CODE_DIRECT, selector, t->cpu->cpl);
+    if (code == NULL || eip > code->limit) {
+        return QUICK_NOT;
+    }
+    if (site->insn == INSN_CALL_FAR) {
+        uint8_t *frame = stack_memory(t, -8, 8, true);
+        if (frame == NULL) {
+            return QUICK_NOT;
+        }
+        store_le32(frame, site->next_eip);
+        store_le32(frame + 4, t->cpu->segment[CPU_CS].selector);
+        t->gpr[CPU_SP] -= 8;
+    }
+    return transfer(t, code, eip);
+}
+
+static enum quick_result return_far(struct translator *t, const struct translator_site *site)
+{
+    const uint8_t *frame = stack_memory(t, 0, 8, false);
+    if (!(t->mode & MODE_PROTECTED) || site->width != 4 || frame == NULL) {
+        return QUICK_NOT;
+    }
+    uint32_t eip = load_le32(frame);
+    uint16_t selector = load_le16(frame + 4);
+    const struct segment *code = recall(t, LOAD_CODE_RETURN, selector, t->cpu->cpl);
+    if (code == NULL || eip > code->limit || (selector & 3) != t->cpu->cpl) {
+        return QUICK_NOT;
+    }
+    t->gpr[CPU_SP] += 8 + (uint16_t)site->target;
+    return transfer(t, code, eip);
+}
+
+/* ---- IRET, INT n */
+
+#define FLAGS_UNUSUAL                                                                                        \
+    ((uint32_t)EFLAGS_TF | EFLAGS_IOPL | EFLAGS_NT | EFLAGS_VM | EFLAGS_AC | EFLAGS_VIF | EFLAGS_VIP |       \
+     EFLAGS_ID)
+
+static uint32_t image_of_flags(const struct translator *t)
+{
+    uint32_t arithmetic = (t->flags >> 8 & 0xd5) | (t->flags & 1 ? (uint32_t)EFLAGS_OF : 0);
+    return t->cpu->eflags_other | arithmetic;
+}
+
+/* Whether a data segment may stay when control goes to ring 3. */
+static bool is_for_ring_3(const struct segment *segment)
+{
+    return (segment->attributes & SEGMENT_DPL) == SEGMENT_DPL ||
+           (segment->attributes == 0 && segment->selector == 0);
+}
+
+static bool segments_are_for_ring_3(const struct cpu_state *cpu)
+{
+    return is_for_ring_3(&cpu->segment[CPU_ES]) && is_for_ring_3(&cpu->segment[CPU_DS]) &&
+           is_for_ring_3(&cpu->segment[CPU_FS]) && is_for_ring_3(&cpu->segment[CPU_GS]);
+}
+
+static enum quick_result interrupt_return(struct translator *t, const struct translator_site *site)
+{
+    struct cpu_state *cpu = t->cpu;
+    const uint8_t *frame = stack_memory(t, 0, 20, false);
+    if (!(t->mode & MODE_PROTECTED) || site->width != 4 || frame == NULL || (cpu->eflags_other & EFLAGS_NT)) {
+        return QUICK_NOT;
+    }
+    uint32_t eip = load_le32(frame);
+    uint16_t selector = load_le16(frame + 4);
+    uint32_t eflags = load_le32(frame + 8);
+    unsigned rpl = selector & 3;
+    bool outer = rpl != cpu->cpl;
+    uint32_t fixed = cpu->cpl <= cpu_iopl(cpu) ? 0 : (uint32_t)EFLAGS_IF;
+    const struct segment *code = recall(t, LOAD_CODE_RETURN, selector, cpu->cpl);
+    if (code == NULL || eip > code->limit || ((eflags ^ cpu->eflags_other) & FLAGS_UNUSUAL)) {
+        return QUICK_NOT;
+    }
+    if (outer) {
+        uint16_t ss = load_le16(frame + 16);
+        const struct segment *stack = recall(t, LOAD_STACK, ss, rpl);
+        if (rpl != 3 || stack == NULL || !(stack->attributes & SEGMENT_BIG) ||
+            !segments_are_for_ring_3(cpu)) {
+            return QUICK_NOT;
+        }
+        cpu->segment[CPU_SS] = *stack;
+        t->gpr[CPU_SP] = load_le32(frame + 12);
+    } else {
+        t->gpr[CPU_SP] += 12;
+    }
+    uint32_t mask = ((uint32_t)EFLAGS_IF | EFLAGS_DF | (cpu->model->eflags_writable & EFLAGS_RF)) & ~fixed;
+    cpu->eflags_other = (cpu->eflags_other & ~mask) | (eflags & mask);
+    t->flags = translator_host_flags(eflags & EFLAGS_ARITHMETIC);
+    t->string_step = cpu->eflags_other & EFLAGS_DF ? -1 : 1;
+    cpu->nmi_blocked = false;
+    return transfer(t, code, eip);
+}
+
+/* Where the handler's frame goes, SS and ESP beneath it; NULL: out of the ordinary. */
+static uint8_t *inner_stack(struct translator *t, const struct segment **stack, uint32_t *esp)
+{
+    const struct cpu_state *cpu = t->cpu;
+    const unsigned tss32_busy = 11;
+    if ((cpu->tr.attributes & SEGMENT_TYPE) != tss32_busy || cpu->tr.limit < 11) {
+        return NULL;
+    }
+    const uint8_t *ring0 = host_memory(t, (uint32_t)cpu->tr.base + 4, 6, false, false);
+    if (ring0 == NULL) {
+        return NULL;
+    }
+    *esp = load_le32(ring0);
+    *stack = recall(t, LOAD_STACK, load_le16(ring0 + 4), 0);
+    bool flat = *stack != NULL && ((*stack)->attributes & SEGMENT_BIG) && (*stack)->base == 0 &&
+                (*stack)->write_first == 0 && (*stack)->write_last == UINT32_MAX;
+    return flat ? host_memory(t, *esp - 20, 20, true, false) : NULL;
+}
+
+static enum quick_result interrupt(struct translator *t, const struct translator_site *site)
+{
+    struct cpu_state *cpu = t->cpu;
+    uint32_t slot = (site->target & 0xff) * 8;
+    if (!(t->mode & MODE_PROTECTED) || slot + 7 > cpu->idtr.limit || log_is_enabled(cpu->log, LOG_INT)) {
+        return QUICK_NOT;
+    }
+    const uint8_t *gate = host_memory(t, (uint32_t)cpu->idtr.base + slot, 8, false, false);
+    if (gate == NULL) {
+        return QUICK_NOT;
+    }
+    uint32_t eip = load_le16(gate) | (uint32_t)load_le16(gate + 6) << 16;
+    uint16_t selector = load_le16(gate + 2);
+    unsigned access = gate[5]; /* P, DPL, 0, type: 14 interrupt, 15 trap */
+    const struct segment *code = recall(t, LOAD_CODE_HANDLER, selector, cpu->cpl);
+    if ((access & 0x9e) != 0x8e || (access >> 5 & 3) < cpu->cpl || code == NULL || eip > code->limit) {
+        return QUICK_NOT;
+    }
+    uint32_t eflags = image_of_flags(t);
+    if ((code->selector & 3) == cpu->cpl) {
+        uint8_t *frame = stack_memory(t, -12, 12, true);
+        if (frame == NULL) {
+            return QUICK_NOT;
+        }
+        store_le32(frame, site->next_eip);
+        store_le32(frame + 4, cpu->segment[CPU_CS].selector);
+        store_le32(frame + 8, eflags);
+        t->gpr[CPU_SP] -= 12;
+    } else {
+        const struct segment *stack = NULL;
+        uint32_t esp = 0;
+        uint8_t *frame = (code->selector & 3) == 0 ? inner_stack(t, &stack, &esp) : NULL;
+        if (frame == NULL) {
+            return QUICK_NOT;
+        }
+        store_le32(frame, site->next_eip);
+        store_le32(frame + 4, cpu->segment[CPU_CS].selector);
+        store_le32(frame + 8, eflags);
+        store_le32(frame + 12, t->gpr[CPU_SP]);
+        store_le32(frame + 16, cpu->segment[CPU_SS].selector);
+        cpu->segment[CPU_SS] = *stack;
+        t->gpr[CPU_SP] = esp - 20;
+    }
+    uint32_t cleared = EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | (access & 1 ? 0 : (uint32_t)EFLAGS_IF);
+    cpu->eflags_other &= ~cleared;
+    return transfer(t, code, eip);
+}
+
+/* ---- SYSENTER, SYSEXIT */
+
+static enum quick_result fast_call(struct translator *t, const struct translator_site *site)
+{
+    struct cpu_state *cpu = t->cpu;
+    if (!(t->mode & MODE_PROTECTED) || (cpu->sysenter_cs & 0xfffc) == 0) {
+        return QUICK_NOT;
+    }
+    if (site->insn == INSN_SYSENTER) {
+        cpu_sysenter(cpu);
+    } else if (cpu->cpl == 0) {
+        cpu->gpr[CPU_CX].d = t->gpr[CPU_CX];
+        cpu->gpr[CPU_DX].d = t->gpr[CPU_DX];
+        cpu_sysexit(cpu);
+    } else {
+        return QUICK_NOT;
+    }
+    t->gpr[CPU_SP] = cpu->gpr[CPU_SP].d;
+    return QUICK_TRANSFERRED;
+}
+
+/* ---- IN, OUT */
+
+static enum quick_result port_access(struct translator *t, const struct translator_site *site)
+{
+    struct cpu_state *cpu = t->cpu;
+    if (!(t->mode & MODE_IOPL) || (t->mode & MODE_V86) || t->x87_absent == 0) {
+        return QUICK_NOT;
+    }
+    uint16_t port = (uint16_t)(site->operand.variant ? t->gpr[CPU_DX] : site->target);
+    uint32_t mask = (uint32_t)bits_mask(site->width * 8u);
+    if (site->insn == INSN_IN) {
+        uint32_t value = cpu->pins.port_read(cpu->pins.opaque, port, site->width);
+        t->gpr[CPU_AX] = (t->gpr[CPU_AX] & ~mask) | (value & mask);
+    } else {
+        cpu->pins.port_write(cpu->pins.opaque, port, site->width, t->gpr[CPU_AX] & mask);
+    }
+    return QUICK_ASKED_DEVICE;
+}
+
+/* ---- dispatch */
+
+enum quick_result translator_quick(struct translator *t, const struct translator_site *site)
+{
+    switch (site->insn) {
+    case INSN_MOV_SEG: return move_segment(t, site);
+    case INSN_POP_SEG: return pop_segment(t, site);
+    case INSN_LAR:
+    case INSN_LSL:
+    case INSN_VERR:
+    case INSN_VERW: return query(t, site);
+    case INSN_JMP_FAR:
+    case INSN_CALL_FAR: return jump_far(t, site);
+    case INSN_RETF: return return_far(t, site);
+    case INSN_IRET: return interrupt_return(t, site);
+    case INSN_INT: return interrupt(t, site);
+    case INSN_SYSENTER:
+    case INSN_SYSEXIT: return fast_call(t, site);
+    case INSN_IN:
+    case INSN_OUT: return port_access(t, site);
+    default: return QUICK_NOT;
+    }
+}
+
+/* The gate of `vector` has just been gone through; a task gate leads elsewhere. */
+static void remember_handler(struct translator *t, uint8_t vector, unsigned cpl)
+{
+    const struct cpu_state *cpu = t->cpu;
+    const uint8_t *gate = host_memory(t, (uint32_t)cpu->idtr.base + vector * 8u, 8, false, false);
+    uint16_t selector = gate != NULL ? load_le16(gate + 2) : 0;
+    if (cpu->cpl <= cpl && ((selector ^ cpu->segment[CPU_CS].selector) & 0xfffc) == 0) {
+        remember(t, LOAD_CODE_HANDLER, selector, cpl, CPU_CS);
+    }
+}
+
+void translator_remember(struct translator *t, const struct translator_site *site, unsigned cpl)
+{
+    const struct cpu_state *cpu = t->cpu;
+    const uint16_t cs = cpu->segment[CPU_CS].selector;
+    if (cpu->mode != CPU_MODE_PROTECTED || !(t->mode & MODE_PROTECTED)) {
+        return;
+    }
+    switch (site->insn) {
+    case INSN_MOV_SEG:
+    case INSN_POP_SEG:
+        if (site->operand.reg != CPU_SS && (site->insn == INSN_POP_SEG || site->operand.variant)) {
+            enum cpu_segment number = (enum cpu_segment)site->operand.reg;
+            remember(t, LOAD_DATA, cpu->segment[number].selector, cpl, number);
+        }
+        break;
+    case INSN_LAR:
+    case INSN_LSL:
+    case INSN_VERR:
+    case INSN_VERW: remember_query(t, site, (uint16_t)t->gpr[site->operand.rm]); break;
+    case INSN_JMP_FAR:
+    case INSN_CALL_FAR:
+        if (cpu->cpl == cpl) {
+            remember(t, LOAD_CODE_DIRECT, cs, cpl, CPU_CS);
+        }
+        break;
+    case INSN_RETF:
+    case INSN_IRET:
+        if (cpu->cpl >= cpl) {
+            remember(t, LOAD_CODE_RETURN, cs, cpl, CPU_CS);
+        }
+        if (cpu->cpl > cpl) {
+            remember(t, LOAD_STACK, cpu->segment[CPU_SS].selector, cpu->cpl, CPU_SS);
+        }
+        break;
+    case INSN_INT:
+        if (cpu->cpl < cpl) {
+            remember(t, LOAD_STACK, cpu->segment[CPU_SS].selector, cpu->cpl, CPU_SS);
+        }
+        remember_handler(t, (uint8_t)site->target, cpl);
+        break;
+    default: break;
+    }
+}
