@@ -8,6 +8,6 @@ foreach(pair "80286 80286-real" "8086 8086")
     separate_arguments(pair)
     list(GET pair 0 model)
     list(GET pair 1 folder)
-    add_test(NAME real-cpu-${model} COMMAND real-cpu-tests ${model} "${DOPPEL_CPU_TESTS}/${folder}")
-    set_tests_properties(real-cpu-${model} PROPERTIES SKIP_RETURN_CODE 77 LABELS insn)
+    doppel_instruction_test(real-cpu-${model} LABELS insn
+        COMMAND real-cpu-tests ${model} "${DOPPEL_CPU_TESTS}/${folder}")
 endforeach()

@@ -1,3 +1,10 @@
+# What every engine owes the guest; `code` looks at the interpreter's blocks as well.
 foreach(subject code debug event fault model port)
     doppel_test(interpreter_${subject}_test SOURCES interpreter_${subject}_test.c LIBRARIES cpu_bench)
 endforeach()
+if(TARGET doppel_translator)
+    foreach(subject debug event fault model port)
+        add_test(NAME translator_${subject}_test COMMAND interpreter_${subject}_test)
+        set_tests_properties(translator_${subject}_test PROPERTIES ENVIRONMENT "DOPPEL_TEST_ENGINE=dbt")
+    endforeach()
+endif()

@@ -1,8 +1,8 @@
 #!/bin/sh
 # run_roms.sh EMULATOR PROGRAM SOURCES ROM...: builds each system test ROM, runs it and compares what it prints with
 # SOURCES/ROM.expected. EMULATOR is doppel, qemu or bochs, PROGRAM how to start it. Lines in which another emulator is
-# known to differ from the manual are left out of its comparison: SOURCES/known_differences. Skipped (77) without an
-# x86 GCC or without the emulator.
+# known to differ from the manual are left out of its comparison: SOURCES/known_differences. doppel gets the options in
+# $DOPPEL_TEST_OPTIONS as well. Skipped (77) without an x86 GCC or without the emulator.
 set -eu
 . "$(dirname "$0")/../../common.sh"
 
@@ -34,8 +34,9 @@ build()
 run_doppel()
 {
     status=0
+    # shellcheck disable=SC2086 # options are words
     "$program" -bios image -cpu max -m 16 -display none -debugcon file:text -device isa-debug-exit,iobase=0xf4,iosize=4 \
-        >host 2>&1 || status=$?
+        ${DOPPEL_TEST_OPTIONS:-} >host 2>&1 || status=$?
     if [ "$status" -ne 1 ]; then
         echo "FAILED: exit status $status"
         cat host
