@@ -1,1 +1,5 @@
 doppel_fuzzer(descriptors_fuzz SOURCES descriptors_fuzz.c MODULES base SMOKE 2000 LIBRARIES cpu_bench)
+if(TARGET doppel_translator AND TARGET descriptors_fuzz_smoke)
+    add_test(NAME descriptors_fuzz_smoke-dbt COMMAND descriptors_fuzz_smoke 2000)
+    set_tests_properties(descriptors_fuzz_smoke-dbt PROPERTIES LABELS fuzz ENVIRONMENT "DOPPEL_TEST_ENGINE=dbt")
+endif()

@@ -1,1 +1,5 @@
 doppel_fuzzer(paging_fuzz SOURCES paging_fuzz.c MODULES base SMOKE 500 LIBRARIES cpu_bench)
+if(TARGET doppel_translator AND TARGET paging_fuzz_smoke)
+    add_test(NAME paging_fuzz_smoke-dbt COMMAND paging_fuzz_smoke 500)
+    set_tests_properties(paging_fuzz_smoke-dbt PROPERTIES LABELS fuzz ENVIRONMENT "DOPPEL_TEST_ENGINE=dbt")
+endif()
