@@ -424,7 +424,10 @@ static void install_flat(struct segment *segment, uint64_t selector, unsigned cp
     segment->attributes = (uint16_t)attributes;
     segment->base = 0;
     segment->limit = UINT32_MAX;
-    segment_update_bounds(segment);
+    segment->read_first = 0;
+    segment->read_last = UINT32_MAX;
+    segment->write_first = code;
+    segment->write_last = code ? 0 : UINT32_MAX;
 }
 
 void cpu_sysenter(struct cpu_state *cpu)

@@ -170,11 +170,12 @@ struct translator {
     uint64_t budget_end; /* value of cpu->retired at which r13 is 0 */
     uint32_t mode;       /* of the running code */
     uint32_t last_context_id;
-    uint32_t next_context; /* to be replaced */
-    bool usable;           /* this CPU model can be translated */
-    bool tracing;          /* every block that is entered is shown (-d exec, cpu) */
-    bool one_by_one;       /* blocks have one instruction */
-    bool unchained;        /* blocks return to the dispatcher: as configured, or for tracing */
+    uint32_t next_context;      /* to be replaced */
+    unsigned recent_context[2]; /* [user] */
+    bool usable;                /* this CPU model can be translated */
+    bool tracing;               /* every block that is entered is shown (-d exec, cpu) */
+    bool one_by_one;            /* blocks have one instruction */
+    bool unchained;             /* blocks return to the dispatcher: as configured, or for tracing */
     bool stuck; /* translated code was left because the fallback must execute an instruction first */
     struct jump_context contexts[JUMP_CONTEXTS];
     uint64_t callouts[INSN_COUNT]; /* instructions left to the fallback, by name */

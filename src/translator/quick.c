@@ -11,6 +11,8 @@
  * changes its tables. Limits of tables and of offsets are checked here each time. */
 #include "translator/quick.h"
 
+#include <string.h>
+
 #include "translator/float.h"
 #include "translator/sensitive.h"
 
@@ -173,7 +175,18 @@ static enum quick_result transfer(struct translator *t, const struct segment *co
 {
     t->cpu->segment[CPU_CS] = *code;
     t->cpu->rip = eip;
+    cpu_update_mode(t->cpu);
     return QUICK_TRANSFERRED;
+}
+
+/* The same on one level: often into the segment that is there. */
+static enum quick_result transfer_on_level(struct translator *t, const struct segment *code, uint32_t eip)
+{
+    if (memcmp(&t->cpu->segment[CPU_CS], code, sizeof *code) != 0) {
+        return transfer(t, code, eip);
+    }
+    t->cpu->rip = eip;
+    return QUICK_JUMPED;
 }
 
 /* The far pointer of JMP and CALL, in flat memory or in the instruction. */
@@ -217,7 +230,7 @@ static enum quick_result jump_far(struct translator *t, const struct translator_
         store_le32(frame + 4, t->cpu->segment[CPU_CS].selector);
         t->gpr[CPU_SP] -= 8;
     }
-    return transfer(t, code, eip);
+    return transfer_on_level(t, code, eip);
 }
 
 static enum quick_result return_far(struct translator *t, const struct translator_site *site)
@@ -233,7 +246,7 @@ static enum quick_result return_far(struct translator *t, const struct translato
         return QUICK_NOT;
     }
     t->gpr[CPU_SP] += 8 + (uint16_t)site->target;
-    return transfer(t, code, eip);
+    return transfer_on_level(t, code, eip);
 }
 
 /* ---- IRET, INT n */
@@ -295,7 +308,7 @@ static enum quick_result interrupt_return(struct translator *t, const struct tra
     t->flags = translator_host_flags(eflags & EFLAGS_ARITHMETIC);
     t->string_step = cpu->eflags_other & EFLAGS_DF ? -1 : 1;
     cpu->nmi_blocked = false;
-    return transfer(t, code, eip);
+    return outer ? transfer(t, code, eip) : transfer_on_level(t, code, eip);
 }
 
 /* Where the handler's frame goes, SS and ESP beneath it; NULL: out of the ordinary. */
@@ -336,7 +349,8 @@ static enum quick_result interrupt(struct translator *t, const struct translator
         return QUICK_NOT;
     }
     uint32_t eflags = image_of_flags(t);
-    if ((code->selector & 3) == cpu->cpl) {
+    bool inner = (code->selector & 3) != cpu->cpl;
+    if (!inner) {
         uint8_t *frame = stack_memory(t, -12, 12, true);
         if (frame == NULL) {
             return QUICK_NOT;
@@ -362,7 +376,7 @@ static enum quick_result interrupt(struct translator *t, const struct translator
     }
     uint32_t cleared = EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | (access & 1 ? 0 : (uint32_t)EFLAGS_IF);
     cpu->eflags_other &= ~cleared;
-    return transfer(t, code, eip);
+    return inner ? transfer(t, code, eip) : transfer_on_level(t, code, eip);
 }
 
 /* ---- SYSENTER, SYSEXIT */

@@ -39,7 +39,8 @@ enum quick_result {
     QUICK_STAYS,           /* done; nothing that the block assumes has changed */
     QUICK_CHANGED_SEGMENT, /* done; the segment register site->operand.reg has changed */
     QUICK_ASKED_DEVICE,    /* done; anything may be pending or mapped elsewhere */
-    QUICK_TRANSFERRED      /* done; cpu->rip is the target, CS and more may have changed */
+    QUICK_JUMPED,          /* done; cpu->rip is the target, nothing that blocks assume has changed */
+    QUICK_TRANSFERRED      /* done; cpu->rip is the target, CS, SS and the privilege may have changed */
 };
 
 struct translator;

@@ -71,7 +71,18 @@ static enum segment_class classify(const struct segment *segment)
     return segment->base == 0 ? SEGMENT_FLAT : SEGMENT_BASED;
 }
 
-static uint32_t block_mode(const struct cpu_state *cpu)
+static uint32_t class_bits(unsigned number, enum segment_class class)
+{
+    return (uint32_t) class << ((unsigned)MODE_SEGMENTS_SHIFT + 2 * number);
+}
+
+static uint32_t segment_bits(const struct cpu_state *cpu, enum cpu_segment number)
+{
+    return class_bits(number, classify(&cpu->segment[number]));
+}
+
+/* All of a block's mode but the segments that hold data only. */
+static uint32_t control_mode(const struct cpu_state *cpu)
 {
     uint32_t mode = 0;
     mode |= cpu->code_size == 4 ? MODE_CODE32 : 0;
@@ -81,10 +92,13 @@ static uint32_t block_mode(const struct cpu_state *cpu)
     mode |= cpu->mode == CPU_MODE_PROTECTED ? MODE_PROTECTED : 0;
     mode |= cpu->cpl <= cpu_iopl(cpu) ? MODE_IOPL : 0;
     mode |= cpu->segment[CPU_CS].limit >= (cpu->code_size == 4 ? UINT32_MAX : 0xffffu) ? MODE_CODE_OPEN : 0;
-    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-        mode |= (uint32_t)classify(&cpu->segment[i]) << ((unsigned)MODE_SEGMENTS_SHIFT + 2 * i);
-    }
-    return mode;
+    return mode | segment_bits(cpu, CPU_CS) | segment_bits(cpu, CPU_SS);
+}
+
+static uint32_t block_mode(const struct cpu_state *cpu)
+{
+    return control_mode(cpu) | segment_bits(cpu, CPU_ES) | segment_bits(cpu, CPU_DS) |
+           segment_bits(cpu, CPU_FS) | segment_bits(cpu, CPU_GS);
 }
 
 /* ---- contexts of the jump cache */
@@ -112,19 +126,23 @@ static uint32_t new_context(struct translator *t, uint32_t mode)
     return context->id;
 }
 
+/* Most changes are from one privilege to the other and back: that where each was left comes first. */
 static uint32_t context_id(struct translator *t, uint32_t mode)
 {
-    for (unsigned i = 0; i < JUMP_CONTEXTS; i++) {
+    unsigned user = (mode & MODE_USER) != 0;
+    for (unsigned n = 0; n < JUMP_CONTEXTS; n++) {
+        unsigned i = (t->recent_context[user] + n) % JUMP_CONTEXTS;
         if (context_fits(t, &t->contexts[i], mode)) {
+            t->recent_context[user] = i;
             return t->contexts[i].id;
         }
     }
+    t->recent_context[user] = t->next_context;
     return new_context(t, mode);
 }
 
-static void set_context(struct translator *t)
+static void set_context(struct translator *t, uint32_t mode)
 {
-    uint32_t mode = block_mode(t->cpu);
     t->mode = mode;
     t->context = (uint64_t)context_id(t, mode) << 32;
     t->tlb = (uint8_t *)t->mmu->fast[mode & MODE_USER ? 1 : 0] + PAGE_SHIFT;
@@ -205,7 +223,7 @@ static const uint8_t *go_on(struct translator *t)
         return leave(t);
     }
     cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
-    set_context(t);
+    set_context(t, block_mode(cpu));
     const uint8_t *known = known_jump(t, (uint32_t)cpu->rip);
     if (known != NULL) {
         set_budget(t);
@@ -286,15 +304,14 @@ static const uint8_t *call_out(struct translator *t, const struct translator_sit
     return behind_callout(t, site, epoch, generation);
 }
 
-/* Control goes to cpu->rip; the registers are where the service stub has put them, and what came before is
- * retired according to t->budget. */
+/* Control goes to cpu->rip in the context that is set; the registers are where the service stub has put them,
+ * and what came before is retired according to t->budget. */
 static const uint8_t *move_on(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
     cpu->retired = t->budget_end - (uint64_t)(int64_t)t->budget;
     if (!translator_needs_fallback(cpu)) {
         cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
-        set_context(t);
         const uint8_t *known = known_jump(t, (uint32_t)cpu->rip);
         if (known != NULL) {
             return known;
@@ -304,12 +321,10 @@ static const uint8_t *move_on(struct translator *t)
     return go_on(t);
 }
 
-/* The same for the next instruction: the rest of the block is not executed. */
-static const uint8_t *move_to_next(struct translator *t, const struct translator_site *site)
+/* The mode with the present contents of a segment register, whatever it was before. */
+static uint32_t mode_with_segment(const struct translator *t, enum cpu_segment number)
 {
-    t->cpu->rip = site->next_eip;
-    t->budget += site->remaining - 1;
-    return move_on(t);
+    return (t->mode & ~class_bits(number, SEGMENT_OTHER)) | segment_bits(t->cpu, number);
 }
 
 /* An instruction that is emulated here. The block goes on when nothing has changed that it assumes.
@@ -350,18 +365,32 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
     switch (t->unchained ? QUICK_NOT : translator_quick(t, site)) {
     case QUICK_NOT: return emulate(t, site);
     case QUICK_STAYS: break;
-    case QUICK_CHANGED_SEGMENT:
-        if (classify(&cpu->segment[site->operand.reg]) != mode_segment_class(t->mode, site->operand.reg)) {
-            return move_to_next(t, site);
+    case QUICK_CHANGED_SEGMENT: {
+        uint32_t mode = mode_with_segment(t, (enum cpu_segment)site->operand.reg);
+        if (mode != t->mode) {
+            set_context(t, mode);
+            cpu->rip = site->next_eip;
+            t->budget += site->remaining - 1; /* the rest of the block is not executed */
+            return move_on(t);
         }
         break;
+    }
     case QUICK_ASKED_DEVICE:
         if (cpu_needs_attention(cpu) || epoch != code_cache_epoch(t->cache) ||
             generation != t->mmu->generation) {
-            return move_to_next(t, site);
+            store_integers(t);
+            cpu->rip = site->next_eip;
+            cpu->retired++;
+            return go_on(t);
         }
         break;
-    case QUICK_TRANSFERRED: cpu_update_mode(cpu); return move_on(t);
+    case QUICK_JUMPED: return move_on(t);
+    case QUICK_TRANSFERRED: {
+        uint32_t data = class_bits(CPU_ES, SEGMENT_OTHER) | class_bits(CPU_DS, SEGMENT_OTHER) |
+                        class_bits(CPU_FS, SEGMENT_OTHER) | class_bits(CPU_GS, SEGMENT_OTHER);
+        set_context(t, control_mode(cpu) | (t->mode & data));
+        return move_on(t);
+    }
     }
     return at(site, site->next);
 }
