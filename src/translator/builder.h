@@ -134,6 +134,9 @@ void emit_side_exits(struct builder *b);
 void emit_exit(struct builder *b, uint32_t target);
 void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target);
 
+/* Goes to the EIP in r10d by the jump cache. Returns the jump that is taken when it does not know. */
+uint8_t *emit_jump_cache_exit(struct emitter *e);
+
 /* Leaves the block for the EIP in r10d. */
 void emit_indirect_exit(struct builder *b);
 

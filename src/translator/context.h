@@ -6,13 +6,14 @@
  *
  * and the guest's arithmetic flags in the host's. rcx, r10, r11 are free between guest instructions; r12 is
  * the jump cache's context, r13 the budget, r14 the struct translator, r15 the fast TLB of the privilege
- * plus 12: its low six bits serve as the shift count PAGE_SHIFT. rsp is the host's, aligned to 16; nothing
- * is pushed. What is added to the guest's instructions must not change flags, so that every point of a block
- * has the exact architectural state: lea, mov, movzx, not, rorx, shrx and jrcxz do not.
+ * plus 12: its low six bits serve as the shift count PAGE_SHIFT. rsp is on the return stack, where
+ * only guest calls push anything (returns.c). What is added to the guest's instructions must not change
+ * flags, so that every point of a block has the exact architectural state: lea, mov, movzx, not, rorx, shrx
+ * and jrcxz do not.
  *
  * Helpers. Code that needs C loads rcx with the address of a struct translator_site, its description of the
  * place, and jumps to the service stub (stubs.c), which stores the registers in the struct translator, calls
- * translator_service() on the same stack, loads the registers again and jumps where that says: back into the
+ * translator_service() on the stack of C, loads the registers again and jumps where that says: back into the
  * block, to another block, or out of translated code. Guest memory that is not in the fast TLB, and
  * instructions that are not translated, are the main customers. Floating-point registers: float.h. */
 #ifndef DOPPEL_TRANSLATOR_CONTEXT_H
@@ -22,6 +23,7 @@
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
 #include "decoder/insn.h"
+#include "host/host_memory.h"
 #include "mmu/mmu.h"
 #include "translator/groups.h"
 #include "translator/quick.h"
@@ -121,7 +123,7 @@ enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 
 /* What one stay in translated code may retire: r13 is negative in front of a block that
  * does not fit. */
-#define BUDGET_MAX (1u << 30)
+#define BUDGET_MAX (1u << 16)
 
 /* Where EIP leads in one context (struct jump_context). The tag is negated so that adding context and
  * sign-extended EIP gives 0. */
@@ -148,6 +150,8 @@ struct translator {
     uint64_t addend;  /* rcx and r11 at a site's `direct` */
     uint64_t context; /* r12 */
     uint8_t *tlb;     /* r15 */
+    uint8_t *code_sp; /* rsp in translated code (returns.c) */
+    uint8_t *c_sp;    /* rsp in C */
     const struct translator_site *site;
     const uint8_t *resume;
     struct cpu_state *cpu;
@@ -166,9 +170,12 @@ struct translator {
     void (*enter)(struct translator *t, const uint8_t *code); /* runs translated code until it leaves */
     const uint8_t *leave;                                     /* its way out */
     const uint8_t *service;
-    uint64_t stop_at;    /* value of cpu->retired at which run() returns */
-    uint64_t budget_end; /* value of cpu->retired at which r13 is 0 */
-    uint32_t mode;       /* of the running code */
+    const uint8_t *indirect; /* goes to the guest EIP in r10d, as SITE_INDIRECT does */
+    struct host_memory return_stack;
+    uint64_t return_context, return_epoch; /* under which return addresses were pushed */
+    uint64_t stop_at;                      /* value of cpu->retired at which run() returns */
+    uint64_t budget_end;                   /* value of cpu->retired at which r13 is 0 */
+    uint32_t mode;                         /* of the running code */
     uint32_t last_context_id;
     uint32_t next_context;      /* to be replaced */
     unsigned recent_context[2]; /* [user] */
@@ -215,8 +222,17 @@ static inline bool translator_needs_fallback(const struct cpu_state *cpu)
 
 /* ---- stubs.c */
 
-/* Writes the code that all blocks share. */
-bool translator_make_stubs(struct translator *t);
+/* Writes the code that all blocks share (a few hundred bytes of CODE_FIXED_MAX). */
+struct status translator_make_stubs(struct translator *t) STATUS_MUST_CHECK;
+
+/* ---- returns.c */
+
+/* Allocates the return stack, at whose bottom `underflow` stands. */
+struct status translator_make_return_stack(struct translator *t, const uint8_t *underflow) STATUS_MUST_CHECK;
+
+/* Before translated code runs on: forgets return addresses that are not good any more, or all when they are
+ * many. */
+void translator_check_return_stack(struct translator *t);
 
 /* ---- service.c */
 

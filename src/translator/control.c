@@ -77,28 +77,29 @@ void emit_exit(struct builder *b, uint32_t target)
     emit_exit_from(b, NULL, target);
 }
 
+uint8_t *emit_jump_cache_exit(struct emitter *e)
+{
+    int32_t slots = (int32_t)offsetof(struct translator, jumps);
+    emit_rorx(e, HOST_R11, HOST_R10, 15);
+    emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R10, 0, 0));
+    emit_zero_extend16(e, HOST_R11, HOST_R11);
+    emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R11, 0, 0));
+    emit_load64(e, HOST_RCX,
+                host_sum(HOST_R14, HOST_R11, 3, slots + (int32_t)offsetof(struct jump_slot, tag)));
+    emit_sign_extend32(e, HOST_R10, HOST_R10);
+    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 0));
+    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, 0));
+    uint8_t *known = emit_jrcxz(e);
+    uint8_t *unknown = emit_jmp(e);
+    emit_bind8(e, known);
+    emit_jmp_memory(e, host_sum(HOST_R14, HOST_R11, 3, slots + (int32_t)offsetof(struct jump_slot, code)));
+    return unknown;
+}
+
 void emit_indirect_exit(struct builder *b)
 {
-    struct emitter *e = &b->e;
-    if (!b->t->unchained) {
-        int32_t slots = (int32_t)offsetof(struct translator, jumps);
-        emit_rorx(e, HOST_R11, HOST_R10, 15);
-        emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R10, 0, 0));
-        emit_zero_extend16(e, HOST_R11, HOST_R11);
-        emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R11, 0, 0));
-        emit_load64(e, HOST_RCX,
-                    host_sum(HOST_R14, HOST_R11, 3, slots + (int32_t)offsetof(struct jump_slot, tag)));
-        emit_sign_extend32(e, HOST_R10, HOST_R10);
-        emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 0));
-        emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, 0));
-        uint8_t *known = emit_jrcxz(e);
-        builder_add_site(b, SITE_INDIRECT, emit_jmp(e));
-        emit_bind8(e, known);
-        emit_jmp_memory(e,
-                        host_sum(HOST_R14, HOST_R11, 3, slots + (int32_t)offsetof(struct jump_slot, code)));
-    } else {
-        builder_add_site(b, SITE_INDIRECT, emit_jmp(e));
-    }
+    uint8_t *unknown = b->t->unchained ? emit_jmp(&b->e) : emit_jump_cache_exit(&b->e);
+    builder_add_site(b, SITE_INDIRECT, unknown);
     b->ended = true;
 }
 
@@ -173,22 +174,17 @@ bool translate_jmp(struct builder *b, const struct insn *insn)
     return true;
 }
 
-/* ---- calls */
+/* ---- calls and returns (returns.c) */
 
-bool translate_call(struct builder *b, const struct insn *insn)
+static uint32_t return_eip(const struct builder *b, const struct insn *insn)
+{
+    return insn->operand_size == 2 ? b->next_eip & 0xffff : b->next_eip;
+}
+
+static void emit_return_address(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
     unsigned width = insn->operand_size;
-    if (!control_is_possible(b, insn) || !stack_is_possible(b)) {
-        return false;
-    }
-    bool relative = insn->operand[0].kind == OPERAND_RELATIVE;
-    if (!relative) {
-        if (!emit_indirect_target(b, insn)) {
-            return false;
-        }
-        emit_store(e, host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary)), HOST_R10);
-    }
     struct host_address at = emit_push_access(b, width);
     emit_mem(e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0xc7}, 0, at);
     if (width == 2) {
@@ -197,13 +193,48 @@ bool translate_call(struct builder *b, const struct insn *insn)
         emit_u32(e, b->next_eip);
     }
     emit_stack_adjust(b, -(int32_t)width);
-    if (relative) {
-        emit_exit(b, relative_target(b, insn));
-        b->ended = true;
-    } else {
-        emit_load(e, HOST_R10, host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary)));
-        emit_indirect_exit(b);
+}
+
+/* The host's call with its landing; returns the call's displacement, to be bound to the way to the target. */
+static uint8_t *emit_call_and_landing(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    uint32_t eip = return_eip(b, insn);
+    uint8_t *call = emit_call(e);
+    emit_lea(e, HOST_RCX, host_at(HOST_R10, -(int32_t)eip));
+    uint8_t *expected = emit_jrcxz(e);
+    emit_jmp_to(e, b->t->indirect);
+    emit_bind8(e, expected);
+    emit_exit(b, eip);
+    return call;
+}
+
+bool translate_call(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    struct host_address target = host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary));
+    if (!control_is_possible(b, insn) || !stack_is_possible(b)) {
+        return false;
     }
+    bool relative = insn->operand[0].kind == OPERAND_RELATIVE;
+    if (!relative) {
+        if (!emit_indirect_target(b, insn)) {
+            return false;
+        }
+        emit_store(e, target, HOST_R10);
+    }
+    emit_return_address(b, insn);
+    uint8_t *call = b->t->unchained ? NULL : emit_call_and_landing(b, insn);
+    if (relative) {
+        emit_exit_from(b, call, relative_target(b, insn));
+        b->ended = true;
+        return true;
+    }
+    if (call != NULL) {
+        emit_bind32(e, call);
+    }
+    emit_load(e, HOST_R10, target);
+    emit_indirect_exit(b);
     return true;
 }
 
@@ -219,7 +250,12 @@ bool translate_ret(struct builder *b, const struct insn *insn)
     emit_target_check(b, insn);
     uint32_t release = insn->operand[0].kind == OPERAND_IMMEDIATE ? (uint32_t)insn->immediate & 0xffff : 0;
     emit_stack_adjust(b, (int32_t)(width + release));
-    emit_indirect_exit(b);
+    if (b->t->unchained) {
+        emit_indirect_exit(b);
+    } else {
+        emit_ret(e);
+        b->ended = true;
+    }
     return true;
 }
 

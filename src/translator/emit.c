@@ -276,6 +276,18 @@ void emit_jmp_back(struct emitter *e, const uint8_t *target)
     memcpy(displacement, &distance, sizeof distance);
 }
 
+uint8_t *emit_call(struct emitter *e)
+{
+    emit_u8(e, 0xe8);
+    emit_u32(e, 0);
+    return e->at - 4;
+}
+
+void emit_ret(struct emitter *e)
+{
+    emit_u8(e, 0xc3);
+}
+
 uint8_t *emit_jcc(struct emitter *e, unsigned condition)
 {
     emit_u8(e, 0x0f);

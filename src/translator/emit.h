@@ -110,8 +110,10 @@ uint8_t *emit_jecxz(struct emitter *e);
 void emit_jrcxz_to(struct emitter *e, const uint8_t *target); /* backwards, at most 126 bytes */
 uint8_t *emit_jmp(struct emitter *e);                         /* 32-bit displacement */
 void emit_jmp_back(struct emitter *e, const uint8_t *target);
+uint8_t *emit_call(struct emitter *e); /* likewise */
 uint8_t *emit_jcc(struct emitter *e, unsigned condition);
 uint8_t *emit_jcc_short(struct emitter *e, unsigned condition);
+void emit_ret(struct emitter *e);
 void emit_jmp_memory(struct emitter *e, struct host_address at);
 void emit_jmp_register(struct emitter *e, unsigned reg);
 void emit_bind8(struct emitter *e, uint8_t *displacement); /* the jump leads here */

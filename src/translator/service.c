@@ -250,6 +250,7 @@ bool translator_run_blocks(struct translator *t)
 {
     const uint8_t *code = go_on(t);
     if (code != t->leave) {
+        translator_check_return_stack(t);
         if (t->faults != NULL) {
             fault_signal_enter(t->faults);
         }
@@ -539,7 +540,7 @@ static const uint8_t *miss_group(struct translator *t, const struct translator_s
     return block->entry;
 }
 
-const uint8_t *translator_service(struct translator *t)
+static const uint8_t *serve(struct translator *t)
 {
     const struct translator_site *site = t->site;
     switch ((enum site_kind)site->kind) {
@@ -562,4 +563,11 @@ const uint8_t *translator_service(struct translator *t)
     t->cpu->retired = retired_before(t, site);
     t->stuck = true; /* the rest of the budget is the fallback's */
     return t->leave;
+}
+
+const uint8_t *translator_service(struct translator *t)
+{
+    const uint8_t *resume = serve(t);
+    translator_check_return_stack(t);
+    return resume;
 }

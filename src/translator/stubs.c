@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "translator/emit.h"
+#include "translator/builder.h"
 
 enum { CONDITION_NE = 5 };
 
@@ -61,6 +61,7 @@ static void emit_resume(struct emitter *e)
     emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, HOST_R13,
              FIELD(budget)); /* movsxd */
     emit_load64(e, HOST_R15, FIELD(tlb));
+    emit_load64(e, HOST_RSP, FIELD(code_sp));
     emit_jmp_memory(e, FIELD(resume));
 }
 
@@ -86,17 +87,19 @@ static void emit_enter(struct emitter *e)
     }
     emit_lea64(e, HOST_RSP, host_at(HOST_RSP, -8));
     emit_mov64(e, HOST_R14, HOST_RDI);
+    emit_store64(e, FIELD(c_sp), HOST_RSP);
     emit_store64(e, FIELD(resume), HOST_RSI);
     emit_resume(e);
 }
 
 static void emit_leave(struct emitter *e)
 {
+    emit_load64(e, HOST_RSP, FIELD(c_sp));
     emit_lea64(e, HOST_RSP, host_at(HOST_RSP, 8));
     for (unsigned i = ARRAY_COUNT(saved); i-- > 0;) {
         emit_pop(e, saved[i]);
     }
-    emit_u8(e, 0xc3);
+    emit_ret(e);
 }
 
 /* rcx: the site. */
@@ -112,6 +115,8 @@ static void emit_service(struct emitter *e)
     emit_store64(e, FIELD(address), HOST_R10);
     emit_store(e, FIELD(budget), HOST_R13);
     emit_sse_transfer(e, true);
+    emit_store64(e, FIELD(code_sp), HOST_RSP);
+    emit_load64(e, HOST_RSP, FIELD(c_sp));
     emit_mov64(e, HOST_RDI, HOST_R14);
     emit_mov_immediate64(e, HOST_RAX, (uint64_t)(uintptr_t)translator_service);
     emit_reg(e, (struct host_opcode){.opcode = 0xff}, 2, HOST_RAX); /* call rax */
@@ -119,21 +124,39 @@ static void emit_service(struct emitter *e)
     emit_resume(e);
 }
 
-bool translator_make_stubs(struct translator *t)
+/* The bottom of the return stack leads here, and has to stay; then as for every landing with another EIP in
+ * r10d. */
+static void emit_indirect(struct translator *t, struct emitter *e)
+{
+    emit_lea64(e, HOST_RSP, host_at(HOST_RSP, -8));
+    t->indirect = here(e);
+    uint8_t *unknown = emit_jump_cache_exit(e);
+    emit_bind32(e, unknown);
+    uint8_t *address = emit_lea_rip(e, HOST_RCX);
+    emit_jmp_to(e, t->service);
+    while ((uintptr_t)e->at % _Alignof(struct translator_site) != 0) {
+        emit_u8(e, 0xcc);
+    }
+    emit_bind32(e, address);
+    const struct translator_site site = {.kind = SITE_INDIRECT};
+    memcpy(e->at, &site, sizeof site);
+    e->at += sizeof site;
+}
+
+struct status translator_make_stubs(struct translator *t)
 {
     struct code_space space = code_cache_reserve_fixed(t->cache);
     struct emitter e = {
         .at = space.write, .begin = space.write, .end = space.write + space.size, .exec = space.exec};
-    if (!emit_has_room(&e, 1024)) {
-        return false;
-    }
     const uint8_t *enter = here(&e);
     emit_enter(&e);
     t->leave = here(&e);
     emit_leave(&e);
     t->service = here(&e);
     emit_service(&e);
+    const uint8_t *underflow = here(&e);
+    emit_indirect(t, &e);
     code_cache_commit_fixed(t->cache, (size_t)(e.at - e.begin));
     memcpy(&t->enter, &enter, sizeof enter);
-    return true;
+    return translator_make_return_stack(t, underflow);
 }

@@ -79,6 +79,7 @@ static void destroy(struct cpu_engine *engine)
     struct translator *t = translator_of(engine);
     fault_signal_destroy(t->faults);
     code_cache_destroy(t->cache);
+    host_memory_release(&t->return_stack);
     t->fallback->ops->destroy(t->fallback);
     free(t->builder);
     free(t);
@@ -110,8 +111,8 @@ static struct status set_up(struct translator *t)
         const struct fault_handler handler = {.handle = sensitive_handle_trap, .opaque = t};
         status = fault_signal_create(&handler, &t->faults);
     }
-    if (status_is_ok(&status) && !translator_make_stubs(t)) {
-        status = status_error(STATUS_NO_MEMORY, "out of memory for translated code");
+    if (status_is_ok(&status)) {
+        status = translator_make_stubs(t);
     }
     return status;
 }
