@@ -245,7 +245,7 @@ static void test_runs_end_at_pages(void **state)
                 for (unsigned o = 0; o < ARRAY_COUNT(opcodes); o++) {
                     int32_t way = directions[d] ? 30 : -30;
                     struct string_case c = {.what = "page",
-                                            .ax = 0x0b0b0b0b,
+                                            .ax = opcodes[o] == SCAS ? 0x0b0b0b0b : 0x5a6b7c8d,
                                             .cx = i & 1 ? 50 : 30,
                                             .si = DATA + 0x2000 + (uint32_t)(i + way * (int32_t)widths[w]),
                                             .di =
