@@ -48,7 +48,7 @@ struct fault_context;
 /* Host faults in translated code: those that are planted go on at their site. `opaque`: struct translator. */
 bool sensitive_handle_trap(void *opaque, struct fault_context *context);
 
-/* Writes the instruction that traps; returns the displacement from its end to the site's code. */
+/* Writes the instruction that traps; returns the displacement of the jump behind it. */
 uint8_t *sensitive_emit_trap(struct emitter *e);
 
 #endif

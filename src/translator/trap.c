@@ -1,9 +1,9 @@
 /* The strategy `trap`: sensitive instructions replaced by one that traps, the classic way of a monitor on a
  * processor that cannot be virtualized.
  *
- * UD2 stands in the instruction's place, followed by the displacement of the site's out-of-line code. The
- * host raises SIGILL there; the handler recognises an address in the code cache with a UD2, which nothing
- * else plants, and goes on at the site. Any other fault is not ours. */
+ * UD2 stands in the instruction's place, followed by the jump to the site's out-of-line code. The host raises
+ * SIGILL there; the handler recognises an address in the code cache with a UD2, which nothing else plants,
+ * and goes on at the jump. Any other fault is not ours. */
 #include <signal.h>
 #include <string.h>
 #include <ucontext.h>
@@ -17,8 +17,7 @@ uint8_t *sensitive_emit_trap(struct emitter *e)
 {
     emit_u8(e, ud2[0]);
     emit_u8(e, ud2[1]);
-    emit_u32(e, 0);
-    return e->at - 4;
+    return emit_jmp(e);
 }
 
 bool sensitive_handle_trap(void *opaque, struct fault_context *context)
@@ -31,8 +30,6 @@ bool sensitive_handle_trap(void *opaque, struct fault_context *context)
     if (code_cache_at(t->cache, at) == NULL || memcmp(at, ud2, sizeof ud2) != 0) {
         return false;
     }
-    int32_t distance;
-    memcpy(&distance, at + sizeof ud2, sizeof distance);
-    context->registers[REG_RIP] += (int32_t)(sizeof ud2 + sizeof distance) + distance;
+    context->registers[REG_RIP] += (int)sizeof ud2;
     return true;
 }
