@@ -344,6 +344,10 @@ static void jumps_lead_where_they_were_bound(void **state)
     check_target(bench, X86_INS_JECXZ, HERE + 3);
     emit_bind32(&bench->e, emit_jmp(begin(bench)));
     check_target(bench, X86_INS_JMP, HERE + 5);
+    emit_bind32(&bench->e, emit_call(begin(bench)));
+    check_target(bench, X86_INS_CALL, HERE + 5);
+    emit_ret(begin(bench));
+    check(bench, &(struct expected){X86_INS_RET, 0, {{0}}}, true);
     for (ptrdiff_t distance = -0x1000000; distance <= 0x1000000; distance += 0x7fffff) {
         emit_jmp_to(begin(bench), HERE + distance);
         check_target(bench, X86_INS_JMP, HERE + distance);
