@@ -250,6 +250,7 @@ static void report(struct run *run)
     printf(" the engines differ in %s\n", found.what);
     printf("the same command line with -check lockstep,seed=%llu,step=%lu does the same again\n",
            (unsigned long long)check->seed, (unsigned long)check->longest_step);
+    lockstep_describe_difference(run->lockstep, stdout);
     fflush(stdout);
     explain(run->options, &found);
 }
