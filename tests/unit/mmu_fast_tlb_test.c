@@ -256,7 +256,7 @@ static struct truth look_up(struct rig *rig, uint32_t linear, bool store, bool u
         .plain = true, .dirty = leaf & D, .accessed = leaf & A, .host = host, .code_lines = page->code_lines};
 }
 
-/* Every access that hits now must be right. */
+/* Every access that hits now, in either TLB, must be right. */
 static void check_hits(struct rig *rig)
 {
     for (size_t i = 0; i < ARRAY_COUNT(pool); i++) {
@@ -264,16 +264,21 @@ static void check_hits(struct rig *rig)
             bool user = kind & 1;
             bool store = kind & 2;
             uint32_t linear = pool[i] + pick(rig, PAGE_SIZE - 3);
-            if (!hits(rig, linear, 4, store, user)) {
+            bool fast_hits = hits(rig, linear, 4, store, user);
+            const struct tlb_entry *entry = mmu_entry(rig->mmu, linear, user);
+            bool soft_hits = (store ? entry->store_tag : entry->load_tag) == pool[i];
+            if (!fast_hits && !soft_hits) {
                 continue;
             }
             struct truth truth = look_up(rig, linear, store, user);
-            const struct fast_tlb *fast = rig->mmu->fast[user];
-            rig->hits++;
-            if (!truth.plain || !truth.accessed || (store && (!truth.dirty || truth.code_lines != 0)) ||
-                fast->addend[fast_tlb_slot(linear)] + linear != (uintptr_t)truth.host) {
-                fail_msg("stale: a %s %s at %08x hits", user ? "user" : "supervisor",
-                         store ? "store" : "load", linear);
+            uint64_t host = (uintptr_t)truth.host;
+            bool right = truth.plain && truth.accessed && (!store || (truth.dirty && truth.code_lines == 0));
+            right &= !fast_hits || rig->mmu->fast[user]->addend[fast_tlb_slot(linear)] + linear == host;
+            right &= !soft_hits || (uintptr_t)entry->host + (linear & PAGE_MASK) == host;
+            rig->hits += fast_hits;
+            if (!right) {
+                fail_msg("stale: a %s %s at %08x hits the %s TLB", user ? "user" : "supervisor",
+                         store ? "store" : "load", linear, fast_hits ? "fast" : "software");
             }
         }
     }
