@@ -184,6 +184,8 @@ static void drive(struct run *run)
     }
     if (run->stop == LOCKSTEP_OFF) {
         note_power_off(run);
+    } else if (run->stop == LOCKSTEP_SLICE && !lockstep_compare_all(run->lockstep)) { /* the script's end */
+        run->stop = LOCKSTEP_DIFFERENT;
     }
 }
 

@@ -284,6 +284,12 @@ static bool run_next(struct lockstep *lockstep, uint64_t end, enum machine_stop 
     return same;
 }
 
+bool lockstep_compare_all(struct lockstep *lockstep)
+{
+    lockstep->next_memory = 0;
+    return is_same(lockstep, true);
+}
+
 enum lockstep_stop lockstep_run(struct lockstep *lockstep, uint64_t slice_ns)
 {
     struct machine *reference = lockstep->machine[LOCKSTEP_REFERENCE];
@@ -291,15 +297,14 @@ enum lockstep_stop lockstep_run(struct lockstep *lockstep, uint64_t slice_ns)
     while (machine_now(reference) < end) {
         enum machine_stop stop;
         if (retired(lockstep) >= lockstep->config.instructions) {
-            return LOCKSTEP_LIMIT;
+            return lockstep_compare_all(lockstep) ? LOCKSTEP_LIMIT : LOCKSTEP_DIFFERENT;
         }
         if (!run_next(lockstep, end, &stop)) {
             return LOCKSTEP_DIFFERENT;
         }
         lockstep->step++;
         if (stop == MACHINE_POWER_OFF) {
-            lockstep->next_memory = 0; /* the last comparison is of everything */
-            return is_same(lockstep, true) ? LOCKSTEP_OFF : LOCKSTEP_DIFFERENT;
+            return lockstep_compare_all(lockstep) ? LOCKSTEP_OFF : LOCKSTEP_DIFFERENT;
         }
     }
     return LOCKSTEP_SLICE;

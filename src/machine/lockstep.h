@@ -64,6 +64,9 @@ void lockstep_destroy(struct lockstep *lockstep);
 /* For monitors; whatever is done to one must be done to the other. */
 struct machine *lockstep_machine(struct lockstep *lockstep, enum lockstep_side side);
 
+/* Compares RAM and devices as well, as a run does at its end. False: lockstep_found() says what differs. */
+bool lockstep_compare_all(struct lockstep *lockstep);
+
 /* Runs both for `slice_ns` of their time. */
 enum lockstep_stop lockstep_run(struct lockstep *lockstep, uint64_t slice_ns);
 
