@@ -311,7 +311,7 @@ static const uint8_t *move_on(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
     cpu->retired = t->budget_end - (uint64_t)(int64_t)t->budget;
-    if (!translator_needs_fallback(cpu)) {
+    if (!translator_needs_fallback(cpu) && t->budget > 0) { /* RF stays for whoever looks at the end */
         cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
         const uint8_t *known = known_jump(t, (uint32_t)cpu->rip);
         if (known != NULL) {
