@@ -22,6 +22,13 @@ struct engine_block;
 /* False: that was enough. */
 typedef bool engine_block_visitor(void *opaque, const struct engine_block *block);
 
+/* How instructions were executed that an engine does not leave to its host's processor as they are. */
+enum engine_count {
+    ENGINE_COUNT_FALLBACK, /* by the engine that it falls back on */
+    ENGINE_COUNT_EMULATED, /* by a function called from host code, or when host code trapped */
+    ENGINE_COUNT_INLINED   /* places, not executions: where other host code stands for the instruction */
+};
+
 struct cpu_engine_ops {
     /* Runs until `budget` instructions were retired, exactly, or something else stops it. Each iteration
      * of a repeated string instruction counts as one, and so does a fault. What is due behind the last one (a
@@ -40,6 +47,8 @@ struct cpu_engine_ops {
     /* Shows every block of host code there is (cpu/engine_block.h), between runs. The visitor may not keep
      * the block. NULL: the engine makes no host code. */
     void (*for_each_block)(struct cpu_engine *engine, engine_block_visitor *visit, void *opaque);
+    /* How many since the start, by enum insn_id. NULL: the engine does not count. */
+    const uint64_t *(*insn_counts)(struct cpu_engine *engine, enum engine_count what);
 };
 
 struct cpu_engine {

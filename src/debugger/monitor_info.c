@@ -69,6 +69,16 @@ static void info_engine(struct monitor *monitor, FILE *out)
     }
 }
 
+static void info_sensitive(struct monitor *monitor, FILE *out)
+{
+    monitor_print_sensitive(monitor, out);
+}
+
+static void info_callouts(struct monitor *monitor, FILE *out)
+{
+    monitor_print_callouts(monitor, out);
+}
+
 static void print_memory_run(void *opaque, uint64_t first, uint64_t last, const char *kind)
 {
     fprintf(opaque, "%010llx-%010llx %10llu KiB  %s\n", (unsigned long long)first, (unsigned long long)last,

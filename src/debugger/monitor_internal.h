@@ -101,4 +101,8 @@ struct status monitor_evaluate(struct monitor *monitor, const char *expression, 
 /* `info blocks`: all, or those at the address that the expression gives; NULL: none (blocks.c). */
 struct status monitor_info_blocks(struct monitor *monitor, const char *expression, FILE *out);
 
+/* `info sensitive` and `info callouts` (insn_counts.c). */
+void monitor_print_sensitive(struct monitor *monitor, FILE *out);
+void monitor_print_callouts(struct monitor *monitor, FILE *out);
+
 #endif

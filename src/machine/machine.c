@@ -466,6 +466,12 @@ bool machine_for_each_block(struct machine *machine, engine_block_visitor *visit
     return ops->for_each_block != NULL;
 }
 
+const uint64_t *machine_insn_counts(const struct machine *machine, enum engine_count what)
+{
+    const struct cpu_engine_ops *ops = machine->engine->ops;
+    return ops->insn_counts != NULL ? ops->insn_counts(machine->engine, what) : NULL;
+}
+
 struct log *machine_log(struct machine *machine)
 {
     return &machine->log;

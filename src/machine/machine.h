@@ -163,6 +163,9 @@ struct port_bus *machine_ports(struct machine *machine);
 const struct engine_config *machine_engine_config(const struct machine *machine);
 /* Shows every block of host code that the engine has made (cpu/engine_block.h). False: it makes none. */
 bool machine_for_each_block(struct machine *machine, engine_block_visitor *visit, void *opaque);
+/* How often the engine took which instruction's long way (cpu/engine.h), by enum insn_id. NULL: it has none.
+ */
+const uint64_t *machine_insn_counts(const struct machine *machine, enum engine_count what);
 
 struct log *machine_log(struct machine *machine);
 struct counters *machine_counters(struct machine *machine);

@@ -282,8 +282,9 @@ void translator_log_block(const struct translator *t, const struct code_block *b
 /* A budget ended at this place in translated code. */
 void translator_count_sample(struct translator *t, const uint8_t *host_pc);
 
-/* cpu_engine_ops.for_each_block */
+/* cpu_engine_ops.for_each_block, insn_counts */
 void translator_for_each_block(struct cpu_engine *engine, engine_block_visitor *visit, void *opaque);
+const uint64_t *translator_insn_counts(struct cpu_engine *engine, enum engine_count what);
 
 /* ---- service.c */
 

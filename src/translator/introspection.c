@@ -193,3 +193,13 @@ void translator_log_block(const struct translator *t, const struct code_block *b
         log_out_asm(log, &shown, linear);
     }
 }
+
+const uint64_t *translator_insn_counts(struct cpu_engine *engine, enum engine_count what)
+{
+    const struct translator *t = CONTAINER_OF(engine, struct translator, engine);
+    switch (what) {
+    case ENGINE_COUNT_FALLBACK: return t->callouts;
+    case ENGINE_COUNT_EMULATED: return t->emulated;
+    default: return t->inlined;
+    }
+}

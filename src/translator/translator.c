@@ -125,7 +125,8 @@ struct status translator_create(struct cpu_state *cpu, struct mmu *mmu, struct c
                                               .invalidate = invalidate,
                                               .flush = flush,
                                               .destroy = destroy,
-                                              .for_each_block = translator_for_each_block};
+                                              .for_each_block = translator_for_each_block,
+                                              .insn_counts = translator_insn_counts};
     struct translator *t = aligned_alloc(64, bits_align_up(sizeof *t, 64));
     struct builder *builder = malloc(sizeof *builder);
     if (t == NULL || builder == NULL) {

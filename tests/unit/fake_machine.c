@@ -110,6 +110,11 @@ const struct engine_config *machine_engine_config(const struct machine *machine)
     return &machine->engine;
 }
 
+const uint64_t *machine_insn_counts(const struct machine *machine, enum engine_count what)
+{
+    return machine->insn_counts[what];
+}
+
 bool machine_for_each_block(struct machine *machine, engine_block_visitor *visit, void *opaque)
 {
     for (size_t i = 0; i < machine->block_count && visit(opaque, &machine->blocks[i]); i++) {

@@ -44,6 +44,7 @@ struct machine {
     struct engine_config engine;
     const struct engine_block *blocks; /* of translated code; none: the engine makes none */
     size_t block_count;
+    const uint64_t *insn_counts[3]; /* by enum engine_count; NULL: not counted */
     struct memory_bus *memory;
     struct port_bus *ports;
     struct mmu *mmu;

@@ -13,6 +13,7 @@
 #include "debugger/disassembly.h"
 #include "debugger/monitor.h"
 #include "debugger/monitor_internal.h"
+#include "decoder/insn.h"
 #include "fake_machine.h"
 
 #define MS ((uint64_t)1000000)
@@ -381,6 +382,28 @@ static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
     assert_contains(answer(bench, "info blocks 0x7000"), "no block has code at 0x7000");
 }
 
+static void executions_are_counted_by_instruction(void **state)
+{
+    static uint64_t counts[3][INSN_COUNT];
+    struct bench *bench = *state;
+    assert_contains(answer(bench, "info sensitive"), "the engine counts no instructions");
+    assert_contains(answer(bench, "info callouts"), "the engine counts no instructions");
+    for (unsigned i = 0; i < 3; i++) {
+        bench->machine->insn_counts[i] = counts[i];
+    }
+    counts[ENGINE_COUNT_INLINED][INSN_PUSHF] = 11;
+    counts[ENGINE_COUNT_EMULATED][INSN_INT] = 22;
+    counts[ENGINE_COUNT_FALLBACK][INSN_WBINVD] = 33;
+    const char *sensitive = answer(bench, "info sensitive");
+    assert_contains(sensitive, "PUSHF                    11              0              0");
+    assert_contains(sensitive, "INT                       0             22              0");
+    assert_null(strstr(sensitive, "WBINVD"));
+    const char *callouts = answer(bench, "info callouts");
+    assert_contains(strstr(callouts, "WBINVD                    0             33"),
+                    "INT                      22");
+    assert_null(strstr(callouts, "PUSHF"));
+}
+
 static void memory_is_examined_in_all_formats(void **state)
 {
     struct bench *bench = *state;
@@ -703,6 +726,7 @@ int main(void)
         MONITOR_TEST(power_button_is_pressed),
         MONITOR_TEST(info_knows_topics_and_devices),
         MONITOR_TEST(info_blocks_adds_up_and_shows_code_side_by_side),
+        MONITOR_TEST(executions_are_counted_by_instruction),
         MONITOR_TEST(memory_is_examined_in_all_formats),
         MONITOR_TEST(expressions_know_registers_segments_and_sums),
         MONITOR_TEST(ports_are_read_and_written),
