@@ -108,6 +108,11 @@ static struct status option_tb_size(struct options *options, char *value)
     return options_set_tb_size(&options->machine.engine, value);
 }
 
+static struct status option_tb_warm(struct options *options, char *value)
+{
+    return options_set_tb_warm(&options->machine.engine, value);
+}
+
 static struct status option_check(struct options *options, char *value)
 {
     return options_set_check(&options->check, value);

@@ -70,6 +70,17 @@ struct status options_set_tb_size(struct engine_config *config, const char *valu
     return status_ok();
 }
 
+struct status options_set_tb_warm(struct engine_config *config, const char *value)
+{
+    uint64_t times;
+    if (!options_parse_number(value, 10, ENGINE_TB_WARM_MAX, &times)) {
+        return status_error(STATUS_INVALID_ARGUMENT, "\"%.32s\" is not a number of 0 to %u for -tb-warm",
+                            value, ENGINE_TB_WARM_MAX);
+    }
+    config->tb_warm = (uint8_t)times;
+    return status_ok();
+}
+
 struct status options_set_check(struct options_check *check, char *value)
 {
     char *rest = value;

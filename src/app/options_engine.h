@@ -1,4 +1,5 @@
-/* The options that choose an engine and its strategies: -engine, -mmu, -sensitive, -chain, -tb-size, -check.
+/* The options that choose an engine and its strategies: -engine, -mmu, -sensitive, -chain, -tb-size,
+ * -tb-warm, -check.
  */
 #ifndef DOPPEL_APP_OPTIONS_ENGINE_H
 #define DOPPEL_APP_OPTIONS_ENGINE_H
@@ -13,6 +14,7 @@ struct status options_set_sensitive(struct engine_config *config, const char *va
 struct status options_set_chain(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
 struct status options_set_check(struct options_check *check, char *value) STATUS_MUST_CHECK;
 struct status options_set_tb_size(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
+struct status options_set_tb_warm(struct engine_config *config, const char *value) STATUS_MUST_CHECK;
 
 /* The values of -engine, -mmu or -sensitive (ENGINE_AXIS_COUNT: of -chain) that this build has, a line each.
  */

@@ -38,6 +38,9 @@ struct cpu_engine_ops {
     /* Executes the instruction at CS:RIP, or delivers the fault it raises, whatever is pending. A repeated
      * string instruction does `budget` iterations at most. */
     void (*step)(struct cpu_engine *engine, uint64_t budget);
+    /* The same for instructions up to the next transfer of control, or `budget`, or a fault: for code that is
+     * not worth translating. Only engines that others fall back on have it. */
+    void (*step_block)(struct cpu_engine *engine, uint64_t budget);
     /* The bytes of guest-physical [phys, phys + length) (within one page) are about to change: drop code made
      * from them. */
     void (*invalidate)(struct cpu_engine *engine, uint64_t phys, uint64_t length);

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum engine_kind {
 #define ENGINE_CHOICE(symbol, name, text) ENGINE_##symbol,
@@ -30,6 +31,8 @@ enum sensitive_strategy {
 
 #define ENGINE_TB_SIZE_DEFAULT 64u   /* MiB */
 #define ENGINE_TB_SIZE_MAX     1024u /* MiB */
+#define ENGINE_TB_WARM_DEFAULT 16u
+#define ENGINE_TB_WARM_MAX     255u
 
 struct engine_config {
     enum engine_kind kind;
@@ -39,6 +42,7 @@ struct engine_config {
     bool unchained; /* every translated block returns to the dispatcher */
     unsigned
         tb_size_mib; /* memory for translated code, up to ENGINE_TB_SIZE_MAX; 0: ENGINE_TB_SIZE_DEFAULT */
+    uint8_t tb_warm; /* how often a block is left to the interpreter before it is translated */
 };
 
 /* The axes, for parsing and printing. */

@@ -64,8 +64,9 @@ static void info_engine(struct monitor *monitor, FILE *out)
         }
     }
     if (config->kind == ENGINE_DBT) {
-        fprintf(out, "%-10s %s\n%-10s %u MiB\n", "chain", config->unchained ? "off" : "on", "tb-size",
-                config->tb_size_mib != 0 ? config->tb_size_mib : ENGINE_TB_SIZE_DEFAULT);
+        fprintf(out, "%-10s %s\n%-10s %u MiB\n%-10s %u\n", "chain", config->unchained ? "off" : "on",
+                "tb-size", config->tb_size_mib != 0 ? config->tb_size_mib : ENGINE_TB_SIZE_DEFAULT, "tb-warm",
+                config->tb_warm);
     }
 }
 

@@ -439,9 +439,23 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     return reason;
 }
 
-static void step(struct cpu_engine *engine, uint64_t budget)
+/* Runs the block at CS:RIP, without those that follow it. */
+static void execute_unchained(struct interpreter *in)
 {
-    struct interpreter *in = interpreter_of(engine);
+    struct block *block = find_block(in);
+    uint64_t budget = in->stop_at - in->cpu->retired;
+    if (block == NULL) {
+        execute_odd(in);
+    } else if (block->count > budget) {
+        execute_part(in, block, budget);
+    } else {
+        execute(in, block, 0);
+    }
+}
+
+/* Calls one of the execute functions, outside the run loop. */
+static void execute_once(struct interpreter *in, uint64_t budget, void (*how)(struct interpreter *in))
+{
     struct cpu_state *cpu = in->cpu;
     in->stop_at = cpu->retired + budget;
     in->tracing = false;
@@ -451,10 +465,20 @@ static void step(struct cpu_engine *engine, uint64_t budget)
         take_fault(in);
     } else {
         cpu->unwind = &in->unwind;
-        execute_one(in);
+        how(in);
         cpu->unwind = NULL;
     }
     in->block = NULL;
+}
+
+static void step(struct cpu_engine *engine, uint64_t budget)
+{
+    execute_once(interpreter_of(engine), budget, execute_one);
+}
+
+static void step_block(struct cpu_engine *engine, uint64_t budget)
+{
+    execute_once(interpreter_of(engine), budget, execute_unchained);
 }
 
 static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length)
@@ -481,8 +505,12 @@ static void destroy(struct cpu_engine *engine)
 
 struct cpu_engine *interpreter_create(struct cpu_state *cpu, struct mmu *mmu)
 {
-    static const struct cpu_engine_ops ops = {
-        .run = run, .step = step, .invalidate = invalidate, .flush = flush, .destroy = destroy};
+    static const struct cpu_engine_ops ops = {.run = run,
+                                              .step = step,
+                                              .step_block = step_block,
+                                              .invalidate = invalidate,
+                                              .flush = flush,
+                                              .destroy = destroy};
     struct interpreter *in = calloc(1, sizeof *in);
     struct block *scratch = calloc(1, sizeof *scratch + 2 * sizeof(struct uop));
     if (in == NULL || scratch == NULL) {

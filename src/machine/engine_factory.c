@@ -39,7 +39,7 @@ bool machine_engine_is_built(enum engine_kind kind)
 
 struct engine_config machine_engine_default(void)
 {
-    return (struct engine_config){.kind = ENGINE_INTERP};
+    return (struct engine_config){.kind = ENGINE_INTERP, .tb_warm = ENGINE_TB_WARM_DEFAULT};
 }
 
 struct status machine_engine_create(const struct engine_config *config, struct cpu_state *cpu,

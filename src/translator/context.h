@@ -120,6 +120,7 @@ enum string_detail {
 enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 
 #define JUMP_CACHE_SLOTS 65536u
+#define HEAT_SLOTS       65536u
 
 /* What one stay in translated code may retire: r13 is negative in front of a block that
  * does not fit. */
@@ -183,6 +184,7 @@ struct translator {
     bool tracing;               /* every block that is entered is shown (-d exec, cpu) */
     bool one_by_one;            /* blocks have one instruction */
     bool unchained;             /* blocks return to the dispatcher: as configured, or for tracing */
+    bool cold;                  /* find_block() left a block to the fallback, because it is not warm yet */
     bool stuck; /* translated code was left because the fallback must execute an instruction first */
     struct jump_context contexts[JUMP_CONTEXTS];
     uint64_t callouts[INSN_COUNT]; /* instructions left to the fallback, by name */
@@ -192,6 +194,7 @@ struct translator {
     struct query_memo queries[LOAD_MEMOS];
     struct fault_thread *faults; /* the strategy `trap` */
     struct jump_slot jumps[JUMP_CACHE_SLOTS];
+    uint8_t heat[HEAT_SLOTS]; /* how often code was met that is not translated, by hash of its place */
 };
 
 static inline uint32_t jump_slot_index(uint32_t eip)

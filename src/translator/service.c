@@ -169,10 +169,24 @@ void translator_forget_block(void *opaque, struct code_block *block)
 
 /* ---- from one block to the next */
 
+/* Translating costs as much as interpreting some dozen times, and most code is executed less often. */
+static bool has_become_warm(struct translator *t, uint64_t phys, uint32_t eip)
+{
+    uint64_t place = (phys ^ (uint64_t)eip << 20) * 0x9E3779B97F4A7C15u;
+    uint8_t *heat = &t->heat[place >> 48];
+    if (*heat < t->config.tb_warm && !t->tracing) {
+        ++*heat;
+        return false;
+    }
+    *heat = 0;
+    return true;
+}
+
 /* The block at CS:eip in the present context, with `extra` mode bits; NULL: the fallback has to execute what
- * is there (and meets the page fault, or fills the TLB). */
+ * is there, because it is cold (t->cold), or meets the page fault, or fills the TLB. */
 static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_t extra)
 {
+    t->cold = false;
     uint32_t mode = t->mode | extra;
     struct cpu_state *cpu = t->cpu;
     const struct segment *cs = &cpu->segment[CPU_CS];
@@ -189,6 +203,10 @@ static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_
     if (block == NULL) {
         const struct memory_page *page = memory_bus_page(t->mmu->bus, phys);
         if (page->read == NULL) {
+            return NULL;
+        }
+        if (extra == 0 && !has_become_warm(t, phys, eip)) {
+            t->cold = true;
             return NULL;
         }
         unsigned offset = (unsigned)(phys & PAGE_MASK);
@@ -214,36 +232,52 @@ static const uint8_t *leave(struct translator *t)
     return t->leave;
 }
 
-/* Goes on at cpu->rip, or leaves. cpu_state is true, but for floating-point registers that are loaded. */
+/* Goes on at cpu->rip in the context that is set, when there is translated code; NULL: there is none. */
+static const uint8_t *go_on_translated(struct translator *t)
+{
+    struct cpu_state *cpu = t->cpu;
+    const uint8_t *known = known_jump(t, (uint32_t)cpu->rip);
+    if (known == NULL) {
+        struct code_block *block = find_block(t, (uint32_t)cpu->rip, 0);
+        if (block == NULL || cpu->retired + block->insn_count > t->stop_at) {
+            return NULL;
+        }
+        if (!t->unchained) {
+            remember_jump(t, (uint32_t)cpu->rip, block);
+        }
+        if (t->tracing) {
+            cpu_trace_block(cpu, block->phys, block->insn_count);
+        }
+        known = block->entry;
+    }
+    set_budget(t);
+    load_state(t);
+    return known;
+}
+
+/* Goes on at cpu->rip, or leaves; code that is not warm is left to the fallback on the way. cpu_state is
+ * true, but for floating-point registers that are loaded. */
 static const uint8_t *go_on(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
     t->stuck = false;
-    if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
-        return leave(t);
+    for (;;) {
+        if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
+            return leave(t);
+        }
+        cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
+        set_context(t, block_mode(cpu));
+        const uint8_t *code = go_on_translated(t);
+        if (code != NULL) {
+            return code;
+        }
+        if (!t->cold) {
+            t->stuck = true;
+            return leave(t);
+        }
+        translator_store_float(t);
+        t->fallback->ops->step_block(t->fallback, t->stop_at - cpu->retired);
     }
-    cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
-    set_context(t, block_mode(cpu));
-    const uint8_t *known = known_jump(t, (uint32_t)cpu->rip);
-    if (known != NULL) {
-        set_budget(t);
-        load_state(t);
-        return known;
-    }
-    struct code_block *block = find_block(t, (uint32_t)cpu->rip, 0);
-    if (block == NULL || cpu->retired + block->insn_count > t->stop_at) {
-        t->stuck = true;
-        return leave(t);
-    }
-    if (!t->unchained) {
-        remember_jump(t, (uint32_t)cpu->rip, block);
-    }
-    if (t->tracing) {
-        cpu_trace_block(cpu, block->phys, block->insn_count);
-    }
-    set_budget(t);
-    load_state(t);
-    return block->entry;
 }
 
 bool translator_run_blocks(struct translator *t)
@@ -497,8 +531,7 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
     if (block == NULL) {
         store_state(t);
         cpu->rip = eip;
-        t->stuck = true;
-        return t->leave;
+        return go_on(t);
     }
     if (t->unchained) {
         return block->entry;
