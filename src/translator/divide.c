@@ -2,8 +2,9 @@
  *
  * The host must not raise #DE, so that the quotient is known to fit before it divides: for DIV when the
  * dividend's upper half is below the divisor, for IDIV when the dividend is no wider than the divisor, which
- * is neither 0 nor -1. Other signed divisions are done in C (SITE_DIVIDE), and those that raise #DE by the
- * fallback. A division leaves the flags as they are, on all hosts that matter. */
+ * is neither 0 nor -1. Wider dividends of 32-bit IDIV are divided in 64 bits. Other signed divisions are done
+ * in C (SITE_DIVIDE), and those that raise #DE by the fallback. A division leaves the flags as they are, on
+ * all hosts that matter. */
 #include <stddef.h>
 
 #include "translator/builder.h"
@@ -106,6 +107,44 @@ static void emit_wide_dividend(struct builder *b, unsigned width)
     }
 }
 
+/* Goes to `elsewhere` when the divisor is 0 or -1. */
+static void emit_divisor_check(struct builder *b, const uint8_t *elsewhere)
+{
+    struct emitter *e = &b->e;
+    emit_mov(e, HOST_RCX, HOST_R11);
+    emit_jrcxz_to(e, elsewhere);
+    emit_not64(e, HOST_RCX);
+    emit_mov(e, HOST_RCX, HOST_RCX);
+    emit_jrcxz_to(e, elsewhere);
+}
+
+/* EDX:EAX by r11d, in 64 bits: what does not fit 32 is put back, for the fallback to raise #DE. */
+static void emit_divide_64(struct builder *b, const uint8_t *elsewhere)
+{
+    const struct host_address dividend = host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary));
+    struct emitter *e = &b->e;
+    emit_divisor_check(b, elsewhere);
+    emit_rorx64(e, HOST_R10, HOST_RDX, 32);
+    emit_lea64(e, HOST_RAX, host_sum(HOST_RAX, HOST_R10, 0, 0));
+    emit_store64(e, dividend, HOST_RAX);
+    emit_sign_extend32(e, HOST_R11, HOST_R11);
+    emit_u8(e, 0x48); /* cqo */
+    emit_u8(e, 0x99);
+    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xf7}, 7, HOST_R11);
+    emit_sign_extend32(e, HOST_RCX, HOST_RAX);
+    emit_not64(e, HOST_RCX);
+    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_RAX, 0, 1));
+    uint8_t *fits = emit_jrcxz(e);
+    emit_load64(e, HOST_RAX, dividend);
+    emit_rorx64(e, HOST_RDX, HOST_RAX, 32);
+    emit_mov(e, HOST_RAX, HOST_RAX);
+    emit_mov(e, HOST_RDX, HOST_RDX);
+    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
+    emit_bind8(e, fits);
+    emit_mov(e, HOST_RAX, HOST_RAX);
+    emit_mov(e, HOST_RDX, HOST_RDX);
+}
+
 bool translate_idiv(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
@@ -116,17 +155,20 @@ bool translate_idiv(struct builder *b, const struct insn *insn)
     emit_sign_extend(b, HOST_R11, width);
     emit_wide_dividend(b, width);
     uint8_t *narrow = emit_jrcxz(e);
-    uint8_t *elsewhere = e->at;
+    uint8_t *wide = width == 4 ? emit_jmp(e) : NULL;
+    const uint8_t *elsewhere = e->at;
     emit_mov(e, HOST_R10, HOST_R11);
     struct translator_site *site = builder_add_site(b, SITE_DIVIDE, emit_jmp(e));
     site->width = (uint8_t)width;
     emit_bind8(e, narrow);
-    emit_mov(e, HOST_RCX, HOST_R11);
-    emit_jrcxz_to(e, elsewhere);
-    emit_not64(e, HOST_RCX);
-    emit_mov(e, HOST_RCX, HOST_RCX);
-    emit_jrcxz_to(e, elsewhere);
+    emit_divisor_check(b, elsewhere);
     emit_divide(b, width, 7);
+    if (wide != NULL) {
+        uint8_t *done = emit_jmp(e);
+        emit_bind32(e, wide);
+        emit_divide_64(b, elsewhere);
+        emit_bind32(e, done);
+    }
     return true;
 }
 
