@@ -60,9 +60,11 @@ static struct machine_config config_of(const struct run *run, enum lockstep_side
     }
     config.debug_console = run->streams[side][STREAMS - 1];
     config.log.disassembler = disassembly_is_there() ? disassembly_log : NULL;
-    if (side ==
-        LOCKSTEP_REFERENCE) { /* with the same strategy, since what sets accessed bits depends on it */
-        config.engine = (struct engine_config){.kind = ENGINE_INTERP, .mmu = config.engine.mmu};
+    config.engine.ignores_x87_pointers = true;
+    if (side == LOCKSTEP_REFERENCE) {
+        /* with the same strategy, since what sets accessed bits depends on it */
+        config.engine = (struct engine_config){
+            .kind = ENGINE_INTERP, .mmu = config.engine.mmu, .ignores_x87_pointers = true};
     }
     return config;
 }

@@ -264,6 +264,7 @@ struct cpu_state {
     uint64_t cr0, cr2, cr3, cr4;
     uint64_t pdpte[4]; /* PAE paging: as CR3's load found them */
     struct x87_state x87;
+    bool ignores_x87_pointers; /* instructions do not change x87's opcode, selectors and offsets */
     uint32_t mxcsr;
     struct xmm_register xmm[CPU_XMM_SLOTS];
     uint64_t dr[8];

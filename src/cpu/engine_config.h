@@ -37,6 +37,9 @@ enum sensitive_strategy {
 struct engine_config {
     enum engine_kind kind;
     enum mmu_strategy mmu;
+    /* The interpreter does not note the x87's pointers and opcode, as translated code does not: for comparing
+     * the two, since FSAVE and FXSAVE put them into memory. */
+    bool ignores_x87_pointers;
     /* For the translator only: */
     enum sensitive_strategy sensitive;
     bool unchained; /* every translated block returns to the dispatcher */

@@ -36,6 +36,9 @@ static inline bool x87_enter(struct cpu_state *cpu, const struct uop *uop, struc
 static inline void x87_note(struct cpu_state *cpu, const struct uop *uop, const struct interpreter *in)
 {
     struct x87_state *x87 = &cpu->x87;
+    if (UNLIKELY(cpu->ignores_x87_pointers)) {
+        return;
+    }
     x87->opcode = (uint16_t)uop->immediate;
     x87->instruction_offset = (uint32_t)(in->block_rip + uop->offset);
     x87->instruction_selector = cpu->segment[CPU_CS].selector;
@@ -44,8 +47,10 @@ static inline void x87_note(struct cpu_state *cpu, const struct uop *uop, const 
 static inline void x87_note_memory(struct cpu_state *cpu, const struct uop *uop, const struct interpreter *in)
 {
     x87_note(cpu, uop, in);
-    cpu->x87.data_offset = effective_address(cpu, uop);
-    cpu->x87.data_selector = cpu->segment[uop->segment].selector;
+    if (!UNLIKELY(cpu->ignores_x87_pointers)) {
+        cpu->x87.data_offset = effective_address(cpu, uop);
+        cpu->x87.data_selector = cpu->segment[uop->segment].selector;
+    }
 }
 
 /* Takes over C1 and the exceptions from `flags`. False when one of `blocking` is unmasked. */

@@ -3,7 +3,8 @@
  * Everything a guest could see counts: general and segment registers with their hidden parts, RIP, EFLAGS
  * (all flags: engines give those that the SDM leaves undefined the same values), control, debug and
  * model-specific registers, floating point, what is pending, and the count of retired instructions. Not
- * compared: the x87's instruction and data pointers and last opcode, which translated code does not keep, the
+ * compared: the x87's instruction and data pointers and last opcode, which translated code does not keep
+ * (engine_config.ignores_x87_pointers), the
  * halves of the lazy flags, and bits of `pending` that are engines' and machines' notes to themselves. */
 #ifndef DOPPEL_MACHINE_CPU_COMPARE_H
 #define DOPPEL_MACHINE_CPU_COMPARE_H

@@ -47,6 +47,7 @@ struct status machine_engine_create(const struct engine_config *config, struct c
 {
     *engine = NULL;
     mmu_set_strategy(mmu, config->mmu);
+    cpu->ignores_x87_pointers = config->ignores_x87_pointers;
     if (config->kind == ENGINE_DBT) {
         return create_translator(config, cpu, mmu, engine);
     }

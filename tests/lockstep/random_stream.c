@@ -272,7 +272,7 @@ static void run_all(const struct arguments *a, struct progress *progress)
 
 int main(int argc, char **argv)
 {
-    struct arguments a = {.pair = {.model = cpu_model_find("max")},
+    struct arguments a = {.pair = {.model = cpu_model_find("max"), .engine = {.ignores_x87_pointers = true}},
                           .seed = 1,
                           .instructions = 2000000,
                           .limit = 3000,

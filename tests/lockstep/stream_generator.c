@@ -75,8 +75,7 @@ static enum stream_focus focus_of(const struct insn *insn)
     }
 }
 
-/* What would end the test rather than be one: loads of the tables and registers the handlers rest on, and
- * what stores the x87's pointers, which translated code does not keep. */
+/* What would end the test rather than be one: loads of the tables and registers the handlers rest on. */
 static bool is_excluded(const struct generator *g, const struct insn *insn)
 {
     switch (insn->id) {
@@ -96,9 +95,6 @@ static bool is_excluded(const struct generator *g, const struct insn *insn)
     case INSN_RSM:
     case INSN_MONITOR:
     case INSN_MWAIT:
-    case INSN_FNSTENV:
-    case INSN_FNSAVE:
-    case INSN_FXSAVE:
     /* made on purpose, with targets that exist */
     case INSN_JMP_FAR:
     case INSN_CALL_FAR:

@@ -24,7 +24,8 @@ static void require(const void *pointer)
 
 struct stream_pair stream_pair_create(const struct stream_pair_config *config)
 {
-    const struct engine_config reference = {.kind = ENGINE_INTERP};
+    const struct engine_config reference = {
+        .kind = ENGINE_INTERP, .mmu = config->engine.mmu, .ignores_x87_pointers = true};
     struct stream_pair pair = {.reference = stream_guest_create(config->model, &reference),
                                .tested = stream_guest_create(config->model, &config->engine)};
     if (config->fault != NULL) {
@@ -280,7 +281,8 @@ static uint64_t trace(const struct stream_pair_config *config, const struct stre
                       const struct stream_plan *plan, const struct stream_divergence *divergence,
                       struct traced *traced)
 {
-    const struct engine_config reference = {.kind = ENGINE_INTERP};
+    const struct engine_config reference = {
+        .kind = ENGINE_INTERP, .mmu = config->engine.mmu, .ignores_x87_pointers = true};
     struct stream_guest *guest = stream_guest_create(config->model, &reference);
     struct cpu_state *cpu = &guest->bench->cpu;
     struct steps steps = {.random = stream->state_seed};
