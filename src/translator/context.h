@@ -161,6 +161,8 @@ struct translator {
     uint32_t x87_absent, sse_absent; /* 0: the host's registers are the guest's, see float.h */
     uint32_t host_mxcsr;
     uint64_t slots[GROUP_SLOTS];
+    struct loaded_selector loaded[CPU_SEGMENTS];
+    uint64_t no_descriptor; /* 0 */
 
     struct cpu_engine engine;
     struct cpu_engine *fallback;

@@ -42,7 +42,8 @@ static uint8_t *stack_memory(struct translator *t, int32_t offset, unsigned widt
     return host_memory(t, t->gpr[CPU_SP] + (uint32_t)offset, width, store, (t->mode & MODE_USER) != 0);
 }
 
-static bool read_descriptor(struct translator *t, uint16_t selector, uint64_t *raw)
+/* Where the descriptor is; NULL: out of the ordinary. */
+static const uint8_t *find_descriptor(struct translator *t, uint16_t selector)
 {
     const struct cpu_state *cpu = t->cpu;
     bool local = selector & 4;
@@ -50,9 +51,14 @@ static bool read_descriptor(struct translator *t, uint16_t selector, uint64_t *r
     uint64_t base = local ? cpu->ldtr.base : cpu->gdtr.base;
     uint32_t limit = local ? cpu->ldtr.limit : cpu->gdtr.limit;
     if ((selector & 0xfffc) == 0 || index + 7 > limit || (local && cpu->ldtr.attributes == 0)) {
-        return false;
+        return NULL;
     }
-    const uint8_t *host = host_memory(t, (uint32_t)(base + index), 8, false, false);
+    return host_memory(t, (uint32_t)(base + index), 8, false, false);
+}
+
+static bool read_descriptor(struct translator *t, uint16_t selector, uint64_t *raw)
+{
+    const uint8_t *host = find_descriptor(t, selector);
     if (host != NULL) {
         *raw = load_le64(host);
     }
@@ -91,6 +97,19 @@ static void remember(struct translator *t, enum load_kind kind, uint16_t selecto
 
 /* ---- segment loads */
 
+static void forget_load(struct translator *t, unsigned number)
+{
+    t->loaded[number] =
+        (struct loaded_selector){.descriptor = (const uint8_t *)&t->no_descriptor, .negated = 1};
+}
+
+void translator_forget_loads(struct translator *t)
+{
+    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
+        forget_load(t, i);
+    }
+}
+
 static enum quick_result load_segment(struct translator *t, enum cpu_segment number, uint16_t selector,
                                       unsigned pop)
 {
@@ -106,6 +125,12 @@ static enum quick_result load_segment(struct translator *t, enum cpu_segment num
     }
     cpu->segment[number] = *segment;
     t->gpr[CPU_SP] += pop;
+    forget_load(t, number);
+    if (segment != &null) {
+        const uint8_t *descriptor = find_descriptor(t, selector);
+        t->loaded[number] =
+            (struct loaded_selector){.descriptor = descriptor, .negated = 0 - load_le64(descriptor)};
+    }
     return QUICK_CHANGED_SEGMENT;
 }
 

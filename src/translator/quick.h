@@ -34,6 +34,14 @@ struct query_memo {
     bool valid;
 };
 
+/* What a data segment register was last loaded from in protected mode: inline code may skip a load of the
+ * same selector while the descriptor's bytes plus `negated` are 0. Forgotten whenever anything but
+ * translator_quick() may have changed the register, the privilege, the tables or what is mapped there. */
+struct loaded_selector {
+    const uint8_t *descriptor; /* in host memory */
+    uint64_t negated;
+};
+
 enum quick_result {
     QUICK_NOT,             /* nothing has happened */
     QUICK_STAYS,           /* done; nothing that the block assumes has changed */
@@ -49,6 +57,8 @@ struct translator_site;
 /* Executes the instruction at SITE_SENSITIVE if it is one of the common cases. General registers and
  * arithmetic flags are in the struct translator, cpu->rip is stale, cpu->retired true. */
 enum quick_result translator_quick(struct translator *t, const struct translator_site *site);
+
+void translator_forget_loads(struct translator *t);
 
 /* The emulation has executed the instruction at `site`, which began at `cpl`, without a fault: cpu_state is
  * true, the registers in the struct translator are those from before. */

@@ -262,6 +262,7 @@ static const uint8_t *go_on(struct translator *t)
     struct cpu_state *cpu = t->cpu;
     t->stuck = false;
     for (;;) {
+        translator_forget_loads(t);
         if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
             return leave(t);
         }
@@ -317,6 +318,7 @@ static bool block_goes_on(const struct translator *t, const struct translator_si
 static const uint8_t *behind_callout(struct translator *t, const struct translator_site *site, uint64_t epoch,
                                      uint64_t generation)
 {
+    translator_forget_loads(t);
     if (!block_goes_on(t, site, epoch, generation) || !translator_load_float(t, site->float_parts)) {
         return go_on(t);
     }
@@ -372,6 +374,7 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
     uint64_t cr0 = cpu->cr0;
     uint64_t cr4 = cpu->cr4;
     unsigned cpl = cpu->cpl;
+    translator_forget_loads(t);
     store_integers(t);
     cpu->rip = site->eip;
     bool done = sensitive_execute(t, site);
@@ -421,6 +424,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
         break;
     case QUICK_JUMPED: return move_on(t);
     case QUICK_TRANSFERRED: {
+        translator_forget_loads(t);
         uint32_t data = class_bits(CPU_ES, SEGMENT_OTHER) | class_bits(CPU_DS, SEGMENT_OTHER) |
                         class_bits(CPU_FS, SEGMENT_OTHER) | class_bits(CPU_GS, SEGMENT_OTHER);
         set_context(t, control_mode(cpu) | (t->mode & data));
@@ -493,6 +497,7 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
         }
         uint64_t portion = translator_string_portion(t, site);
         t->callouts[site->insn]++;
+        translator_forget_loads(t);
         store_state(t);
         cpu->rip = site->eip;
         cpu->retired = retired_before(t, site);
