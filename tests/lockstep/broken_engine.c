@@ -63,6 +63,10 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     uint64_t end = cpu->retired + budget;
     enum stop_reason reason;
     do {
+        reason = broken->inner->ops->run(broken->inner, 0); /* what is due comes before the instruction */
+        if (reason != STOP_BUDGET) {
+            return reason;
+        }
         enum insn_id insn = broken->config.after == INSN_INVALID ? INSN_INVALID : next_instruction(broken);
         uint64_t before = cpu->retired;
         reason = broken->inner->ops->run(broken->inner, 1);
