@@ -102,6 +102,23 @@ static void emit_limit_check(struct builder *b, unsigned segment, unsigned width
     emit_bind8(e, within);
 }
 
+/* Goes to the callout when the operand's last byte is beyond offset FFFFFFFFh. */
+static void emit_end_check(struct builder *b, const struct guest_operand *operand, unsigned width)
+{
+    struct emitter *e = &b->e;
+    bool known = operand->base == GPR_NONE && operand->index == GPR_NONE && operand->added == ADDED_NOTHING;
+    if (width == 1 || operand->address_size == 2 ||
+        (known && (uint32_t)operand->displacement <= UINT32_MAX - (width - 1))) {
+        return;
+    }
+    emit_lea64(e, HOST_RCX, host_at(HOST_R10, (int32_t)width - 1));
+    emit_rorx64(e, HOST_RCX, HOST_RCX, 32);
+    emit_mov(e, HOST_RCX, HOST_RCX);
+    uint8_t *within = emit_jrcxz(e);
+    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
+    emit_bind8(e, within);
+}
+
 static void emit_linear_address(struct builder *b, const struct guest_operand *operand, unsigned width)
 {
     struct emitter *e = &b->e;
@@ -113,6 +130,8 @@ static void emit_linear_address(struct builder *b, const struct guest_operand *o
     emit_load64(e, HOST_R11, host_at(HOST_R14, (int32_t)offsetof(struct translator, cpu)));
     if (class == SEGMENT_LIMITED) {
         emit_limit_check(b, operand->segment, width);
+    } else {
+        emit_end_check(b, operand, width);
     }
     emit_load(e, HOST_R11, segment_field(operand->segment, offsetof(struct segment, base)));
     emit_lea(e, HOST_R10, host_sum(HOST_R10, HOST_R11, 0, 0));
