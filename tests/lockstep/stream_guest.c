@@ -278,6 +278,9 @@ static void enter(struct cpu_bench *bench, const struct stream *stream, uint64_t
     if (stream->paging) {
         cpu_bench_enable_paging(bench);
         cpu_bench_map(bench, STREAM_MISSING_PAGE, 0, 0);
+        /* a stream that changed its tables behind the TLB's back would see how large TLBs are */
+        cpu_bench_map(bench, BENCH_DIRECTORY, BENCH_DIRECTORY, PAGE_PRESENT);
+        cpu_bench_map(bench, BENCH_TABLE, BENCH_TABLE, PAGE_PRESENT);
         cpu_bench_map(bench, STREAM_READ_ONLY_PAGE, STREAM_READ_ONLY_PAGE, PAGE_PRESENT | PAGE_USER);
         cpu_bench_map(bench, STREAM_SCRATCH + 0x1000, STREAM_SCRATCH + 0x2000, PAGE_ALL);
     }
