@@ -8,6 +8,12 @@
 
 static const bool has_translator = true;
 
+static bool translator_runs_here(void)
+{
+    struct status status = translator_check_host();
+    return status_is_ok(&status);
+}
+
 static struct status create_translator(const struct engine_config *config, struct cpu_state *cpu,
                                        struct mmu *mmu, struct cpu_engine **engine)
 {
@@ -19,6 +25,11 @@ static struct status create_translator(const struct engine_config *config, struc
 #else
 
 static const bool has_translator = false;
+
+static bool translator_runs_here(void)
+{
+    return false;
+}
 
 static struct status create_translator(const struct engine_config *config, struct cpu_state *cpu,
                                        struct mmu *mmu, struct cpu_engine **engine)
@@ -39,7 +50,8 @@ bool machine_engine_is_built(enum engine_kind kind)
 
 struct engine_config machine_engine_default(void)
 {
-    return (struct engine_config){.kind = ENGINE_INTERP, .tb_warm = ENGINE_TB_WARM_DEFAULT};
+    return (struct engine_config){.kind = translator_runs_here() ? ENGINE_DBT : ENGINE_INTERP,
+                                  .tb_warm = ENGINE_TB_WARM_DEFAULT};
 }
 
 struct status machine_engine_create(const struct engine_config *config, struct cpu_state *cpu,

@@ -1,6 +1,7 @@
 #!/bin/sh
 # trace.sh DOPPEL IMAGE: what -d writes is what happened, in the lines that can be compared with QEMU's, and -D, -dfilter,
-# -singlestep and -counters do what they say.
+# -singlestep and -counters do what they say. On the interpreter, whose blocks are executed to their end: trace_engines.sh
+# compares the others with it.
 set -eu
 . "$(dirname "$0")/../common.sh"
 
@@ -15,7 +16,7 @@ trace()
 {
     printf 'run-instructions %s 1000\nquit\n' "$1" >script
     shift
-    "$doppel" -icount shift=6 -display none -cpu pentium3 -fda "$image,readonly" -script script -D log "$@"
+    "$doppel" -engine interp -icount shift=6 -display none -cpu pentium3 -fda "$image,readonly" -script script -D log "$@"
 }
 
 # has NAME FILE EXPRESSION: FILE has a line that matches the whole basic regular expression.
@@ -83,7 +84,7 @@ wait-screen "page fault" 20
 log none
 quit
 END
-"$doppel" -icount shift=6 -display none -fda "$image,readonly" -script script -D log >out
+"$doppel" -engine interp -icount shift=6 -display none -fda "$image,readonly" -script script -D log >out
 has "page fault" log " *[0-9]*: v=0e e=000[0-7] i=0 cpl=0 IP=0008:[0-9a-f]* pc=[0-9a-f]* SP=.* CR2=[0-9a-f]*"
 has "failed walk" log "mmu: walk [0-9a-f]* for a supervisor [a-z]*: page fault, error code 000[0-7]"
 has "successful walk" log "mmu: walk [0-9a-f]* for a supervisor fetch: [0-9a-f]* writable.*"
