@@ -15,7 +15,9 @@
 #include "isa/isa.h"
 #include "translator/builder.h"
 
-#define MAX_INSN_HOST_SIZE 512u /* bytes, of one instruction with its out-of-line code */
+/* Bytes that one instruction's own code takes at most; that of a site or a side exit, with its structure. */
+#define MAX_INSN_HOST_SIZE ENGINE_PIECE_HOST_MAX
+#define MAX_SITE_HOST_SIZE (sizeof(struct translator_site) + 64)
 
 static translate_function *const translators[INSN_COUNT] = {
 #define TRANSLATE(id, function) [INSN_##id] = function,
@@ -77,8 +79,7 @@ static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned avail
     struct decode_mode mode = isa_decode_mode(b->t->cpu);
     unsigned used = 0;
     bool ended = false;
-    unsigned most = b->t->one_by_one ? 1 : MAX_BLOCK_INSNS;
-    while (!ended && b->count < most) {
+    while (!ended && b->count < b->most) {
         struct insn *insn = &b->insns[b->count];
         if (decoder_decode(&mode, bytes + used, available - used, insn) != DECODE_OK) {
             break; /* the fallback's, with whatever it raises */
@@ -139,7 +140,7 @@ static void translate_insn(struct builder *b, const struct insn *insn)
     }
     bind_next(b);
     unsigned size = (unsigned)(b->e.at - start);
-    assert(size <= ENGINE_PIECE_HOST_MAX);
+    assert(size <= ENGINE_PIECE_HOST_MAX && b->site_count - b->insn_sites <= MAX_INSN_SITES);
     b->pieces[b->index] = engine_piece_pack(
         (struct engine_piece){.guest_size = insn->length, .host_size = size, .kind = b->kind});
 }
@@ -192,6 +193,13 @@ static uint32_t emit_tables(struct builder *b)
     return position;
 }
 
+/* Whether one more instruction fits, and what is to follow them all. */
+static bool has_room_for_another(const struct builder *b)
+{
+    unsigned sites = b->site_count + MAX_INSN_SITES + 2 * (b->side_exit_count + 2);
+    return emit_has_room(&b->e, MAX_INSN_HOST_SIZE + sites * MAX_SITE_HOST_SIZE + sizeof b->pieces);
+}
+
 static bool emit_block(struct builder *b)
 {
     groups_plan(b);
@@ -204,7 +212,7 @@ static bool emit_block(struct builder *b)
         translate_insn(b, insn);
         groups_advance(b, insn);
         b->eip = b->next_eip;
-        if (!emit_has_room(&b->e, (MAX_BLOCK_SITES + 1) * 64 + MAX_INSN_HOST_SIZE)) {
+        if (!has_room_for_another(b)) {
             return false;
         }
     }
@@ -225,24 +233,46 @@ static void mark_code(struct translator *t, uint64_t phys, unsigned length)
     }
 }
 
+static void begin_block(struct builder *b, struct code_space space, uint32_t eip, unsigned page_offset)
+{
+    b->e = (struct emitter){
+        .at = space.write, .begin = space.write, .end = space.write + space.size, .exec = space.exec};
+    b->first_eip = b->eip = eip;
+    b->page_offset = page_offset;
+    b->index = b->count = 0;
+    b->ended = false;
+    b->site_count = b->insn_sites = b->side_exit_count = 0;
+    b->loaded_float = 0;
+}
+
+/* Instructions whose code does not fit into a block, as only freak ones do, make shorter blocks. Returns the
+ * guest bytes used; 0: not even one can be translated. */
+static unsigned build(struct builder *b, struct code_space space, unsigned available, uint32_t eip,
+                      unsigned page_offset)
+{
+    for (b->most = b->t->one_by_one ? 1 : MAX_BLOCK_INSNS; b->most > 0; b->most /= 2) {
+        begin_block(b, space, eip, page_offset);
+        unsigned length = discover(b, b->bytes, available);
+        if (b->count == 0) {
+            return 0;
+        }
+        if (emit_block(b)) {
+            return length;
+        }
+    }
+    return 0;
+}
+
 struct code_block *translator_make_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
                                          unsigned available, uint32_t eip, uint32_t mode)
 {
     struct builder *b = t->builder;
     struct code_space space = code_cache_reserve(t->cache);
     b->t = t;
-    b->e = (struct emitter){
-        .at = space.write, .begin = space.write, .end = space.write + space.size, .exec = space.exec};
     b->mode = mode;
-    b->first_eip = b->eip = eip;
-    b->page_offset = (unsigned)(phys & PAGE_MASK);
-    b->index = b->count = 0;
-    b->ended = false;
-    b->site_count = b->side_exit_count = 0;
     b->bytes = bytes;
-    b->loaded_float = 0;
-    unsigned length = discover(b, bytes, available);
-    if (b->count == 0 || !emit_block(b)) {
+    unsigned length = build(b, space, available, eip, (unsigned)(phys & PAGE_MASK));
+    if (length == 0) {
         return NULL;
     }
     uint32_t notes = emit_tables(b);

@@ -14,8 +14,9 @@
 #include "translator/groups.h"
 
 #define MAX_BLOCK_INSNS 64u
-#define MAX_BLOCK_SITES (4 * MAX_BLOCK_INSNS + MAX_INSN_SITES)
 #define MAX_INSN_SITES  8u
+/* Those of the instructions, one for each side exit, and those of the block's beginning and end. */
+#define MAX_BLOCK_SITES ((MAX_INSN_SITES + 1) * MAX_BLOCK_INSNS + 4)
 
 /* Where a guest operand is found: [base + index << scale + displacement] in `segment`; guest register
  * numbers, GPR_NONE for none. */
@@ -56,6 +57,7 @@ struct builder {
     uint32_t first_eip;
     unsigned page_offset;  /* of first_eip */
     unsigned index;        /* its number in the block */
+    unsigned most;         /* instructions this block may have */
     unsigned count;        /* of instructions in the block */
     bool ended;            /* nothing that follows is reached from here */
     const uint8_t *bytes;  /* the guest's, at first_eip */

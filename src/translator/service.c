@@ -513,11 +513,14 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
     }
 }
 
-/* Patches the jump that `site` belongs to. */
+/* Patches the jump that `site` belongs to. Its target is on the same linear page; the physical ones differ
+ * when the guest has changed the page table without telling, and the TLB has lost the page meanwhile. */
 static void link_jump(struct translator *t, const struct translator_site *site, struct code_block *to)
 {
     struct code_block *from = code_cache_at(t->cache, (const uint8_t *)site);
-    code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), to);
+    if ((from->phys ^ to->phys) < PAGE_SIZE) {
+        code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), to);
+    }
 }
 
 /* A near jump to `eip`, everything before which is retired. Stays in translated code when the block is there

@@ -19,12 +19,13 @@
 #define DATA_SIZE 0x10000u
 #define READ_ONLY (DATA + 0x8000) /* a page */
 #define ABSENT    (DATA + 0xb000)
+#define MOST_CODE 320u
 
 enum side { INTERPRETER, TRANSLATOR, SIDES };
 
 struct string_case {
     const char *what;
-    uint8_t code[32];
+    uint8_t code[MOST_CODE];
     unsigned length;
     uint32_t ax, cx, dx, si, di;
     uint32_t eflags;
@@ -421,6 +422,37 @@ static void test_the_direction_is_that_of_the_moment(void **state)
     run(*state, &c);
 }
 
+/* Blocks whose host code is as long as any. */
+static void test_blocks_with_as_many_accesses_as_there_can_be(void **state)
+{
+    static const struct {
+        const char *what;
+        uint8_t length;
+        uint8_t bytes[5];
+    } rows[] = {
+        {"enter", 5, {0x66, 0xc8, 0x04, 0x00, 0x00}},
+        {"pusha", 2, {0x66, 0x60}},
+        {"movs", 1, {0xa5}},
+        {"push memory", 2, {0xff, 0x34}},
+        {"pop memory", 2, {0x8f, 0x05}},
+    };
+    for (unsigned real = 0; real < 2; real++) {
+        for (unsigned i = 0; i < ARRAY_COUNT(rows); i++) {
+            struct string_case c = {.what = rows[i].what, .real = real, .si = 0x6000, .di = 0x7000};
+            if (!real && (rows[i].bytes[0] == 0xff || rows[i].bytes[0] == 0x8f)) {
+                continue; /* other operands there */
+            }
+            put(&c, 0x90);
+            while (c.length + rows[i].length < MOST_CODE - 1) {
+                memcpy(c.code + c.length, rows[i].bytes, rows[i].length);
+                c.length += rows[i].length;
+            }
+            put(&c, 0xf4);
+            run(*state, &c);
+        }
+    }
+}
+
 static void test_divisions(void **state)
 {
     static const uint32_t values[] = {0,      1,       3,          0x7f,       0x80,       0x100,
@@ -458,6 +490,7 @@ int main(void)
         cmocka_unit_test(test_single_instructions),
         cmocka_unit_test(test_a_repetition_changes_its_own_block),
         cmocka_unit_test(test_the_direction_is_that_of_the_moment),
+        cmocka_unit_test(test_blocks_with_as_many_accesses_as_there_can_be),
         cmocka_unit_test(test_divisions),
     };
     return cmocka_run_group_tests(tests, create, destroy);
