@@ -97,9 +97,7 @@ static void emit_limit_check(struct builder *b, unsigned segment, unsigned width
     emit_not64(e, HOST_R10);
     emit_rorx64(e, HOST_RCX, HOST_RCX, 32);
     emit_mov(e, HOST_RCX, HOST_RCX);
-    uint8_t *within = emit_jrcxz(e);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
-    emit_bind8(e, within);
+    emit_callout_unless_zero(b);
 }
 
 /* Goes to the callout when the operand's last byte is beyond offset FFFFFFFFh. */
@@ -114,9 +112,7 @@ static void emit_end_check(struct builder *b, const struct guest_operand *operan
     emit_lea64(e, HOST_RCX, host_at(HOST_R10, (int32_t)width - 1));
     emit_rorx64(e, HOST_RCX, HOST_RCX, 32);
     emit_mov(e, HOST_RCX, HOST_RCX);
-    uint8_t *within = emit_jrcxz(e);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
-    emit_bind8(e, within);
+    emit_callout_unless_zero(b);
 }
 
 static void emit_linear_address(struct builder *b, const struct guest_operand *operand, unsigned width)
@@ -235,9 +231,7 @@ static void emit_alignment_check(struct builder *b, int32_t offset)
     emit_zero_extend8(e, HOST_RCX, HOST_RCX);
     emit_rorx(e, HOST_RCX, HOST_RCX, 4);
     emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R15); /* by 12 */
-    uint8_t *aligned = emit_jrcxz(e);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
-    emit_bind8(e, aligned);
+    emit_callout_unless_zero(b);
 }
 
 /* ---- one access */

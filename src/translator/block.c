@@ -71,6 +71,13 @@ struct translator_site *builder_add_site(struct builder *b, enum site_kind kind,
     return &pending->site;
 }
 
+void emit_callout_unless_zero(struct builder *b)
+{
+    uint8_t *zero = emit_jrcxz(&b->e);
+    builder_add_site(b, SITE_CALLOUT, emit_jmp(&b->e));
+    emit_bind8(&b->e, zero);
+}
+
 /* ---- which instructions */
 
 /* Decodes as many instructions as make a block; returns the bytes. */

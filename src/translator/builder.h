@@ -84,6 +84,9 @@ bool builder_insn_is_last(const struct builder *b, const struct insn *insn);
 /* A site of the present instruction, reached by the jump whose displacement is at `jump`. */
 struct translator_site *builder_add_site(struct builder *b, enum site_kind kind, uint8_t *jump);
 
+/* Leaves the present instruction to the fallback unless rcx is 0. */
+void emit_callout_unless_zero(struct builder *b);
+
 static inline int32_t builder_position(const struct builder *b)
 {
     return (int32_t)(b->e.at - b->e.begin);

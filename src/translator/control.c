@@ -30,9 +30,7 @@ static void emit_target_check(struct builder *b, const struct insn *insn)
     if (!(b->mode & MODE_CODE32) && insn->operand_size == 4) {
         emit_rorx(&b->e, HOST_RCX, HOST_R10, 16);
         emit_zero_extend16(&b->e, HOST_RCX, HOST_RCX);
-        uint8_t *within = emit_jrcxz(&b->e);
-        builder_add_site(b, SITE_CALLOUT, emit_jmp(&b->e));
-        emit_bind8(&b->e, within);
+        emit_callout_unless_zero(b);
     }
 }
 

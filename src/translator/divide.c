@@ -70,9 +70,7 @@ bool translate_div(struct builder *b, const struct insn *insn)
     emit_lea64(e, HOST_RCX, host_sum(HOST_R11, HOST_R10, 0, 0));
     emit_rorx64(e, HOST_RCX, HOST_RCX, 32);
     emit_mov(e, HOST_RCX, HOST_RCX);
-    uint8_t *fits = emit_jrcxz(e);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
-    emit_bind8(e, fits);
+    emit_callout_unless_zero(b);
     emit_divide(b, width, 6);
     return true;
 }

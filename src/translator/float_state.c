@@ -146,8 +146,6 @@ struct host_address emit_masks_check(struct builder *b, struct host_address at, 
     emit_mov_immediate(e, HOST_R10, mask);
     emit_pext(e, HOST_RCX, HOST_RCX, HOST_R10);
     emit_lea(e, HOST_RCX, host_at(HOST_RCX, -(int32_t)bits));
-    uint8_t *same = emit_jrcxz(e);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
-    emit_bind8(e, same);
+    emit_callout_unless_zero(b);
     return host_at(HOST_R11, 0);
 }

@@ -51,9 +51,7 @@ static void emit_attribute_check(struct builder *b, unsigned segment)
     emit_load_cpu(b);
     emit_load_width(e, HOST_RCX, segment_field(segment, offsetof(struct segment, attributes)), 1);
     emit_lea(e, HOST_RCX, host_at(HOST_RCX, -(int32_t)real_mode));
-    uint8_t *usual = emit_jrcxz(e);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
-    emit_bind8(e, usual);
+    emit_callout_unless_zero(b);
 }
 
 /* The selector in r10d, whose upper half is zero. */

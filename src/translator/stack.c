@@ -188,9 +188,7 @@ static void emit_wrap_check(struct builder *b, int32_t size, bool below)
     emit_lea(e, HOST_RCX, host_at(HOST_RCX, below ? -size : 0x10001 - size));
     emit_rorx(e, HOST_RCX, HOST_RCX, 16);
     emit_zero_extend16(e, HOST_RCX, HOST_RCX);
-    uint8_t *fits = emit_jrcxz(e);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
-    emit_bind8(e, fits);
+    emit_callout_unless_zero(b);
 }
 
 /* The registers in one piece. */
