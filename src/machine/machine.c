@@ -1,9 +1,10 @@
 /* Life cycle and run loop of a machine; see machine.h. What is soldered to what stands in machine_pc.c.
  *
- * Realtime: the engine runs in chunks of about CHUNK_NS, and between chunks events that are due fire: an
- * interrupt is late by a chunk at most. Counted: the budget ends exactly at the next event, so that events
- * fall between the same two instructions in every run; the end of a slice is an event too, which makes halted
- * time pass in the same steps. */
+ * Realtime: the engine runs in chunks of about CHUNK_NS, or up to the next event if that comes first, and
+ * between chunks events that are due fire. How many instructions that is, is guessed from how long the last
+ * chunks took: an interrupt is late by what the guess is wrong. Counted: the budget ends exactly at the next
+ * event, so that events fall between the same two instructions in every run; the end of a slice is an event
+ * too, which makes halted time pass in the same steps. */
 #include "machine/machine.h"
 
 #include <assert.h>
@@ -15,8 +16,10 @@
 #include "machine/machine_internal.h"
 
 #define CHUNK_NS               (50 * NS_PER_MICROSECOND)
-#define CHUNK_INSTRUCTIONS     20000u /* at most */
-#define CHUNK_INSTRUCTIONS_MIN 100u
+#define CHUNK_INSTRUCTIONS     20000u /* at most, in counted time */
+#define CHUNK_INSTRUCTIONS_MIN 100u   /* in realtime */
+#define CHUNK_INSTRUCTIONS_MAX 60000u
+#define POLLS_PER_LOOK         16u
 
 /* So many DOS idle calls in so many instructions are a program waiting for a key: the host naps, and wakes
  * for input and events. */
@@ -25,11 +28,13 @@
 #define IDLE_NAP_NS (2 * NS_PER_MILLISECOND)
 
 /* A guest that polls a chip sees it change when it does, not at the end of a chunk: events that are due fire
- * first. Counted time needs no such care: its chunks end at the next event. */
+ * first. A look at the host's clock takes as long as all the rest of the access; with the next event a chunk
+ * away, every few accesses have one. Counted time needs no such care: its chunks end at the next event. */
 static uint32_t pin_port_read(void *opaque, uint16_t port, unsigned width)
 {
     struct machine *machine = opaque;
-    if (!event_clock_is_counted(machine->clock)) {
+    if (!event_clock_is_counted(machine->clock) &&
+        (machine->event_is_near || ++machine->polls % POLLS_PER_LOOK == 0)) {
         event_clock_run_due(machine->clock);
     }
     return port_bus_read(machine->ports, port, width);
@@ -95,11 +100,20 @@ static void memory_map_changed(void *opaque)
     machine->engine->ops->flush(machine->engine);
 }
 
+static void note_next_event(struct machine *machine)
+{
+    machine->event_is_near = event_clock_next_deadline(machine->clock) < machine->chunk_end + CHUNK_NS;
+}
+
 /* The engine comes back, and gets a budget that ends at the event. */
 static void earlier_event(void *opaque)
 {
     struct machine *machine = opaque;
-    machine->cpu.pending |= CPU_PENDING_STOP;
+    note_next_event(machine);
+    if (event_clock_is_counted(machine->clock) ||
+        event_clock_next_deadline(machine->clock) < machine->chunk_end) {
+        machine->cpu.pending |= CPU_PENDING_STOP;
+    }
 }
 
 static struct status create_clock(struct machine *machine, const struct machine_config *config)
@@ -110,9 +124,7 @@ static struct status create_clock(struct machine *machine, const struct machine_
     if (machine->clock == NULL) {
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
-    if (config->counted) {
-        event_clock_set_listener(machine->clock, earlier_event, machine);
-    }
+    event_clock_set_listener(machine->clock, earlier_event, machine);
     return status_ok();
 }
 
@@ -288,11 +300,20 @@ static uint64_t left_to_limit(const struct machine *machine)
     return left;
 }
 
-static uint64_t next_budget(struct machine *machine)
+/* Realtime: what takes CHUNK_NS at the speed of late, or the time to the next event. */
+static uint64_t realtime_budget(const struct machine *machine, uint64_t now)
+{
+    uint64_t deadline = event_clock_next_deadline(machine->clock);
+    uint64_t left = deadline > now ? deadline - now : 0;
+    uint64_t budget = machine->chunk * (left < CHUNK_NS ? left : CHUNK_NS) / CHUNK_NS;
+    return budget < CHUNK_INSTRUCTIONS_MIN ? CHUNK_INSTRUCTIONS_MIN : budget;
+}
+
+static uint64_t next_budget(struct machine *machine, uint64_t now)
 {
     uint64_t budget = event_clock_is_counted(machine->clock)
                           ? event_clock_budget(machine->clock, CHUNK_INSTRUCTIONS)
-                          : machine->chunk;
+                          : realtime_budget(machine, now);
     uint64_t left = left_to_limit(machine);
     return left < budget ? left : budget;
 }
@@ -304,15 +325,18 @@ static bool must_idle(struct machine *machine)
     return !is_due && !event_clock_is_counted(machine->clock);
 }
 
-/* A chunk that began at `start` is over: the next one is to last CHUNK_NS. */
-static void fit_chunk(struct machine *machine, uint64_t start)
+/* The engine has retired `count` instructions since `start`: a quarter of what that says about its speed goes
+ * into the next chunk. */
+static void fit_chunk(struct machine *machine, uint64_t start, uint64_t count)
 {
     uint64_t took = event_clock_now(machine->clock) - start;
-    if (took > 2 * CHUNK_NS && machine->chunk > CHUNK_INSTRUCTIONS_MIN) {
-        machine->chunk /= 2;
-    } else if (took < CHUNK_NS / 2 && machine->chunk < CHUNK_INSTRUCTIONS) {
-        machine->chunk *= 2;
+    if (took < CHUNK_NS / 8 && count < machine->chunk / 4) {
+        return; /* a short run says little */
     }
+    uint64_t fitting = count * CHUNK_NS / (took + 1);
+    uint64_t chunk = (3 * machine->chunk + fitting) / 4;
+    chunk = chunk < CHUNK_INSTRUCTIONS_MAX ? chunk : CHUNK_INSTRUCTIONS_MAX;
+    machine->chunk = chunk > CHUNK_INSTRUCTIONS_MIN ? chunk : CHUNK_INSTRUCTIONS_MIN;
 }
 
 static bool guest_only_waits(struct machine *machine)
@@ -342,9 +366,14 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
             return MACHINE_SLICE;
         }
         machine->napping = false;
-        switch (machine->engine->ops->run(machine->engine, next_budget(machine))) {
+        machine->chunk_end = now + CHUNK_NS;
+        note_next_event(machine);
+        uint64_t retired = machine->cpu.retired;
+        enum stop_reason reason = machine->engine->ops->run(machine->engine, next_budget(machine, now));
+        machine->chunk_end = 0;
+        switch (reason) {
         case STOP_BUDGET:
-            fit_chunk(machine, now);
+            fit_chunk(machine, now, machine->cpu.retired - retired);
             if (guest_only_waits(machine)) {
                 machine->napping = true;
                 return MACHINE_IDLE;

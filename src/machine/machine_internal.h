@@ -111,6 +111,9 @@ struct machine {
     bool idle;                           /* the last machine_run() ended with nothing to do */
     bool napping;                        /* idle because DOS says so, not halted */
     uint64_t chunk;                      /* realtime: instructions between looks at the clock */
+    uint64_t chunk_end;                  /* virtual time at which the engine is to come back */
+    bool event_is_near;                  /* its time may come before the chunk after this is over */
+    uint32_t polls;                      /* reads of ports */
     uint64_t window_start, window_hints; /* retired instructions and idle hints at the last look for idling */
     bool no_reboot;
     bool was_on;                            /* the next reset is not the one at power-on */
