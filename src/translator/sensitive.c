@@ -119,8 +119,9 @@ static void store_table(struct cpu_state *cpu, const struct translator_site *sit
     bool user = cpu->cpl == 3;
     cpu_check_alignment(cpu, linear, 4, 0);
     cpu->memory_ops->probe_write(cpu, linear, 6, user);
-    cpu->memory_ops->write(cpu, linear, 2, table->limit, user);
-    cpu->memory_ops->write(cpu, (linear + 2) & UINT32_MAX, 4, table->base & UINT32_MAX, user);
+    uint64_t image = (table->base & UINT32_MAX) << 16 | table->limit; /* a device sees four bytes, then two */
+    cpu->memory_ops->write(cpu, linear, 4, image & UINT32_MAX, user);
+    cpu->memory_ops->write(cpu, (linear + 4) & UINT32_MAX, 2, image >> 32, user);
 }
 
 static void store_selector(struct cpu_state *cpu, const struct translator_site *site, uint32_t offset)
