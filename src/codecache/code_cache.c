@@ -152,15 +152,25 @@ static struct code_block *next_block(struct code_segment *segment)
     return segment_block(segment, segment->blocks);
 }
 
-struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, uint64_t key, unsigned length,
-                                     unsigned insn_count, size_t host_size)
+/* Whether guest bytes may be a block's: on one page without a tail, or beyond its end with one. */
+static bool bytes_are_possible(uint64_t phys, uint64_t tail, unsigned length)
+{
+    unsigned room = CODE_PAGE_SIZE - (unsigned)(phys & (CODE_PAGE_SIZE - 1));
+    if (tail == CODE_NO_TAIL) {
+        return length > 0 && length <= room;
+    }
+    return tail % CODE_PAGE_SIZE == 0 && length > room && length - room <= CODE_PAGE_SIZE;
+}
+
+struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, uint64_t tail, uint64_t key,
+                                     unsigned length, unsigned insn_count, size_t host_size)
 {
     struct code_store *store = store_of(cache);
     struct code_segment *segment = &store->segments[store->current];
     struct code_space space = segment_space(store, store->current);
     assert(host_size > 0 && host_size <= space.size);
-    assert(length > 0 && length <= CODE_PAGE_SIZE - (phys & (CODE_PAGE_SIZE - 1)));
-    assert(code_cache_find(cache, phys, key) == NULL);
+    assert(bytes_are_possible(phys, tail, length));
+    assert(code_cache_find_with_tail(cache, phys, tail, key) == NULL);
     struct code_block **bucket = &cache->buckets[code_cache_bucket(cache, phys, key)];
     struct code_block *block = next_block(segment);
     if (block == NULL) {
@@ -168,6 +178,7 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
     }
     *block = (struct code_block){.phys = phys,
                                  .key = key,
+                                 .tail = tail,
                                  .length = (uint16_t)length,
                                  .insn_count = (uint16_t)insn_count,
                                  .host_size = (uint32_t)host_size,

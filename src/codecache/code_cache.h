@@ -1,8 +1,9 @@
 /* Where translated code lives: allocation, look-up, links between blocks, eviction, invalidation.
  *
- * A *block* is host code made from guest bytes on one physical page. It is found by the physical address of
- * its first byte and a key, which says what else the code assumes and means nothing here. Several blocks may
- * be made of the same bytes.
+ * A *block* is host code made from guest bytes on one physical page, or on two: those that do not fit the
+ * first one are the first of another, the block's *tail*. It is found by the physical address of its first
+ * byte and a key, which says what else the code assumes and means nothing here. Several blocks may be made of
+ * the same bytes, and with the same key of bytes that only begin on the same page.
  *
  * Memory is filled in order and divided into CODE_CACHE_SEGMENTS segments. When all are full the oldest one
  * is evicted, so that a guest with more code than fits loses a sixteenth of it at a time. Blocks die before
@@ -17,7 +18,7 @@
  *  - Everything else that ends blocks may be called while translated code runs (from a store, say). A running
  *    block that died goes on to its end; its links are undone, so that it leaves through its own exits.
  *
- * NOT IMPLEMENTED: guest code and what it means; blocks of more than one page; reuse of single dead blocks.
+ * NOT IMPLEMENTED: guest code and what it means; blocks of more than two pages; reuse of single dead blocks.
  */
 #ifndef DOPPEL_CODECACHE_CODE_CACHE_H
 #define DOPPEL_CODECACHE_CODE_CACHE_H
@@ -35,24 +36,29 @@
 #define CODE_BLOCK_MAX      ((size_t)32 << 10)  /* bytes that a reservation has at least */
 #define CODE_FIXED_MAX      ((size_t)256 << 10) /* bytes of code that is never evicted */
 #define CODE_BLOCK_ALIGN    16u                 /* of a block's entry, in bytes */
+#define CODE_NO_TAIL        UINT64_MAX
 
 struct code_link;
 
 struct code_block {
     uint64_t phys;        /* effective guest-physical address of the first guest byte */
     uint64_t key;         /* what else the code assumes */
-    uint16_t length;      /* guest bytes, all on one page of 4 KiB */
+    uint64_t tail;        /* effective address of the page where its bytes go on; CODE_NO_TAIL: nowhere */
+    uint16_t length;      /* guest bytes, those of the tail included */
     uint16_t insn_count;  /* guest instructions */
     uint32_t host_size;   /* bytes at `entry`, side tables included */
     const uint8_t *entry; /* executable */
     uint8_t *write;       /* the same bytes, writable */
     uint32_t notes;       /* the owner's: for example where in the block a side table begins */
     uint16_t user;        /* the owner's */
+    uint8_t body;         /* the owner's: for example where in the block its second entry is */
     bool dead;            /* not found any more */
     /* Private. */
     struct code_block *hash_next;
     struct code_block *page_next; /* blocks that begin in the same part of the page */
     struct code_block **page_back;
+    struct code_block *tail_next; /* blocks that have the same page for a tail */
+    struct code_block **tail_back;
     struct code_link *incoming;
     struct code_link *outgoing;
 };
@@ -92,11 +98,22 @@ static inline size_t code_cache_bucket(const struct code_cache *cache, uint64_t 
     return (size_t)((phys * 0x9E3779B97F4A7C15u + key * 0xC2B2AE3D27D4EB4Fu) >> cache->shift);
 }
 
-/* The living block for `phys` and `key`, or NULL. */
+/* A living block for `phys` and `key`, or NULL. When it has a tail, there may be others with other tails. */
 static inline struct code_block *code_cache_find(const struct code_cache *cache, uint64_t phys, uint64_t key)
 {
     struct code_block *block = cache->buckets[code_cache_bucket(cache, phys, key)];
     while (block != NULL && (block->phys != phys || block->key != key)) {
+        block = block->hash_next;
+    }
+    return block;
+}
+
+/* The one whose tail is at `tail`. */
+static inline struct code_block *code_cache_find_with_tail(const struct code_cache *cache, uint64_t phys,
+                                                           uint64_t tail, uint64_t key)
+{
+    struct code_block *block = code_cache_find(cache, phys, key);
+    while (block != NULL && (block->phys != phys || block->key != key || block->tail != tail)) {
         block = block->hash_next;
     }
     return block;
@@ -113,10 +130,11 @@ static inline uint64_t code_cache_epoch(const struct code_cache *cache)
 struct code_space code_cache_reserve(struct code_cache *cache);
 
 /* Makes a block of the first `host_size` (1 or more) bytes reserved. The guest bytes [phys, phys + length)
- * must lie on one page, and (phys, key) must not be in the cache. NULL when the host has no memory for the
- * book-keeping; the reservation stays then. */
-struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, uint64_t key, unsigned length,
-                                     unsigned insn_count, size_t host_size);
+ * must lie on one page, with `tail` CODE_NO_TAIL; or those beyond its end, a page's worth at most, are the
+ * first ones of the page at `tail`. (phys, tail, key) must not be in the cache. NULL when the host has no
+ * memory for the book-keeping; the reservation stays then. */
+struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, uint64_t tail, uint64_t key,
+                                     unsigned length, unsigned insn_count, size_t host_size);
 
 /* The same for code that never dies, CODE_FIXED_MAX bytes in all: shared stubs, made at the start. Returns
  * the executable address of the `host_size` bytes committed. */

@@ -31,11 +31,12 @@ struct code_link {
 struct code_page {
     uint64_t number;
     struct code_page *next;
-    unsigned blocks;
-    unsigned longest;            /* guest bytes */
+    unsigned blocks;             /* those that have it for a tail included */
+    unsigned longest;            /* bytes, on this page, of blocks that begin on it */
     uint64_t covered;            /* lines with bytes of a block */
     uint64_t occupied;           /* lines in which a block begins */
     struct code_block *line[64]; /* the blocks that begin there */
+    struct code_block *tails;    /* the blocks that end on this page and begin elsewhere */
 };
 
 struct code_pages {
@@ -74,8 +75,10 @@ void code_links_drop_outgoing(struct code_store *store, struct code_block *block
 
 void code_pages_release(struct code_pages *pages);
 
-/* Files a block under its guest bytes; false: out of memory. */
+/* Files a block under its guest bytes; false: out of memory, and nothing has changed. */
 bool code_pages_add(struct code_pages *pages, struct code_block *block);
+
+/* Takes a block out of the pages, as far as it is still in them. */
 void code_pages_remove(struct code_pages *pages, struct code_block *block);
 
 /* Takes the blocks with bytes in the range out of the pages and returns them as a list by page_next. */

@@ -1,7 +1,8 @@
 /* From guest bytes to the blocks made of them.
  *
  * A page is a set of 64 lines, each with a list of the blocks that begin in it. A store looks at the lines
- * where a block that reaches it can begin, which the longest block of the page tells.
+ * where a block that reaches it can begin, which the longest block of the page tells. Blocks of two pages are
+ * in one more list on the second, since they all begin there at its first byte. The two may be the same page.
  */
 #include "codecache/code_cache_internal.h"
 
@@ -59,20 +60,43 @@ static struct code_page *add_page(struct code_pages *pages, struct code_page **a
     return page;
 }
 
-bool code_pages_add(struct code_pages *pages, struct code_block *block)
+/* The page with this number, made when there is none; NULL: out of memory. */
+static struct code_page *get_page(struct code_pages *pages, uint64_t number)
 {
-    struct code_page **at = find_page(pages, block->phys >> CODE_PAGE_SHIFT);
-    struct code_page *page = *at != NULL ? *at : add_page(pages, at, block->phys >> CODE_PAGE_SHIFT);
-    if (page == NULL) {
-        return false;
+    struct code_page **at = find_page(pages, number);
+    return *at != NULL ? *at : add_page(pages, at, number);
+}
+
+static void release_page_without_blocks(struct code_pages *pages, uint64_t number)
+{
+    struct code_page **at = find_page(pages, number);
+    if (*at != NULL && (*at)->blocks == 0) {
+        release_page(pages, at);
     }
+}
+
+/* Bytes on a block's first page, and on its second. */
+static unsigned head_length(const struct code_block *block)
+{
+    unsigned room = CODE_PAGE_SIZE - page_offset(block->phys);
+    return block->length < room ? block->length : room;
+}
+
+static unsigned tail_length(const struct code_block *block)
+{
+    return block->length - head_length(block);
+}
+
+static void add_head(struct code_page *page, struct code_block *block)
+{
     unsigned first = page_offset(block->phys);
+    unsigned length = head_length(block);
     unsigned line = first >> CODE_LINE_SHIFT;
     page->blocks++;
-    page->covered |= line_mask(first, first + block->length - 1);
+    page->covered |= line_mask(first, first + length - 1);
     page->occupied |= (uint64_t)1 << line;
-    if (page->longest < block->length) {
-        page->longest = block->length;
+    if (page->longest < length) {
+        page->longest = length;
     }
     block->page_next = page->line[line];
     block->page_back = &page->line[line];
@@ -80,41 +104,79 @@ bool code_pages_add(struct code_pages *pages, struct code_block *block)
         block->page_next->page_back = &block->page_next;
     }
     page->line[line] = block;
+}
+
+static void add_tail(struct code_page *page, struct code_block *block)
+{
+    page->blocks++;
+    page->covered |= line_mask(0, tail_length(block) - 1);
+    block->tail_next = page->tails;
+    block->tail_back = &page->tails;
+    if (block->tail_next != NULL) {
+        block->tail_next->tail_back = &block->tail_next;
+    }
+    page->tails = block;
+}
+
+bool code_pages_add(struct code_pages *pages, struct code_block *block)
+{
+    struct code_page *page = get_page(pages, block->phys >> CODE_PAGE_SHIFT);
+    if (page == NULL) {
+        return false;
+    }
+    if (block->tail != CODE_NO_TAIL) {
+        struct code_page *second = get_page(pages, block->tail >> CODE_PAGE_SHIFT);
+        if (second == NULL) {
+            release_page_without_blocks(pages, block->phys >> CODE_PAGE_SHIFT);
+            return false;
+        }
+        add_tail(second, block);
+    }
+    add_head(page, block);
     return true;
 }
 
-static void remove_block(struct code_page *page, struct code_block *block)
+static void remove_head(struct code_page *page, struct code_block *block)
 {
     unsigned line = page_offset(block->phys) >> CODE_LINE_SHIFT;
     *block->page_back = block->page_next;
     if (block->page_next != NULL) {
         block->page_next->page_back = block->page_back;
     }
+    block->page_back = NULL;
     if (page->line[line] == NULL) {
         page->occupied &= ~((uint64_t)1 << line);
     }
     page->blocks--;
 }
 
+static void remove_tail(struct code_page *page, struct code_block *block)
+{
+    *block->tail_back = block->tail_next;
+    if (block->tail_next != NULL) {
+        block->tail_next->tail_back = block->tail_back;
+    }
+    block->tail_back = NULL;
+    page->blocks--;
+}
+
 void code_pages_remove(struct code_pages *pages, struct code_block *block)
 {
-    struct code_page **at = find_page(pages, block->phys >> CODE_PAGE_SHIFT);
-    remove_block(*at, block);
-    if ((*at)->blocks == 0) {
-        release_page(pages, at);
+    if (block->page_back != NULL) {
+        remove_head(*find_page(pages, block->phys >> CODE_PAGE_SHIFT), block);
+    }
+    release_page_without_blocks(pages, block->phys >> CODE_PAGE_SHIFT);
+    if (block->tail != CODE_NO_TAIL) {
+        if (block->tail_back != NULL) {
+            remove_tail(*find_page(pages, block->tail >> CODE_PAGE_SHIFT), block);
+        }
+        release_page_without_blocks(pages, block->tail >> CODE_PAGE_SHIFT);
     }
 }
 
-struct code_block *code_pages_take(struct code_pages *pages, uint64_t phys, uint64_t length)
+/* Takes the blocks that begin on `page` and have bytes from offset `first` to `last` of it. */
+static struct code_block *take_heads(struct code_page *page, unsigned first, unsigned last)
 {
-    unsigned first = page_offset(phys);
-    assert(length > 0 && length <= CODE_PAGE_SIZE - first);
-    unsigned last = first + (unsigned)length - 1;
-    struct code_page **at = find_page(pages, phys >> CODE_PAGE_SHIFT);
-    struct code_page *page = *at;
-    if (page == NULL || (page->covered & line_mask(first, last)) == 0) {
-        return NULL;
-    }
     struct code_block *taken = NULL;
     unsigned earliest = first >= page->longest ? first - page->longest + 1 : 0;
     uint64_t lines = page->occupied & line_mask(earliest, last);
@@ -123,16 +185,51 @@ struct code_block *code_pages_take(struct code_pages *pages, uint64_t phys, uint
         for (struct code_block *block = page->line[__builtin_ctzll(lines)]; block != NULL; block = next) {
             next = block->page_next;
             unsigned begin = page_offset(block->phys);
-            if (begin <= last && first < begin + block->length) {
-                remove_block(page, block);
+            if (begin <= last && first < begin + head_length(block)) {
+                remove_head(page, block);
                 block->page_next = taken;
                 taken = block;
             }
         }
     }
-    if (page->blocks == 0) {
-        release_page(pages, at);
+    return taken;
+}
+
+/* Adds to `taken` the blocks that end on `page` beyond offset `first`. */
+static struct code_block *take_tails(struct code_pages *pages, struct code_page *page, unsigned first,
+                                     struct code_block *taken)
+{
+    struct code_block *next;
+    for (struct code_block *block = page->tails; block != NULL; block = next) {
+        next = block->tail_next;
+        if (first < tail_length(block)) {
+            remove_tail(page, block);
+            if (block->page_back != NULL) { /* not taken by its head */
+                remove_head(*find_page(pages, block->phys >> CODE_PAGE_SHIFT), block);
+                block->page_next = taken;
+                taken = block;
+            }
+        }
     }
+    return taken;
+}
+
+struct code_block *code_pages_take(struct code_pages *pages, uint64_t phys, uint64_t length)
+{
+    unsigned first = page_offset(phys);
+    assert(length > 0 && length <= CODE_PAGE_SIZE - first);
+    unsigned last = first + (unsigned)length - 1;
+    struct code_page *page = *find_page(pages, phys >> CODE_PAGE_SHIFT);
+    if (page == NULL || (page->covered & line_mask(first, last)) == 0) {
+        return NULL;
+    }
+    struct code_block *taken = take_tails(pages, page, first, take_heads(page, first, last));
+    for (struct code_block *block = taken; block != NULL; block = block->page_next) {
+        if (block->tail != CODE_NO_TAIL) {
+            code_pages_remove(pages, block);
+        }
+    }
+    release_page_without_blocks(pages, phys >> CODE_PAGE_SHIFT);
     return taken;
 }
 

@@ -284,8 +284,8 @@ struct code_block *translator_make_block(struct translator *t, uint64_t phys, co
     }
     uint32_t notes = emit_tables(b);
     uint64_t key = (uint64_t)mode << 32 | eip;
-    struct code_block *block =
-        code_cache_commit(t->cache, phys, key, length, b->count, (size_t)(b->e.at - b->e.begin));
+    struct code_block *block = code_cache_commit(t->cache, phys, CODE_NO_TAIL, key, length, b->count,
+                                                 (size_t)(b->e.at - b->e.begin));
     if (block != NULL) {
         block->notes = notes;
         mark_code(t, phys, length);

@@ -30,6 +30,7 @@ static const uint64_t guest_page[GUEST_PAGES] = {0x0, 0x7000, 0x8000, 0x2007000,
 struct model_block {
     struct code_block *block;
     uint64_t phys;
+    uint64_t tail;
     uint64_t key;
     unsigned length;
     uint32_t host_size;
@@ -115,11 +116,13 @@ static void check_block(struct rig *rig, uint32_t index)
     assert_int_equal(block->dead, !model->alive);
     assert_int_equal(block->phys, model->phys);
     assert_int_equal(block->key, model->key);
+    assert_int_equal(block->tail, model->tail);
     assert_int_equal(block->length, model->length);
     assert_ptr_equal(block->entry, model->entry);
-    struct code_block *found = code_cache_find(rig->cache, model->phys, model->key);
+    struct code_block *found = code_cache_find_with_tail(rig->cache, model->phys, model->tail, model->key);
     if (model->alive) {
         assert_ptr_equal(found, block);
+        assert_non_null(code_cache_find(rig->cache, model->phys, model->key));
     } else {
         assert_ptr_not_equal(found, block);
     }
@@ -182,7 +185,8 @@ static struct code_space reserve(struct rig *rig)
 }
 
 /* Commits block number rig->count with its pattern. */
-static void commit(struct rig *rig, uint64_t phys, uint64_t key, unsigned length, uint32_t host_size)
+static void commit_with_tail(struct rig *rig, uint64_t phys, uint64_t tail, uint64_t key, unsigned length,
+                             uint32_t host_size)
 {
     struct code_space space = reserve(rig);
     uint32_t index = rig->count++;
@@ -190,13 +194,14 @@ static void commit(struct rig *rig, uint64_t phys, uint64_t key, unsigned length
     for (uint32_t i = 0; i < host_size; i++) {
         space.write[i] = pattern(index, i);
     }
-    struct code_block *block = code_cache_commit(rig->cache, phys, key, length, 1, host_size);
+    struct code_block *block = code_cache_commit(rig->cache, phys, tail, key, length, 1, host_size);
     assert_non_null(block);
     assert_ptr_equal(block->entry, space.exec);
     assert_ptr_equal(block->write, space.write);
     block->notes = index;
     rig->model[index] = (struct model_block){.block = block,
                                              .phys = phys,
+                                             .tail = tail,
                                              .key = key,
                                              .length = length,
                                              .host_size = host_size,
@@ -206,6 +211,24 @@ static void commit(struct rig *rig, uint64_t phys, uint64_t key, unsigned length
                                              .link = {NOT_LINKED, NOT_LINKED}};
 }
 
+static void commit(struct rig *rig, uint64_t phys, uint64_t key, unsigned length, uint32_t host_size)
+{
+    commit_with_tail(rig, phys, CODE_NO_TAIL, key, length, host_size);
+}
+
+/* Either page may be any, also both the same one. */
+static void commit_random_with_tail(struct rig *rig)
+{
+    uint32_t first = random_below(rig, 8) == 0 ? 1 + random_below(rig, 4095) : 1 + random_below(rig, 14);
+    uint64_t phys = guest_page[random_below(rig, GUEST_PAGES)] + 4096 - first;
+    uint64_t tail = guest_page[random_below(rig, GUEST_PAGES)];
+    uint64_t key = (uint64_t)random_below(rig, KEYS) << 40;
+    unsigned length = first + 1 + random_below(rig, random_below(rig, 8) == 0 ? 4096 : 14);
+    if (code_cache_find_with_tail(rig->cache, phys, tail, key) == NULL) {
+        commit_with_tail(rig, phys, tail, key, length, HOST_MIN + random_below(rig, 3000));
+    }
+}
+
 static void commit_random(struct rig *rig)
 {
     uint32_t offset = random_below(rig, 4096);
@@ -213,7 +236,7 @@ static void commit_random(struct rig *rig)
     uint64_t key = (uint64_t)random_below(rig, KEYS) << 40;
     unsigned longest = random_below(rig, 8) == 0 ? 4096 : 100;
     unsigned length = 1 + random_below(rig, longest < 4096 - offset ? longest : 4096 - offset);
-    if (code_cache_find(rig->cache, phys, key) == NULL) {
+    if (code_cache_find_with_tail(rig->cache, phys, CODE_NO_TAIL, key) == NULL) {
         commit(rig, phys, key, length, HOST_MIN + random_below(rig, 3000));
     }
 }
@@ -241,11 +264,25 @@ static void link_random(struct rig *rig)
     }
 }
 
+/* Whether a block has a byte in [phys, phys + length). */
+static bool has_byte_in(const struct model_block *model, uint64_t phys, unsigned length)
+{
+    for (unsigned i = 0; i < model->length; i++) {
+        uint64_t byte = model->phys + i;
+        if (model->tail != CODE_NO_TAIL && (byte ^ model->phys) >= 4096) {
+            byte = model->tail + byte % 4096;
+        }
+        if (byte - phys < length) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void invalidate(struct rig *rig, uint64_t phys, unsigned length)
 {
     for (uint32_t i = rig->oldest; i < rig->count; i++) {
-        const struct model_block *model = &rig->model[i];
-        if (model->alive && model->phys < phys + length && phys < model->phys + model->length) {
+        if (rig->model[i].alive && has_byte_in(&rig->model[i], phys, length)) {
             expect_death(rig, i);
         }
     }
@@ -268,8 +305,10 @@ static void any_history_agrees_with_the_model(void **state)
     create(&rig, CODE_CACHE_SIZE_MIN + 12345);
     for (unsigned step = 0; step < 30000; step++) {
         uint32_t choice = random_below(&rig, 1000);
-        if (choice < 500) {
+        if (choice < 300) {
             commit_random(&rig);
+        } else if (choice < 500) {
+            commit_random_with_tail(&rig);
         } else if (choice < 900) {
             link_random(&rig);
         } else if (choice < 998) {
@@ -333,6 +372,49 @@ static void a_store_to_a_page_without_blocks_drops_nothing(void **state)
     invalidate(&rig, 0x7000, 1);
     check_deaths(&rig);
     assert_int_equal(rig.deaths, 2);
+    destroy(&rig);
+}
+
+static void blocks_of_two_pages_die_of_stores_to_either(void **state)
+{
+    (void)state;
+    static const uint64_t written[] = {0x5ffd, 0x5fff, 0x9000, 0x9003};
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    for (uint32_t i = 0; i < ARRAY_COUNT(written); i++) {
+        commit_with_tail(&rig, 0x5ffd, 0x9000, 1, 7, 64);
+        invalidate(&rig, 0x5ffc, 1);
+        invalidate(&rig, 0x6000, 4096);
+        invalidate(&rig, 0x9004, 4092);
+        check_deaths(&rig);
+        assert_int_equal(rig.deaths, i);
+        invalidate(&rig, written[i], 1);
+        check_deaths(&rig);
+        assert_int_equal(rig.deaths, i + 1);
+    }
+    destroy(&rig);
+}
+
+static void blocks_with_different_tails_live_side_by_side(void **state)
+{
+    (void)state;
+    static const uint64_t tail[] = {0x9000, 0x5000, 0xa000}; /* one is the page they begin on */
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    for (uint32_t i = 0; i < ARRAY_COUNT(tail); i++) {
+        commit_with_tail(&rig, 0x5ffd, tail[i], 1, 7, 64);
+    }
+    for (uint32_t i = 0; i < ARRAY_COUNT(tail); i++) {
+        check_block(&rig, i);
+    }
+    invalidate(&rig, 0x9000, 1);
+    for (uint32_t i = 0; i < ARRAY_COUNT(tail); i++) {
+        check_block(&rig, i);
+    }
+    assert_int_equal(rig.deaths, 1);
+    invalidate(&rig, 0x5ffe, 1);
+    assert_int_equal(rig.deaths, 3);
+    assert_null(code_cache_find(rig.cache, 0x5ffd, 1));
     destroy(&rig);
 }
 
@@ -452,6 +534,8 @@ int main(void)
         cmocka_unit_test(any_history_agrees_with_the_model),
         cmocka_unit_test(a_full_cache_loses_only_its_oldest_sixteenth),
         cmocka_unit_test(a_store_to_a_page_without_blocks_drops_nothing),
+        cmocka_unit_test(blocks_of_two_pages_die_of_stores_to_either),
+        cmocka_unit_test(blocks_with_different_tails_live_side_by_side),
         cmocka_unit_test(blocks_that_share_a_bucket_are_told_apart),
         cmocka_unit_test(fixed_code_outlives_everything),
         cmocka_unit_test(committed_code_runs_linked_and_unlinked),
