@@ -31,7 +31,8 @@ struct engine_piece {
 };
 
 struct engine_block {
-    uint64_t phys; /* effective guest-physical address of the first guest byte; all are on one page */
+    uint64_t phys; /* effective guest-physical address of the first guest byte */
+    uint64_t tail; /* likewise of the page that has the bytes beyond the first one's end; none: UINT64_MAX */
     uint32_t eip;
     unsigned guest_size; /* bytes */
     unsigned insn_count;

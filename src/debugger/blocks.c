@@ -170,10 +170,42 @@ struct search {
     unsigned found;
 };
 
+/* A block's guest bytes on its first page. */
+static unsigned head_size(const struct engine_block *block)
+{
+    unsigned room = PAGE_SIZE - (unsigned)(block->phys & PAGE_MASK);
+    return block->guest_size < room ? block->guest_size : room;
+}
+
+static bool has_code_at(const struct engine_block *block, uint64_t phys)
+{
+    return phys - block->phys < head_size(block) || phys - block->tail < block->guest_size - head_size(block);
+}
+
+/* Copies a block's guest bytes, PAGE_SIZE + INSN_MAX_LENGTH at most; false: they are not in memory. */
+static bool copy_guest_code(const struct engine_block *block, struct memory_bus *bus, uint8_t *code)
+{
+    unsigned head = head_size(block);
+    const struct memory_page *page = memory_bus_page(bus, block->phys);
+    if (page->read == NULL) {
+        return false;
+    }
+    memcpy(code, page->read + (block->phys & PAGE_MASK), head);
+    if (head < block->guest_size) {
+        const struct memory_page *tail = memory_bus_page(bus, block->tail);
+        if (tail->read == NULL) {
+            return false;
+        }
+        memcpy(code + head, tail->read, block->guest_size - head);
+    }
+    return true;
+}
+
 static bool print_if_there(void *opaque, const struct engine_block *block)
 {
     struct search *search = opaque;
-    if (search->phys < block->phys || search->phys - block->phys >= block->guest_size) {
+    uint8_t code[PAGE_SIZE + INSN_MAX_LENGTH];
+    if (!has_code_at(block, search->phys)) {
         return true;
     }
     search->found++;
@@ -183,9 +215,8 @@ static bool print_if_there(void *opaque, const struct engine_block *block)
             (unsigned)block->eip, (unsigned long long)block->phys, block->code_bits, block->assumes,
             block->insn_count, block->guest_size, block->host_size, block->host_size - block->notes->code,
             block->links, block->samples);
-    const struct memory_page *page = memory_bus_page(machine_memory(search->monitor->machine), block->phys);
-    if (page->read != NULL) {
-        print_pieces(block, page->read + (block->phys & PAGE_MASK), search->out);
+    if (copy_guest_code(block, machine_memory(search->monitor->machine), code)) {
+        print_pieces(block, code, search->out);
     }
     return true;
 }

@@ -6,6 +6,11 @@
  *
  *     lea r13, [r13 - count]; rorx rcx, r13, 32; jecxz body; jmp budget_site
  *
+ * An instruction that crosses the page's end is a block by itself, whose tail is what the next linear page
+ * was when it was made. That may change while the first page stays. Therefore such a block has a look at the
+ * jump cache in front of all that, and linked jumps lead there: a slot for this EIP in the present context
+ * proves that both pages were looked at in it, and names the block, this one or another, that has this tail.
+ *
  * then come the instructions, and behind them, out of line, what the sites need: `lea rcx, [site]; jmp
  * service`, the sites themselves, and a struct engine_block_notes, at block->notes, which says where the host
  * code of each instruction begins. */
@@ -81,14 +86,14 @@ void emit_callout_unless_zero(struct builder *b)
 /* ---- which instructions */
 
 /* Decodes as many instructions as make a block; returns the bytes. */
-static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned available)
+static unsigned discover(struct builder *b, const struct guest_code *code)
 {
     struct decode_mode mode = isa_decode_mode(b->t->cpu);
     unsigned used = 0;
     bool ended = false;
     while (!ended && b->count < b->most) {
         struct insn *insn = &b->insns[b->count];
-        if (decoder_decode(&mode, bytes + used, available - used, insn) != DECODE_OK) {
+        if (decoder_decode(&mode, code->bytes + used, code->available - used, insn) != DECODE_OK) {
             break; /* the fallback's, with whatever it raises */
         }
         used += insn->length;
@@ -100,6 +105,12 @@ static unsigned discover(struct builder *b, const uint8_t *bytes, unsigned avail
 }
 
 /* ---- host code */
+
+static void emit_tail_check(struct builder *b)
+{
+    struct translator_site *site = builder_add_site(b, SITE_JUMP, emit_jump_cache_look(&b->e, b->first_eip));
+    site->target = b->first_eip;
+}
 
 static void emit_budget_check(struct builder *b)
 {
@@ -211,6 +222,10 @@ static bool emit_block(struct builder *b)
 {
     groups_plan(b);
     groups_begin(b);
+    if (b->has_tail && !b->t->unchained) {
+        emit_tail_check(b);
+    }
+    b->body = (unsigned)builder_position(b);
     emit_budget_check(b);
     b->prologue = (unsigned)builder_position(b);
     for (b->index = 0; b->index < b->count; b->index++) {
@@ -240,12 +255,14 @@ static void mark_code(struct translator *t, uint64_t phys, unsigned length)
     }
 }
 
-static void begin_block(struct builder *b, struct code_space space, uint32_t eip, unsigned page_offset)
+static void begin_block(struct builder *b, struct code_space space, const struct guest_code *code,
+                        uint32_t eip)
 {
     b->e = (struct emitter){
         .at = space.write, .begin = space.write, .end = space.write + space.size, .exec = space.exec};
     b->first_eip = b->eip = eip;
-    b->page_offset = page_offset;
+    b->page_offset = (unsigned)(code->phys & PAGE_MASK);
+    b->has_tail = code->tail != CODE_NO_TAIL;
     b->index = b->count = 0;
     b->ended = false;
     b->site_count = b->insn_sites = b->side_exit_count = 0;
@@ -254,12 +271,12 @@ static void begin_block(struct builder *b, struct code_space space, uint32_t eip
 
 /* Instructions whose code does not fit into a block, as only freak ones do, make shorter blocks. Returns the
  * guest bytes used; 0: not even one can be translated. */
-static unsigned build(struct builder *b, struct code_space space, unsigned available, uint32_t eip,
-                      unsigned page_offset)
+static unsigned build(struct builder *b, struct code_space space, const struct guest_code *code, uint32_t eip)
 {
-    for (b->most = b->t->one_by_one ? 1 : MAX_BLOCK_INSNS; b->most > 0; b->most /= 2) {
-        begin_block(b, space, eip, page_offset);
-        unsigned length = discover(b, b->bytes, available);
+    bool one = b->t->one_by_one || code->tail != CODE_NO_TAIL;
+    for (b->most = one ? 1 : MAX_BLOCK_INSNS; b->most > 0; b->most /= 2) {
+        begin_block(b, space, code, eip);
+        unsigned length = discover(b, code);
         if (b->count == 0) {
             return 0;
         }
@@ -270,26 +287,45 @@ static unsigned build(struct builder *b, struct code_space space, unsigned avail
     return 0;
 }
 
-struct code_block *translator_make_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
-                                         unsigned available, uint32_t eip, uint32_t mode)
+/* CS's limit is looked at when a block is found, but not in front of each that has a tail. */
+static bool tail_is_possible(uint32_t mode, uint32_t eip, unsigned length)
+{
+    uint64_t last = (uint64_t)eip + length - 1;
+    return (mode & MODE_CODE_OPEN) && last <= (mode & MODE_CODE32 ? UINT32_MAX : 0xffffu);
+}
+
+/* Marks what a block was made of. */
+static void mark_block(struct translator *t, const struct code_block *block)
+{
+    unsigned room = PAGE_SIZE - (unsigned)(block->phys & PAGE_MASK);
+    unsigned head = block->length < room ? block->length : room;
+    mark_code(t, block->phys, head);
+    if (block->tail != CODE_NO_TAIL) {
+        mark_code(t, block->tail, block->length - head);
+    }
+}
+
+struct code_block *translator_make_block(struct translator *t, const struct guest_code *code, uint32_t eip,
+                                         uint32_t mode)
 {
     struct builder *b = t->builder;
     struct code_space space = code_cache_reserve(t->cache);
     b->t = t;
     b->mode = mode;
-    b->bytes = bytes;
-    unsigned length = build(b, space, available, eip, (unsigned)(phys & PAGE_MASK));
-    if (length == 0) {
+    b->bytes = code->bytes;
+    unsigned length = build(b, space, code, eip);
+    if (length == 0 || (b->has_tail && !tail_is_possible(mode, eip, length))) {
         return NULL;
     }
     uint32_t notes = emit_tables(b);
     uint64_t key = (uint64_t)mode << 32 | eip;
-    struct code_block *block = code_cache_commit(t->cache, phys, CODE_NO_TAIL, key, length, b->count,
+    struct code_block *block = code_cache_commit(t->cache, code->phys, code->tail, key, length, b->count,
                                                  (size_t)(b->e.at - b->e.begin));
     if (block != NULL) {
         block->notes = notes;
-        mark_code(t, phys, length);
-        translator_log_block(t, block, bytes);
+        block->body = (uint8_t)b->body;
+        mark_block(t, block);
+        translator_log_block(t, block, code->bytes);
     }
     return block;
 }

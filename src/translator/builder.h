@@ -56,6 +56,8 @@ struct builder {
     uint32_t next_eip;
     uint32_t first_eip;
     unsigned page_offset;  /* of first_eip */
+    unsigned body;         /* bytes of host code in front of the budget's check */
+    bool has_tail;         /* the block's one instruction ends on the next page */
     unsigned index;        /* its number in the block */
     unsigned most;         /* instructions this block may have */
     unsigned count;        /* of instructions in the block */
@@ -138,6 +140,10 @@ void emit_side_exits(struct builder *b);
  * `jump`: the displacement of a jump already written that leads there, NULL: execution arrives here. */
 void emit_exit(struct builder *b, uint32_t target);
 void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target);
+
+/* Goes to the constant EIP `target` by the jump cache. Returns the jump that is taken when it does not know.
+ */
+uint8_t *emit_jump_cache_look(struct emitter *e, uint32_t target);
 
 /* Goes to the EIP in r10d by the jump cache. Returns the jump that is taken when it does not know. */
 uint8_t *emit_jump_cache_exit(struct emitter *e);

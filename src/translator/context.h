@@ -274,10 +274,24 @@ uint32_t translator_string_portion(const struct translator *t, const struct tran
 
 /* ---- block.c */
 
-/* The block at `phys` for `mode`, made from guest bytes; NULL when not even one instruction can be
- * translated there. */
-struct code_block *translator_make_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
-                                         unsigned available, uint32_t eip, uint32_t mode);
+/* Guest code to be translated: up to the end of the page at `phys`, with `tail` CODE_NO_TAIL; or what begins
+ * there with what follows it on the page at `tail`, for one instruction that has bytes of both. */
+struct guest_code {
+    uint64_t phys, tail;
+    const uint8_t *bytes;
+    unsigned available;
+};
+
+/* The block of `code` for `mode`; NULL when not even one instruction can be translated there. */
+struct code_block *translator_make_block(struct translator *t, const struct guest_code *code, uint32_t eip,
+                                         uint32_t mode);
+
+/* Where a block is entered when it is known that its tail, if it has one, is what the present context has
+ * there: behind the check at block->entry. */
+static inline const uint8_t *translator_block_body(const struct code_block *block)
+{
+    return block->entry + block->body;
+}
 
 /* ---- introspection.c */
 

@@ -1,9 +1,9 @@
 /* Near control transfers (SDM 2: JMP, Jcc, JCXZ, LOOP, CALL, RET).
  *
- * Translated where no target can be beyond CS's limit (MODE_CODE_OPEN). A constant target on the block's own
- * page is linked: its jump is patched to the block there, which assumes the same mode, and lies on the same
- * physical page. On another page it goes through the jump cache, at a slot that is known here, because what
- * that page is may change while this block stays. */
+ * Translated where no target can be beyond CS's limit (MODE_CODE_OPEN). A constant target on a page of the
+ * block's own is linked: its jump is patched to the block there, which assumes the same mode, and lies on the
+ * same physical page. On another page it goes through the jump cache, at a slot that is known here, because
+ * what that page is may change while this block stays. */
 #include <stddef.h>
 
 #include "translator/builder.h"
@@ -38,13 +38,24 @@ static void emit_target_check(struct builder *b, const struct insn *insn)
 
 static bool is_on_same_page(const struct builder *b, uint32_t target)
 {
-    return (uint32_t)(b->page_offset + (target - b->first_eip)) < PAGE_SIZE;
+    return (uint32_t)(b->page_offset + (target - b->first_eip)) < (b->has_tail ? 2 * PAGE_SIZE : PAGE_SIZE);
 }
 
 static struct host_address jump_slot_field(uint32_t eip, size_t field)
 {
     size_t slot = offsetof(struct translator, jumps) + jump_slot_index(eip) * sizeof(struct jump_slot);
     return host_at(HOST_R14, (int32_t)(slot + field));
+}
+
+uint8_t *emit_jump_cache_look(struct emitter *e, uint32_t target)
+{
+    emit_load64(e, HOST_RCX, jump_slot_field(target, offsetof(struct jump_slot, tag)));
+    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, (int32_t)target));
+    uint8_t *known = emit_jrcxz(e);
+    uint8_t *unknown = emit_jmp(e);
+    emit_bind8(e, known);
+    emit_jmp_memory(e, jump_slot_field(target, offsetof(struct jump_slot, code)));
+    return unknown;
 }
 
 void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
@@ -56,12 +67,7 @@ void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
         if (jump != NULL) {
             emit_bind32(e, jump);
         }
-        emit_load64(e, HOST_RCX, jump_slot_field(target, offsetof(struct jump_slot, tag)));
-        emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, (int32_t)target));
-        uint8_t *known = emit_jrcxz(e);
-        jump = emit_jmp(e);
-        emit_bind8(e, known);
-        emit_jmp_memory(e, jump_slot_field(target, offsetof(struct jump_slot, code)));
+        jump = emit_jump_cache_look(e, target);
     } else if (jump == NULL) {
         jump = emit_jmp(e);
     }

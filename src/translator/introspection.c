@@ -83,6 +83,7 @@ static struct engine_block engine_block_of(const struct code_block *block)
 {
     uint32_t mode = (uint32_t)(block->key >> 32);
     struct engine_block result = {.phys = block->phys,
+                                  .tail = block->tail,
                                   .eip = (uint32_t)block->key,
                                   .guest_size = block->length,
                                   .insn_count = block->insn_count,

@@ -155,14 +155,15 @@ static uint64_t jump_tag(const struct translator *t, uint32_t eip)
 
 static void remember_jump(struct translator *t, uint32_t eip, const struct code_block *block)
 {
-    t->jumps[jump_slot_index(eip)] = (struct jump_slot){.tag = jump_tag(t, eip), .code = block->entry};
+    t->jumps[jump_slot_index(eip)] =
+        (struct jump_slot){.tag = jump_tag(t, eip), .code = translator_block_body(block)};
 }
 
 void translator_forget_block(void *opaque, struct code_block *block)
 {
     struct translator *t = opaque;
     struct jump_slot *slot = &t->jumps[jump_slot_index((uint32_t)block->key)];
-    if (slot->code == block->entry) {
+    if (slot->code == translator_block_body(block)) {
         *slot = (struct jump_slot){0};
     }
 }
@@ -182,6 +183,53 @@ static bool has_become_warm(struct translator *t, uint64_t phys, uint32_t eip)
     return true;
 }
 
+/* The physical address of the code at `linear`. False: the fallback has to go there, since it meets the page
+ * fault, or fills the TLB. */
+static bool find_code(struct translator *t, uint32_t linear, uint64_t *phys)
+{
+    bool user = t->cpu->cpl == 3;
+    bool walks = t->mmu->strategy == MMU_WALK; /* there is no TLB to look at */
+    return (walks || mmu_entry(t->mmu, linear, user)->fetch_tag == (linear & ~PAGE_MASK)) &&
+           mmu_try_fetch(t->mmu, linear, user, phys);
+}
+
+/* Where a linear page goes on. */
+static bool find_tail(struct translator *t, uint32_t linear, uint64_t *tail)
+{
+    return find_code(t, (linear & ~(uint32_t)PAGE_MASK) + (uint32_t)PAGE_SIZE, tail);
+}
+
+/* The instruction at `code` is cut off by the page's end: makes a block of it with what follows there. */
+static struct code_block *make_block_with_tail(struct translator *t, const struct guest_code *code,
+                                               uint32_t linear, uint32_t eip, uint32_t mode)
+{
+    uint8_t bytes[2 * INSN_MAX_LENGTH];
+    struct guest_code whole = {
+        .phys = code->phys, .bytes = bytes, .available = code->available + INSN_MAX_LENGTH};
+    if (code->available >= INSN_MAX_LENGTH || !find_tail(t, linear, &whole.tail)) {
+        return NULL;
+    }
+    const struct memory_page *page = memory_bus_page(t->mmu->bus, whole.tail);
+    if (page->read == NULL) {
+        return NULL;
+    }
+    memcpy(bytes, code->bytes, code->available);
+    memcpy(bytes + code->available, page->read, INSN_MAX_LENGTH);
+    return translator_make_block(t, &whole, eip, mode);
+}
+
+static struct code_block *make_block(struct translator *t, uint64_t phys, uint32_t linear, uint32_t eip,
+                                     uint32_t mode)
+{
+    unsigned offset = (unsigned)(phys & PAGE_MASK);
+    const struct guest_code code = {.phys = phys,
+                                    .tail = CODE_NO_TAIL,
+                                    .bytes = memory_bus_page(t->mmu->bus, phys)->read + offset,
+                                    .available = PAGE_SIZE - offset};
+    struct code_block *block = translator_make_block(t, &code, eip, mode);
+    return block != NULL ? block : make_block_with_tail(t, &code, linear, eip, mode);
+}
+
 /* The block at CS:eip in the present context, with `extra` mode bits; NULL: the fallback has to execute what
  * is there, because it is cold (t->cold), or meets the page fault, or fills the TLB. */
 static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_t extra)
@@ -191,26 +239,28 @@ static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_
     struct cpu_state *cpu = t->cpu;
     const struct segment *cs = &cpu->segment[CPU_CS];
     uint32_t linear = (uint32_t)(cs->base + eip);
-    bool user = cpu->cpl == 3;
-    bool walks = t->mmu->strategy == MMU_WALK; /* there is no TLB to look at */
     uint64_t phys;
-    if (eip > cs->limit || (!walks && mmu_entry(t->mmu, linear, user)->fetch_tag != (linear & ~PAGE_MASK)) ||
-        !mmu_try_fetch(t->mmu, linear, user, &phys)) {
+    if (eip > cs->limit || !find_code(t, linear, &phys)) {
         return NULL;
     }
     uint64_t key = (uint64_t)mode << 32 | eip;
     struct code_block *block = code_cache_find(t->cache, phys, key);
+    if (block != NULL && block->tail != CODE_NO_TAIL) {
+        uint64_t tail;
+        if (!find_tail(t, linear, &tail)) {
+            return NULL;
+        }
+        block = code_cache_find_with_tail(t->cache, phys, tail, key);
+    }
     if (block == NULL) {
-        const struct memory_page *page = memory_bus_page(t->mmu->bus, phys);
-        if (page->read == NULL) {
+        if (memory_bus_page(t->mmu->bus, phys)->read == NULL) {
             return NULL;
         }
         if (extra == 0 && !has_become_warm(t, phys, eip)) {
             t->cold = true;
             return NULL;
         }
-        unsigned offset = (unsigned)(phys & PAGE_MASK);
-        block = translator_make_block(t, phys, page->read + offset, PAGE_SIZE - offset, eip, mode);
+        block = make_block(t, phys, linear, eip, mode);
     }
     if (block != NULL && (uint64_t)eip + block->length - 1 > cs->limit) {
         return NULL;
@@ -248,7 +298,7 @@ static const uint8_t *go_on_translated(struct translator *t)
         if (t->tracing) {
             cpu_trace_block(cpu, block->phys, block->insn_count);
         }
-        known = block->entry;
+        known = translator_block_body(block);
     }
     set_budget(t);
     load_state(t);
@@ -513,12 +563,19 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
     }
 }
 
+/* The page on which `from` has code or its tail, for an EIP of the same linear page. */
+static uint64_t page_of_block(const struct code_block *from, uint32_t eip)
+{
+    uint32_t offset = (uint32_t)(from->phys & PAGE_MASK) + (eip - (uint32_t)from->key);
+    return offset < PAGE_SIZE ? from->phys : from->tail;
+}
+
 /* Patches the jump that `site` belongs to. Its target is on the same linear page; the physical ones differ
  * when the guest has changed the page table without telling, and the TLB has lost the page meanwhile. */
 static void link_jump(struct translator *t, const struct translator_site *site, struct code_block *to)
 {
     struct code_block *from = code_cache_at(t->cache, (const uint8_t *)site);
-    if ((from->phys ^ to->phys) < PAGE_SIZE) {
+    if ((page_of_block(from, (uint32_t)to->key) ^ to->phys) < PAGE_SIZE) {
         code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), to);
     }
 }
@@ -542,14 +599,14 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
         return go_on(t);
     }
     if (t->unchained) {
-        return block->entry;
+        return translator_block_body(block);
     }
     remember_jump(t, eip, block);
     bool still_there = epoch == code_cache_epoch(t->cache); /* making the block may have evicted this one */
     if (still_there && site->kind == SITE_JUMP && site->next != 0) {
         link_jump(t, site, block);
     }
-    return block->entry;
+    return translator_block_body(block);
 }
 
 /* The span of a group is not in the TLB. Either it will be, or this place needs a block that looks at each
@@ -578,7 +635,7 @@ static const uint8_t *miss_group(struct translator *t, const struct translator_s
         return t->leave;
     }
     set_budget(t);
-    return block->entry;
+    return translator_block_body(block);
 }
 
 static const uint8_t *serve(struct translator *t)
