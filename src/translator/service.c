@@ -184,13 +184,10 @@ static bool has_become_warm(struct translator *t, uint64_t phys, uint32_t eip)
 }
 
 /* The physical address of the code at `linear`. False: the fallback has to go there, since it meets the page
- * fault, or fills the TLB. */
+ * fault. */
 static bool find_code(struct translator *t, uint32_t linear, uint64_t *phys)
 {
-    bool user = t->cpu->cpl == 3;
-    bool walks = t->mmu->strategy == MMU_WALK; /* there is no TLB to look at */
-    return (walks || mmu_entry(t->mmu, linear, user)->fetch_tag == (linear & ~PAGE_MASK)) &&
-           mmu_try_fetch(t->mmu, linear, user, phys);
+    return mmu_try_fetch(t->mmu, linear, t->cpu->cpl == 3, phys);
 }
 
 /* Where a linear page goes on. */
@@ -231,7 +228,8 @@ static struct code_block *make_block(struct translator *t, uint64_t phys, uint32
 }
 
 /* The block at CS:eip in the present context, with `extra` mode bits; NULL: the fallback has to execute what
- * is there, because it is cold (t->cold), or meets the page fault, or fills the TLB. */
+ * is there, because it is cold (t->cold), or meets the page fault. The fetch sets A bits: only for code that
+ * is executed next. */
 static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_t extra)
 {
     t->cold = false;
@@ -305,6 +303,13 @@ static const uint8_t *go_on_translated(struct translator *t)
     return known;
 }
 
+/* Has the fallback execute a block that is not warm. */
+static void execute_cold(struct translator *t)
+{
+    translator_store_float(t);
+    t->fallback->ops->step_block(t->fallback, t->stop_at - t->cpu->retired);
+}
+
 /* Goes on at cpu->rip, or leaves; code that is not warm is left to the fallback on the way. cpu_state is
  * true, but for floating-point registers that are loaded. */
 static const uint8_t *go_on(struct translator *t)
@@ -326,8 +331,7 @@ static const uint8_t *go_on(struct translator *t)
             t->stuck = true;
             return leave(t);
         }
-        translator_store_float(t);
-        t->fallback->ops->step_block(t->fallback, t->stop_at - cpu->retired);
+        execute_cold(t);
     }
 }
 
@@ -587,15 +591,14 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
     struct cpu_state *cpu = t->cpu;
     uint64_t epoch = code_cache_epoch(t->cache);
     cpu->retired = t->budget_end - (uint64_t)t->budget;
-    if (t->tracing) {
-        store_state(t);
-        cpu->rip = eip;
-        return go_on(t);
-    }
-    struct code_block *block = find_block(t, eip, 0);
+    bool is_executed_next = cpu->retired < t->stop_at && !translator_needs_fallback(cpu) && !t->tracing;
+    struct code_block *block = is_executed_next ? find_block(t, eip, 0) : NULL;
     if (block == NULL) {
         store_state(t);
         cpu->rip = eip;
+        if (is_executed_next && t->cold) {
+            execute_cold(t);
+        }
         return go_on(t);
     }
     if (t->unchained) {

@@ -1,0 +1,86 @@
+/* Which code the translator translates, and how often. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "cpu_bench.h"
+
+#define RAM_SIZE (8 * MIB)
+
+static struct cpu_bench *create_bench(uint8_t tb_warm)
+{
+    const struct engine_config config = {.kind = ENGINE_DBT, .tb_warm = tb_warm};
+    struct cpu_bench *bench = cpu_bench_create_with(cpu_model_find("pentium3"), RAM_SIZE, &config);
+    cpu_bench_enter_flat(bench, 4, 0);
+    return bench;
+}
+
+static uint64_t count(const struct cpu_bench *bench, enum counter counter)
+{
+    return bench->counters.value[counter];
+}
+
+/* ---- -tb-warm */
+
+/* Blocks translated when a loop of one block has been executed `times`, up to the HLT behind it. The jump in
+ * front of it is the fallback's, to whom a CPU that has just been set up goes first. */
+static uint64_t translated_after(uint8_t tb_warm, uint32_t times)
+{
+    struct cpu_bench *bench = create_bench(tb_warm);
+    cpu_bench_load(bench, BENCH_CODE,
+                   BENCH_BYTES(0xeb, 0x00, 0x49, 0x75, 0xfd, 0xf4)); /* jmp 0; dec ecx; jnz -3; hlt */
+    bench->cpu.gpr[CPU_CX].d = times;
+    assert_int_equal(cpu_bench_run(bench, 10000), STOP_HALTED);
+    assert_int_equal(bench->cpu.gpr[CPU_CX].d, 0);
+    uint64_t translated = count(bench, COUNTER_BLOCKS_TRANSLATED);
+    cpu_bench_destroy(bench);
+    return translated;
+}
+
+static void cold_code_is_left_to_the_interpreter_as_often_as_tb_warm_says(void **state)
+{
+    (void)state;
+    static const uint8_t warm[] = {1, 2, 7, 16, 255};
+    for (unsigned i = 0; i < ARRAY_COUNT(warm); i++) {
+        assert_int_equal(translated_after(warm[i], warm[i]), 0);
+        assert_int_equal(translated_after(warm[i], warm[i] + 1u), 1);
+        assert_int_equal(translated_after(warm[i], 1000), 1);
+    }
+}
+
+static void nothing_is_left_to_the_interpreter_with_a_tb_warm_of_0(void **state)
+{
+    (void)state;
+    assert_int_equal(translated_after(0, 1), 2); /* the HLT is a block, too */
+}
+
+/* ---- the software TLB is the interpreter's */
+
+static void data_that_shares_a_slot_of_the_tlb_with_code_does_not_keep_it_from_being_translated(void **state)
+{
+    (void)state;
+    struct cpu_bench *bench = create_bench(16);
+    const uint32_t data = BENCH_CODE + TLB_ENTRIES * (uint32_t)PAGE_SIZE;
+    /* jmp 0; inc dword [data]; jmp [data + 4] */
+    cpu_bench_load(
+        bench, BENCH_CODE,
+        BENCH_BYTES(0xeb, 0x00, 0xff, 0x05, 0x00, 0x80, 0x40, 0x00, 0xff, 0x25, 0x04, 0x80, 0x40, 0x00));
+    cpu_bench_write(bench, data + 4, 4, BENCH_CODE + 2);
+    assert_int_equal(cpu_bench_run(bench, 1001), STOP_BUDGET);
+    assert_int_equal(cpu_bench_read(bench, data, 4), 500);
+    assert_int_equal(count(bench, COUNTER_BLOCKS_TRANSLATED), 1);
+    cpu_bench_destroy(bench);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cold_code_is_left_to_the_interpreter_as_often_as_tb_warm_says),
+        cmocka_unit_test(nothing_is_left_to_the_interpreter_with_a_tb_warm_of_0),
+        cmocka_unit_test(data_that_shares_a_slot_of_the_tlb_with_code_does_not_keep_it_from_being_translated),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
