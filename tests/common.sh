@@ -1,7 +1,7 @@
 # What tests that are shell scripts share; read by `. DIRECTORY/common.sh`.
 #
-# A script says why it cannot run with `skip`, works in the directory $work that `make_work_directory` gives it, and gets from
-# `find_x86_compiler` the $compiler for guests.
+# A script says why it cannot run with `skip`, works in the directory $work that `make_work_directory` gives it, gets
+# from `find_x86_compiler` the $compiler for guests, and from `strategy_options` how the caller wants translated code made.
 
 # skip REASON: ends the test as one that cannot run here.
 skip()
@@ -33,4 +33,20 @@ find_x86_compiler()
         fi
     done
     skip "there is no GCC for x86 with -m32"
+}
+
+# Prints doppel's options for the words in $DOPPEL_TEST_STRATEGIES ("walk,trap,unchained"), which C tests understand too.
+strategy_options()
+{
+    for word in $(echo "${DOPPEL_TEST_STRATEGIES:-}" | tr , ' '); do
+        case $word in
+        softtlb | walk) echo "-mmu $word" ;;
+        inline | callout | trap) echo "-sensitive $word" ;;
+        unchained) echo "-chain off" ;;
+        *)
+            echo "there is no strategy \"$word\"" >&2
+            exit 1
+            ;;
+        esac
+    done
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# linux.sh DOPPEL CACHE SCRIPT kernel|disk [OPTION...]
+# linux.sh DOPPEL CACHE SCRIPT kernel|start|disk [OPTION...]
 #
 # Boots the distribution's Linux for i686 with an initramfs that checks the machine from inside (linux/init), either
 # without a disk (-kernel) or by GRUB from an IDE disk, whose file system is then checked too. Packages are fetched into
@@ -17,10 +17,12 @@ shift 4
 make_work_directory
 guest=$work
 sh "$here/linux/make_guest.sh" "$cache" "$guest"
+append="console=ttyS0 quiet panic=-1 memory=128"
 case $from in
-kernel)
+kernel | start)
+    [ "$from" = kernel ] || append="$append cryptomgr.notests"
     sh "$here/run_boot.sh" "$doppel" "$script" none -serial file:serial.log -m 128 -kernel "$guest/vmlinuz" \
-        -initrd "$guest/initrd.gz" -append "console=ttyS0 quiet panic=-1 memory=128" "$@"
+        -initrd "$guest/initrd.gz" -append "$append" "$@"
     ;;
 disk)
     sh "$here/linux/make_disk.sh" "$guest" "console=ttyS0 quiet panic=-1 memory=96 disk=1 cryptomgr.notests"

@@ -5,7 +5,7 @@
 # and carries out SCRIPT (monitor commands, see `help` there), which looks at what the guest does and ends with `quit`.
 # Guest time is counted in instructions, so that the result does not depend on how fast the host is; an instruction is
 # worth 64 ns, so that guests which poll while they wait do not take long. IMAGE "none" is a machine without a disk. An
-# IMAGE that is not there is a skip (77).
+# IMAGE that is not there is a skip (77). $DOPPEL_TEST_STRATEGIES adds to the OPTIONs.
 #
 # Lines of SCRIPT that begin with "#expect FILE" name files that must exist afterwards and not be empty, "#expect-text FILE
 # TEXT" what must stand in one. What was sent to serial.log is shown after a failure.
@@ -44,7 +44,9 @@ show_serial()
         tail -n 20 "$work/serial.log"
     fi
 }
-(cd "$work" && exec "$doppel" --icount shift=6 -display none -script "$script" "$@") || status=$?
+strategies=$(strategy_options)
+# shellcheck disable=SC2086 # options are words
+(cd "$work" && exec "$doppel" --icount shift=6 -display none -script "$script" "$@" $strategies) || status=$?
 if [ "$status" -ne 0 ]; then
     echo "FAILED: doppel ended with status $status"
     show_serial

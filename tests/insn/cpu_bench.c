@@ -66,27 +66,37 @@ static bool choose(struct engine_config *config, const char *word)
         config->mmu = (enum mmu_strategy)choice;
     } else if (engine_choice_find(ENGINE_AXIS_SENSITIVE, word, &choice)) {
         config->sensitive = (enum sensitive_strategy)choice;
+    } else if (strcmp(word, "unchained") == 0) {
+        config->unchained = true;
     } else {
         return false;
     }
     return true;
 }
 
-static struct engine_config config_from_environment(void)
+static void choose_all(struct engine_config *config, const char *words)
 {
-    struct engine_config config = {.kind = ENGINE_INTERP};
-    const char *words = getenv("DOPPEL_TEST_ENGINE");
     char copy[64];
     snprintf(copy, sizeof copy, "%s", words != NULL ? words : "");
     for (char *word = strtok(copy, ","); word != NULL; word = strtok(NULL, ",")) {
-        require(choose(&config, word), "DOPPEL_TEST_ENGINE has a word that is no engine and no strategy");
+        if (!choose(config, word)) {
+            fprintf(stderr, "\"%s\" is no engine and no strategy\n", word);
+            exit(EXIT_FAILURE);
+        }
     }
+}
+
+struct engine_config cpu_bench_engine(const char *words)
+{
+    struct engine_config config = {.kind = ENGINE_INTERP};
+    choose_all(&config, words);
+    choose_all(&config, getenv("DOPPEL_TEST_STRATEGIES"));
     return config;
 }
 
 struct cpu_bench *cpu_bench_create(const struct cpu_model *model, uint64_t ram_size)
 {
-    const struct engine_config config = config_from_environment();
+    const struct engine_config config = cpu_bench_engine(getenv("DOPPEL_TEST_ENGINE"));
     return cpu_bench_create_with(model, ram_size, &config);
 }
 

@@ -67,9 +67,13 @@ struct cpu_bench_frame {
     uint32_t eflags;
 };
 
+/* The engine that `words` name ("dbt,walk,trap,unchained"; NULL or empty: the interpreter), with the
+ * strategies of the environment's DOPPEL_TEST_STRATEGIES instead of those. Code is never left to be cold. A
+ * word that means nothing is fatal. */
+struct engine_config cpu_bench_engine(const char *words);
+
 /* A bench of `ram_size` bytes of RAM from address 0, the CPU freshly reset, on the given engine, or on what
- * the environment's DOPPEL_TEST_ENGINE names ("dbt,walk,trap": an engine and its strategies; the interpreter
- * when it is not set). Destroy with cpu_bench_destroy(). */
+ * the environment's DOPPEL_TEST_ENGINE names. Destroy with cpu_bench_destroy(). */
 struct cpu_bench *cpu_bench_create(const struct cpu_model *model, uint64_t ram_size);
 struct cpu_bench *cpu_bench_create_with(const struct cpu_model *model, uint64_t ram_size,
                                         const struct engine_config *engine);

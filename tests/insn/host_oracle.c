@@ -4,8 +4,9 @@
  *
  * HELPER is the 32-bit process (host_oracle_helper.c). Registers, the flags that are defined, the x87,
  * MMX and SSE state, the windows of memory, exceptions with their error codes, CR2 and EIP must be the same.
- * COUNT snippets (default 1,000,000) of sequence SEED are run on ENGINE (default interp). Exit status: 0 no
- * difference, 1 differences, 77 this host cannot run 32-bit x86 code, or there is no such engine here.
+ * COUNT snippets (default 1,000,000) of sequence SEED are run on ENGINE (cpu_bench_engine(): "dbt,walk";
+ * default interp). Exit status: 0 no difference, 1 differences, 77 this host cannot run 32-bit x86 code, or
+ * there is no such engine here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -364,12 +365,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: %s HELPER [COUNT [SEED [ENGINE]]]\n", argv[0]);
         return 2;
     }
-    unsigned kind = ENGINE_INTERP;
-    if (argc > 4 && !engine_choice_find(ENGINE_AXIS_ENGINE, argv[4], &kind)) {
-        fprintf(stderr, "%s: no engine is called \"%s\"\n", argv[0], argv[4]);
-        return 2;
-    }
-    const struct engine_config engine = {.kind = (enum engine_kind)kind};
+    const struct engine_config engine = cpu_bench_engine(argc > 4 ? argv[4] : NULL);
     if (!machine_engine_is_built(engine.kind)) {
         printf("SKIPPED: this build has no engine %s\n", argv[4]);
         return EXIT_SKIPPED;

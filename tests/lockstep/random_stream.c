@@ -35,6 +35,8 @@ static void print_usage(FILE *out)
 {
     fputs("usage: random-stream [OPTION VALUE]...\n"
           "  --engine, --mmu, --sensitive NAME, --chain on|off: what is tested, as for doppel (interp)\n"
+          "  --tb-warm N          times that a block is left to the interpreter first (0)\n"
+          "  --tb-size N          MiB for translated code (64)\n"
           "  --cpu MODEL          (max)\n"
           "  --seed N             which sequence of streams (1)\n"
           "  --first N            its first stream (0)\n"
@@ -132,6 +134,14 @@ static void parse_number(struct arguments *a, const char *option, const char *va
     }
     if (strcmp(option, "--budget") == 0) {
         a->budget = (uint32_t)number;
+        return;
+    }
+    if (strcmp(option, "--tb-warm") == 0 && number <= ENGINE_TB_WARM_MAX) {
+        a->pair.engine.tb_warm = (uint8_t)number;
+        return;
+    }
+    if (strcmp(option, "--tb-size") == 0 && number >= 1 && number <= ENGINE_TB_SIZE_MAX) {
+        a->pair.engine.tb_size_mib = (unsigned)number;
         return;
     }
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {

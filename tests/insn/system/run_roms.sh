@@ -2,7 +2,7 @@
 # run_roms.sh EMULATOR PROGRAM SOURCES ROM...: builds each system test ROM, runs it and compares what it prints with
 # SOURCES/ROM.expected. EMULATOR is doppel, qemu or bochs, PROGRAM how to start it. Lines in which another emulator is
 # known to differ from the manual are left out of its comparison: SOURCES/known_differences. doppel gets the options in
-# $DOPPEL_TEST_OPTIONS as well. Skipped (77) without an x86 GCC or without the emulator.
+# $DOPPEL_TEST_OPTIONS and those for $DOPPEL_TEST_STRATEGIES as well. Skipped (77) without an x86 GCC or the emulator.
 set -eu
 . "$(dirname "$0")/../../common.sh"
 
@@ -11,6 +11,7 @@ program=$2
 sources=$3
 shift 3
 limit=120                           # seconds that another emulator may take before it counts as lost
+strategies=$(strategy_options)
 make_work_directory
 cd "$work"
 
@@ -36,7 +37,7 @@ run_doppel()
     status=0
     # shellcheck disable=SC2086 # options are words
     "$program" -bios image -cpu max -m 16 -display none -debugcon file:text -device isa-debug-exit,iobase=0xf4,iosize=4 \
-        ${DOPPEL_TEST_OPTIONS:-} >host 2>&1 || status=$?
+        ${DOPPEL_TEST_OPTIONS:-} $strategies >host 2>&1 || status=$?
     if [ "$status" -ne 1 ]; then
         echo "FAILED: exit status $status"
         cat host
