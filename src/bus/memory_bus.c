@@ -111,7 +111,7 @@ static uint64_t *allocate_code_bytes(struct memory_bus *bus, uint64_t phys)
     uint64_t effective = memory_bus_effective(bus, phys);
     uint64_t **bytes = &chunk_for_mapping(bus, effective)->code_bytes[page_in_chunk(effective)];
     if (*bytes == NULL) {
-        *bytes = calloc(CODE_LINES, sizeof **bytes);
+        *bytes = calloc(CODE_LINES + 1, sizeof **bytes); /* the mmu's users may read some bytes beyond */
         if (*bytes == NULL) {
             abort(); /* as for a chunk */
         }
@@ -344,6 +344,14 @@ static bool unmark_code(struct memory_page *page, uint64_t phys, unsigned length
         }
     }
     return hit;
+}
+
+void memory_bus_unmark_code(struct memory_bus *bus, uint64_t phys, unsigned length)
+{
+    struct memory_page *page = memory_bus_page(bus, phys);
+    if (page->code_lines != 0) {
+        unmark_code(page, phys, length);
+    }
 }
 
 void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned length)

@@ -18,6 +18,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/bits.h"
 #include "base/counters.h"
 #include "base/log.h"
 #include "base/status.h"
@@ -102,6 +103,26 @@ void memory_bus_write_block(struct memory_bus *bus, uint64_t phys, const void *f
 
 /* Marks [phys, phys + length) (within one page) as code. Host-backed pages only. */
 void memory_bus_mark_code(struct memory_bus *bus, uint64_t phys, unsigned length);
+
+/* No code is made of the bytes [phys, phys + length) (within one page) any more. */
+void memory_bus_unmark_code(struct memory_bus *bus, uint64_t phys, unsigned length);
+
+/* Whether any of `width` bytes (1 or more) at `offset`, all in the page, is marked. */
+static inline bool memory_page_holds_code(const struct memory_page *page, unsigned offset, unsigned width)
+{
+    unsigned line = offset >> CODE_LINE_SHIFT;
+    unsigned last = (offset + width - 1) >> CODE_LINE_SHIFT;
+    uint64_t lines = (uint64_t)1 << line | (uint64_t)1 << last;
+    if ((page->code_lines & lines) == 0) {
+        return false;
+    }
+    unsigned first = offset & ((1u << CODE_LINE_SHIFT) - 1);
+    uint64_t in_line = page->code_bytes[line] >> first;
+    if (line == last) {
+        return (in_line & bits_mask(width)) != 0;
+    }
+    return in_line != 0 || (page->code_bytes[last] & bits_mask(first + width - (1u << CODE_LINE_SHIFT))) != 0;
+}
 
 /* A store to [phys, phys + length) (within one page) is about to be made directly through a host pointer:
  * tells the listener if code is there. */

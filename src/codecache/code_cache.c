@@ -224,16 +224,22 @@ void code_cache_unlink_all(struct code_cache *cache)
     }
 }
 
-void code_cache_invalidate(struct code_cache *cache, uint64_t phys, uint64_t length)
+struct code_range code_cache_invalidate(struct code_cache *cache, struct code_range range)
 {
     struct code_store *store = store_of(cache);
-    struct code_block *block = code_pages_take(&store->pages, phys, length);
+    uint64_t first = range.phys;
+    uint64_t end = range.phys + range.length;
+    struct code_block *block = code_pages_take(&store->pages, range.phys, range.length);
     while (block != NULL) {
         struct code_block *next = block->page_next;
+        struct code_range bytes = code_pages_bytes(block, range.phys >> CODE_PAGE_SHIFT);
+        first = bytes.phys < first ? bytes.phys : first;
+        end = bytes.phys + bytes.length > end ? bytes.phys + bytes.length : end;
         bury(store, block);
         counter_add(store->counters, COUNTER_BLOCKS_INVALIDATED, 1);
         block = next;
     }
+    return (struct code_range){.phys = first, .length = end - first};
 }
 
 void code_cache_clear(struct code_cache *cache)

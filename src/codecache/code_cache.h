@@ -70,6 +70,11 @@ struct code_cache {
     uint64_t epoch;
 };
 
+/* Guest-physical bytes. */
+struct code_range {
+    uint64_t phys, length;
+};
+
 struct code_cache_listener {
     /* Called once for each block, after it died: it must be forgotten wherever a jump could find it. It may
      * not call the cache. May be NULL. */
@@ -149,8 +154,9 @@ void code_cache_link(struct code_cache *cache, struct code_block *from, uint32_t
 /* Undoes all links. */
 void code_cache_unlink_all(struct code_cache *cache);
 
-/* Drops the blocks that were made of bytes in [phys, phys + length), which must lie on one page. */
-void code_cache_invalidate(struct code_cache *cache, uint64_t phys, uint64_t length);
+/* Drops the blocks that were made of bytes in `range`, which must lie on one page. Returns the smallest range
+ * with these bytes and all those on the page that the dropped blocks were made of. */
+struct code_range code_cache_invalidate(struct code_cache *cache, struct code_range range);
 
 /* Drops all blocks. */
 void code_cache_clear(struct code_cache *cache);

@@ -81,6 +81,9 @@ bool code_pages_add(struct code_pages *pages, struct code_block *block);
 /* Takes a block out of the pages, as far as it is still in them. */
 void code_pages_remove(struct code_pages *pages, struct code_block *block);
 
+/* From the first byte that a block has on one of its pages to the last. */
+struct code_range code_pages_bytes(const struct code_block *block, uint64_t page_number);
+
 /* Takes the blocks with bytes in the range out of the pages and returns them as a list by page_next. */
 struct code_block *code_pages_take(struct code_pages *pages, uint64_t phys, uint64_t length);
 

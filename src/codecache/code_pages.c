@@ -87,6 +87,15 @@ static unsigned tail_length(const struct code_block *block)
     return block->length - head_length(block);
 }
 
+struct code_range code_pages_bytes(const struct code_block *block, uint64_t page_number)
+{
+    bool has_head = block->phys >> CODE_PAGE_SHIFT == page_number;
+    bool has_tail = block->tail != CODE_NO_TAIL && block->tail >> CODE_PAGE_SHIFT == page_number;
+    uint64_t first = has_tail ? page_number << CODE_PAGE_SHIFT : block->phys;
+    uint64_t end = has_head ? block->phys + head_length(block) : first + tail_length(block);
+    return (struct code_range){.phys = first, .length = end - first};
+}
+
 static void add_head(struct code_page *page, struct code_block *block)
 {
     unsigned first = page_offset(block->phys);

@@ -22,6 +22,20 @@ struct engine_block;
 /* False: that was enough. */
 typedef bool engine_block_visitor(void *opaque, const struct engine_block *block);
 
+/* Bytes of guest-physical memory, within one page. */
+struct engine_range {
+    uint64_t phys, length;
+};
+
+/* From the first byte of either to the last. */
+static inline struct engine_range engine_range_around(struct engine_range a, struct engine_range b)
+{
+    uint64_t first = a.phys < b.phys ? a.phys : b.phys;
+    uint64_t a_end = a.phys + a.length;
+    uint64_t b_end = b.phys + b.length;
+    return (struct engine_range){.phys = first, .length = (a_end > b_end ? a_end : b_end) - first};
+}
+
 /* How instructions were executed that an engine does not leave to its host's processor as they are. */
 enum engine_count {
     ENGINE_COUNT_FALLBACK, /* by the engine that it falls back on */
@@ -41,9 +55,10 @@ struct cpu_engine_ops {
     /* The same for instructions up to the next transfer of control, or `budget`, or a fault: for code that is
      * not worth translating. Only engines that others fall back on have it. */
     void (*step_block)(struct cpu_engine *engine, uint64_t budget);
-    /* The bytes of guest-physical [phys, phys + length) (within one page) are about to change: drop code made
-     * from them. */
-    void (*invalidate)(struct cpu_engine *engine, uint64_t phys, uint64_t length);
+    /* These bytes are about to change: drops the code made from them, and that made from any byte that
+     * dropped code was made from. Returns the bytes of all of it on the page, and `range`: no code is made
+     * from any of them now. */
+    struct engine_range (*invalidate)(struct cpu_engine *engine, struct engine_range range);
     /* The physical map changed: drop everything derived from it. */
     void (*flush)(struct cpu_engine *engine);
     void (*destroy)(struct cpu_engine *engine);

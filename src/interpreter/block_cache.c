@@ -146,17 +146,30 @@ static void drop_block(struct interpreter *in, struct block **page_link)
     counter_add(in->cpu->counters, COUNTER_BLOCKS_INVALIDATED, 1);
 }
 
-void block_cache_invalidate(struct interpreter *in, uint64_t phys, uint64_t length)
+/* Drops the blocks with bytes in *range, which grows by theirs; false: there were none. */
+static bool drop_blocks(struct interpreter *in, struct engine_range *range)
 {
-    struct block **link = &in->cache.by_page[page_bucket(phys)];
+    struct block **link = &in->cache.by_page[page_bucket(range->phys)];
+    bool any = false;
     while (*link != NULL) {
         struct block *block = *link;
-        if (block->phys < phys + length && phys < block->phys + block->length) {
+        if (block->phys < range->phys + range->length && range->phys < block->phys + block->length) {
+            *range = engine_range_around(*range,
+                                         (struct engine_range){.phys = block->phys, .length = block->length});
+            any = true;
             drop_block(in, link);
         } else {
             link = &block->page_next;
         }
     }
+    return any;
+}
+
+struct engine_range block_cache_invalidate(struct interpreter *in, struct engine_range range)
+{
+    while (drop_blocks(in, &range)) {
+    }
+    return range;
 }
 
 void block_cache_free_dead(struct interpreter *in)

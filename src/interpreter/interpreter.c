@@ -481,9 +481,9 @@ static void step_block(struct cpu_engine *engine, uint64_t budget)
     execute_once(interpreter_of(engine), budget, execute_unchained);
 }
 
-static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length)
+static struct engine_range invalidate(struct cpu_engine *engine, struct engine_range range)
 {
-    block_cache_invalidate(interpreter_of(engine), phys, length);
+    return block_cache_invalidate(interpreter_of(engine), range);
 }
 
 /* Jumps are tagged with the generation of the mmu, which forgets its translations for the same reason. */

@@ -167,9 +167,8 @@ void interpreter_lower_invalid(bool too_long, unsigned offset, unsigned length, 
 struct block *block_cache_get(struct interpreter *in, uint64_t phys, const uint8_t *bytes,
                               unsigned available);
 
-/* Drops blocks that overlap [phys, phys + length) (within one page). The running block is told to stop after
- * the current instruction. */
-void block_cache_invalidate(struct interpreter *in, uint64_t phys, uint64_t length);
+/* As cpu_engine_ops.invalidate. The running block is told to stop after the current instruction. */
+struct engine_range block_cache_invalidate(struct interpreter *in, struct engine_range range);
 void block_cache_free_dead(struct interpreter *in);
 void block_cache_clear(struct interpreter *in);
 

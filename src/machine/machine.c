@@ -90,7 +90,9 @@ static void pin_ferr(void *opaque, bool level)
 static void memory_code_written(void *opaque, uint64_t phys, unsigned length)
 {
     struct machine *machine = opaque;
-    machine->engine->ops->invalidate(machine->engine, phys, length);
+    const struct engine_range written = {.phys = phys, .length = length};
+    struct engine_range dropped = machine->engine->ops->invalidate(machine->engine, written);
+    memory_bus_unmark_code(machine->memory, dropped.phys, (unsigned)dropped.length);
 }
 
 static void memory_map_changed(void *opaque)

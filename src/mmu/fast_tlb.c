@@ -6,10 +6,17 @@
 
 #include "mmu/tlb_fill.h"
 
+static void empty_mixed(struct fast_tlb *fast)
+{
+    for (unsigned slot = 0; slot < MIXED_PAGES; slot++) {
+        fast->mixed[slot].tag = fast_tlb_empty_mixed_tag(slot);
+    }
+    fast->any_mixed = false;
+}
+
 static struct fast_tlb *create_tlb(void)
 {
-    _Static_assert(sizeof(struct fast_tlb) % 64 == 0, "aligned_alloc() wants a multiple");
-    struct fast_tlb *fast = aligned_alloc(64, sizeof *fast);
+    struct fast_tlb *fast = aligned_alloc(64, bits_align_up(sizeof *fast, 64));
     if (fast == NULL) {
         return NULL;
     }
@@ -20,6 +27,7 @@ static struct fast_tlb *create_tlb(void)
     memset(fast->filled, 0, sizeof fast->filled);
     memset(fast->filled_words, 0, sizeof fast->filled_words);
     memset(fast->global, 0, sizeof fast->global);
+    empty_mixed(fast);
     return fast;
 }
 
@@ -41,9 +49,15 @@ static void empty_slot(struct fast_tlb *fast, unsigned slot)
     fast->load[slot] = fast->store[slot] = fast_tlb_empty_tag(slot);
 }
 
+static unsigned mixed_slot(uint32_t linear)
+{
+    return linear >> PAGE_SHIFT & (MIXED_PAGES - 1);
+}
+
 void fast_tlb_drop_page(struct fast_tlb *fast, uint32_t linear)
 {
     empty_slot(fast, fast_tlb_slot(linear));
+    fast->mixed[mixed_slot(linear)].tag = fast_tlb_empty_mixed_tag(mixed_slot(linear));
 }
 
 /* Takes the lowest bit out of a set that is not empty; its number. */
@@ -56,6 +70,9 @@ static unsigned take_bit(uint64_t *set)
 
 void fast_tlb_drop_space(struct fast_tlb *fast)
 {
+    if (fast->any_mixed) {
+        empty_mixed(fast);
+    }
     for (unsigned group = 0; group < ARRAY_COUNT(fast->filled_words); group++) {
         for (uint64_t words = fast->filled_words[group]; words != 0;) {
             unsigned word = group * 64 + take_bit(&words);
@@ -107,12 +124,13 @@ static void set_slot(struct mmu *mmu, const struct tlb_entry *entry, uint32_t ta
     fast->global[slot / 64] |= (uint64_t)entry->global << (slot % 64);
 }
 
-/* Whether the 64-byte lines that an access within `page` touches hold code. */
-static bool touches_code(const struct memory_page *page, unsigned offset, unsigned width)
+static void set_mixed(struct fast_tlb *fast, const struct tlb_entry *entry, uint32_t tag)
 {
-    uint64_t lines =
-        bits_mask(((offset + width - 1) >> CODE_LINE_SHIFT) + 1) & ~bits_mask(offset >> CODE_LINE_SHIFT);
-    return (page->code_lines & lines) != 0;
+    fast->mixed[mixed_slot(tag)] =
+        (struct mixed_page){.tag = -tag,
+                            .addend = (uint64_t)(uintptr_t)entry->host - tag,
+                            .marks = (uint64_t)(uintptr_t)entry->page->code_bytes - tag / 8};
+    fast->any_mixed = true;
 }
 
 /* An access under MMU_WALK. */
@@ -126,7 +144,8 @@ static enum mmu_fast_result walk_for_access(struct mmu *mmu, uint32_t linear, un
         return MMU_FAST_NOT;
     }
     const struct memory_page *page = memory_bus_page(mmu->bus, result.phys);
-    if (page->read == NULL || (store && (page->write != page->read || touches_code(page, offset, width)))) {
+    if (page->read == NULL ||
+        (store && (page->write != page->read || memory_page_holds_code(page, offset, width)))) {
         return MMU_FAST_NOT;
     }
     *host = page->read + offset;
@@ -143,9 +162,10 @@ static enum mmu_fast_result store_beside_code(struct mmu *mmu, struct tlb_entry 
         set_slot(mmu, entry, (uint32_t)entry->direct_tag, user);
         return MMU_FAST_FILLED;
     }
-    if (touches_code(entry->page, offset, width)) {
+    if (memory_page_holds_code(entry->page, offset, width)) {
         return MMU_FAST_NOT;
     }
+    set_mixed(mmu->fast[user], entry, linear & ~(uint32_t)PAGE_MASK);
     *host = entry->host + offset;
     return MMU_FAST_DIRECT;
 }

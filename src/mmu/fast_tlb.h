@@ -9,6 +9,9 @@
  * which also fails for accesses that leave the page and at the wrap at 4 GiB. There is no valid bit: an empty
  * slot holds a tag that fits no page of the slot and none that follows one, so that no access hits it.
  *
+ * Pages that hold code have no store tag. Those of them that were stored to beside the code, lately, are
+ * `mixed`: stores may go there directly except to bytes that are marked as code at that moment.
+ *
  * Invariants: a load or store tag is there only while the page is plain memory for that access, nothing needs
  * to see it (breakpoints, alignment checks, code marks, a D bit to be set), and the guest has not been told
  * otherwise by a flush. Whatever drops or restricts entries of the software TLB does so here.
@@ -29,7 +32,16 @@
 
 struct mmu;
 
-/* Aligned to 64 bytes. Translated code knows the offsets of the first three. */
+#define MIXED_PAGES 256u
+
+struct mixed_page {
+    uint32_t tag; /* as above; empty ones likewise */
+    uint64_t addend;
+    uint64_t marks; /* host address of the marks, a bit for each byte, minus linear address / 8 */
+    uint64_t unused;
+};
+
+/* Aligned to 64 bytes. Translated code knows the offsets of the first three, and of `mixed`. */
 struct fast_tlb {
     uint32_t load[FAST_TLB_ENTRIES];
     uint32_t store[FAST_TLB_ENTRIES];
@@ -38,6 +50,8 @@ struct fast_tlb {
     uint64_t filled[FAST_TLB_ENTRIES / 64];
     uint64_t filled_words[FAST_TLB_ENTRIES / 64 / 64];
     uint64_t global[FAST_TLB_ENTRIES / 64]; /* which of them stay when CR3 is loaded */
+    struct mixed_page mixed[MIXED_PAGES];   /* [low bits of the page number] */
+    bool any_mixed;
 };
 
 _Static_assert(offsetof(struct fast_tlb, load) == 0, "translated code knows the layout");
@@ -70,6 +84,11 @@ static inline unsigned fast_tlb_slot(uint32_t linear)
 static inline uint32_t fast_tlb_empty_tag(unsigned slot)
 {
     return -((uint32_t)(slot ^ FAST_TLB_ENTRIES / 2) << 12);
+}
+
+static inline uint32_t fast_tlb_empty_mixed_tag(unsigned slot)
+{
+    return -((uint32_t)(slot ^ MIXED_PAGES / 2) << 12);
 }
 
 /* The check that translated code makes; `tags` is the array for loads or for stores. */

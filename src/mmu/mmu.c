@@ -243,13 +243,16 @@ uint64_t mmu_load_slow(struct mmu *mmu, uint64_t linear, unsigned width, bool us
 
 /* A store to a page whose translation is known, but which holds code. */
 static void store_beside_code(struct mmu *mmu, struct tlb_entry *entry, uint64_t linear, unsigned width,
-                              uint64_t value)
+                              uint64_t value, bool user)
 {
     uint64_t phys = entry->phys | (linear & PAGE_MASK);
     memory_bus_note_write(mmu->bus, phys, width);
     store_le(entry->host + (linear & PAGE_MASK), width, value);
     if (memory_bus_page(mmu->bus, phys)->code_lines == 0) {
         mmu_open_for_stores(mmu, entry);
+        if (mmu->fast[user] != NULL) {
+            fast_tlb_drop_page(mmu->fast[user], (uint32_t)linear);
+        }
     }
 }
 
@@ -259,7 +262,7 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
     unsigned first = bytes_in_page(linear, width);
     struct tlb_entry *entry = mmu_entry(mmu, linear, user);
     if (first == width && entry->direct_tag == (linear & ~PAGE_MASK)) {
-        store_beside_code(mmu, entry, linear, width, value);
+        store_beside_code(mmu, entry, linear, width, value, user);
         return;
     }
     entry = fill(mmu, linear, MMU_STORE, user);

@@ -106,15 +106,13 @@ static inline struct tlb_entry *mmu_entry(struct mmu *mmu, uint64_t linear, bool
     return tlb_entry_for(mmu->tlb[user], linear);
 }
 
-/* Whether a store of `width` bytes within the page of `entry` may be made without telling anyone: its 64-byte
- * lines hold no code. */
+/* Whether a store of `width` bytes within the page of `entry` may be made without telling anyone: no code is
+ * there. */
 static inline bool mmu_store_misses_code(const struct tlb_entry *entry, uint64_t linear, unsigned width)
 {
     unsigned offset = (unsigned)(linear & PAGE_MASK);
-    unsigned last = (offset + width - 1) & (unsigned)PAGE_MASK;
-    uint64_t lines = (uint64_t)1 << (offset >> CODE_LINE_SHIFT) | (uint64_t)1 << (last >> CODE_LINE_SHIFT);
     return entry->direct_tag == (linear & ~PAGE_MASK) && offset + width <= PAGE_SIZE &&
-           !(entry->page->code_lines & lines);
+           !memory_page_holds_code(entry->page, offset, width);
 }
 
 /* A load of `width` bytes (1, 2, 4, 8; a constant where it is called). The tag compare fails for

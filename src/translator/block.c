@@ -163,12 +163,21 @@ static void translate_insn(struct builder *b, const struct insn *insn)
         (struct engine_piece){.guest_size = insn->length, .host_size = size, .kind = b->kind});
 }
 
+/* Where the site's out-of-line code goes to. */
+static const uint8_t *service_of(const struct builder *b, const struct translator_site *site)
+{
+    unsigned log2 = (unsigned)__builtin_ctz(site->width | 0x100u);
+    bool is_store = site->kind == SITE_STORE && site->detail == 0 && site->width == 1u << log2;
+    return is_store && log2 < ARRAY_COUNT(b->t->store_beside_code) ? b->t->store_beside_code[log2]
+                                                                   : b->t->service;
+}
+
 static void emit_site_stub(struct builder *b, struct pending_site *pending)
 {
     struct emitter *e = &b->e;
     emit_bind32(e, pending->jump);
     pending->address = emit_lea_rip(e, HOST_RCX);
-    emit_jmp_to(e, b->t->service);
+    emit_jmp_to(e, service_of(b, &pending->site));
 }
 
 /* The structure of a site; the place is aligned. */

@@ -173,7 +173,9 @@ struct translator {
     void (*enter)(struct translator *t, const uint8_t *code); /* runs translated code until it leaves */
     const uint8_t *leave;                                     /* its way out */
     const uint8_t *service;
-    const uint8_t *indirect; /* goes to the guest EIP in r10d, as SITE_INDIRECT does */
+    const uint8_t *store_beside_code[5]; /* [log2 of the width] `service` for a SITE_STORE whose page holds
+                                            code: goes on without C when the bytes hold none */
+    const uint8_t *indirect;             /* goes to the guest EIP in r10d, as SITE_INDIRECT does */
     struct host_memory return_stack;
     uint64_t return_context, return_epoch; /* under which return addresses were pushed */
     uint64_t stop_at;                      /* value of cpu->retired at which run() returns */

@@ -124,6 +124,61 @@ static void emit_service(struct emitter *e)
     emit_resume(e);
 }
 
+static struct host_address mixed_field(size_t field)
+{
+    size_t offset = offsetof(struct fast_tlb, mixed) + field;
+    return host_sum(HOST_R15, HOST_R11, 3, (int32_t)offset - PAGE_SHIFT);
+}
+
+/* rcx: a mixed_page.marks; becomes the marks of the `width` bytes at linear address r10d. Changes r10 and
+ * r11. */
+static void emit_marks(struct emitter *e, unsigned width)
+{
+    emit_mov_immediate(e, HOST_R11, 3);
+    emit_shrx(e, HOST_R11, HOST_R10, HOST_R11);
+    emit_load(e, HOST_RCX, host_sum(HOST_RCX, HOST_R11, 0, 0));
+    emit_mov_immediate(e, HOST_R11, 7);
+    emit_pext(e, HOST_R10, HOST_R10, HOST_R11);
+    emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R10);
+    emit_mov_immediate(e, HOST_R11, (1u << width) - 1);
+    emit_pext(e, HOST_RCX, HOST_RCX, HOST_R11);
+}
+
+/* rcx: a SITE_STORE; r10: the linear address. Where a mixed page (fast_tlb.h) has no marks, goes on at
+ * `direct`; else to the service. */
+static void emit_store_beside_code(struct emitter *e, const uint8_t *service, unsigned width)
+{
+    emit_store64(e, FIELD(site), HOST_RCX);
+    emit_rorx(e, HOST_R11, HOST_R10, PAGE_SHIFT);
+    emit_zero_extend8(e, HOST_R11, HOST_R11);
+    emit_lea(e, HOST_R11, host_sum(HOST_NONE, HOST_R11, 2, 0)); /* of 8 bytes: a struct mixed_page */
+    emit_load(e, HOST_RCX, mixed_field(offsetof(struct mixed_page, tag)));
+    emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, (int32_t)width - 1));
+    emit_shrx(e, HOST_RCX, HOST_RCX, HOST_R15);
+    uint8_t *is_mixed = emit_jrcxz(e);
+    emit_load64(e, HOST_RCX, FIELD(site));
+    emit_jmp_to(e, service);
+    emit_bind8(e, is_mixed);
+    emit_load64(e, HOST_RCX, mixed_field(offsetof(struct mixed_page, marks)));
+    emit_load64(e, HOST_R11, mixed_field(offsetof(struct mixed_page, addend)));
+    emit_store64(e, FIELD(addend), HOST_R11);
+    emit_store64(e, FIELD(address), HOST_R10);
+    emit_marks(e, width);
+    emit_load64(e, HOST_R10, FIELD(address));
+    uint8_t *is_free = emit_jrcxz(e);
+    emit_load64(e, HOST_RCX, FIELD(site));
+    emit_jmp_to(e, service);
+    emit_bind8(e, is_free);
+    emit_load64(e, HOST_R11, FIELD(site));
+    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, HOST_RCX,
+             host_at(HOST_R11, (int32_t)offsetof(struct translator_site, direct))); /* movsxd */
+    emit_lea64(e, HOST_R11, host_sum(HOST_R11, HOST_RCX, 0, 0));
+    emit_store64(e, FIELD(resume), HOST_R11);
+    emit_load64(e, HOST_R11, FIELD(addend));
+    emit_mov64(e, HOST_RCX, HOST_R11);
+    emit_jmp_memory(e, FIELD(resume));
+}
+
 /* The bottom of the return stack leads here, and has to stay; then as for every landing with another EIP in
  * r10d. */
 static void emit_indirect(struct translator *t, struct emitter *e)
@@ -154,6 +209,10 @@ struct status translator_make_stubs(struct translator *t)
     emit_leave(&e);
     t->service = here(&e);
     emit_service(&e);
+    for (unsigned i = 0; i < ARRAY_COUNT(t->store_beside_code); i++) {
+        t->store_beside_code[i] = here(&e);
+        emit_store_beside_code(&e, t->service, 1u << i);
+    }
     const uint8_t *underflow = here(&e);
     emit_indirect(t, &e);
     code_cache_commit_fixed(t->cache, (size_t)(e.at - e.begin));

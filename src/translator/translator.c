@@ -61,11 +61,19 @@ static void step(struct cpu_engine *engine, uint64_t budget)
     t->fallback->ops->step(t->fallback, budget);
 }
 
-static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length)
+/* What one engine drops can be what the other has made code of, too. */
+static struct engine_range invalidate(struct cpu_engine *engine, struct engine_range range)
 {
     struct translator *t = translator_of(engine);
-    code_cache_invalidate(t->cache, phys, length);
-    t->fallback->ops->invalidate(t->fallback, phys, length);
+    for (;;) {
+        struct engine_range dropped = t->fallback->ops->invalidate(t->fallback, range);
+        struct code_range bytes = code_cache_invalidate(
+            t->cache, (struct code_range){.phys = dropped.phys, .length = dropped.length});
+        if (bytes.phys == range.phys && bytes.length == range.length) {
+            return range;
+        }
+        range = (struct engine_range){.phys = bytes.phys, .length = bytes.length};
+    }
 }
 
 static void flush(struct cpu_engine *engine)

@@ -37,7 +37,9 @@ static void code_written(void *opaque, uint64_t phys, unsigned length)
 {
     struct cpu_bench *bench = opaque;
     if (bench->engine != NULL) {
-        bench->engine->ops->invalidate(bench->engine, phys, length);
+        const struct engine_range written = {.phys = phys, .length = length};
+        struct engine_range dropped = bench->engine->ops->invalidate(bench->engine, written);
+        memory_bus_unmark_code(bench->bus, dropped.phys, (unsigned)dropped.length);
     }
 }
 

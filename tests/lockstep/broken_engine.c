@@ -79,10 +79,10 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     return reason;
 }
 
-static void invalidate(struct cpu_engine *engine, uint64_t phys, uint64_t length)
+static struct engine_range invalidate(struct cpu_engine *engine, struct engine_range range)
 {
     struct cpu_engine *inner = broken_of(engine)->inner;
-    inner->ops->invalidate(inner, phys, length);
+    return inner->ops->invalidate(inner, range);
 }
 
 static void flush(struct cpu_engine *engine)

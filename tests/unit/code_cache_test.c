@@ -265,28 +265,48 @@ static void link_random(struct rig *rig)
 }
 
 /* Whether a block has a byte in [phys, phys + length). */
+static uint64_t guest_byte(const struct model_block *model, unsigned i)
+{
+    uint64_t byte = model->phys + i;
+    bool in_tail = model->tail != CODE_NO_TAIL && (byte ^ model->phys) >= 4096;
+    return in_tail ? model->tail + byte % 4096 : byte;
+}
+
 static bool has_byte_in(const struct model_block *model, uint64_t phys, unsigned length)
 {
     for (unsigned i = 0; i < model->length; i++) {
-        uint64_t byte = model->phys + i;
-        if (model->tail != CODE_NO_TAIL && (byte ^ model->phys) >= 4096) {
-            byte = model->tail + byte % 4096;
-        }
-        if (byte - phys < length) {
+        if (guest_byte(model, i) - phys < length) {
             return true;
         }
     }
     return false;
 }
 
+/* Grows by the block's bytes on the page. */
+static void grow_range(uint64_t *first, uint64_t *last, const struct model_block *model)
+{
+    for (unsigned i = 0; i < model->length; i++) {
+        uint64_t byte = guest_byte(model, i);
+        if (byte / 4096 == *first / 4096) {
+            *first = byte < *first ? byte : *first;
+            *last = byte > *last ? byte : *last;
+        }
+    }
+}
+
 static void invalidate(struct rig *rig, uint64_t phys, unsigned length)
 {
+    uint64_t first = phys;
+    uint64_t last = phys + length - 1;
     for (uint32_t i = rig->oldest; i < rig->count; i++) {
         if (rig->model[i].alive && has_byte_in(&rig->model[i], phys, length)) {
+            grow_range(&first, &last, &rig->model[i]);
             expect_death(rig, i);
         }
     }
-    code_cache_invalidate(rig->cache, phys, length);
+    struct code_range dropped = code_cache_invalidate(rig->cache, (struct code_range){phys, length});
+    assert_int_equal(dropped.phys, first);
+    assert_int_equal(dropped.phys + dropped.length - 1, last);
 }
 
 static void invalidate_random(struct rig *rig)
@@ -513,12 +533,12 @@ static void committed_code_runs_linked_and_unlinked(void **state)
     assert_int_equal(run(first), 0x22222222);
     code_cache_link(rig.cache, second, 6, third);
     assert_int_equal(run(first), 0x33333333);
-    code_cache_link(rig.cache, third, 6, second); /* an endless loop, */
-    code_cache_link(rig.cache, second, 6, first); /* another one, */
-    code_cache_invalidate(rig.cache, 0x1000, 1);  /* and neither */
+    code_cache_link(rig.cache, third, 6, second);                     /* an endless loop, */
+    code_cache_link(rig.cache, second, 6, first);                     /* another one, */
+    code_cache_invalidate(rig.cache, (struct code_range){0x1000, 1}); /* and neither */
     assert_int_equal(run(third), 0x22222222);
     assert_int_equal(run(first), 0x11111111); /* dead, but intact and on its own */
-    code_cache_invalidate(rig.cache, 0x2000, 1);
+    code_cache_invalidate(rig.cache, (struct code_range){0x2000, 1});
     assert_int_equal(run(third), 0x33333333);
     assert_int_equal(run(second), 0x22222222);
     destroy(&rig);

@@ -56,7 +56,7 @@ struct rig {
     uint8_t rom[PAGE_SIZE];
     jmp_buf unwind;
     uint64_t random;
-    unsigned hits; /* seen by check_hits() */
+    unsigned hits, mixed; /* seen by check_hits() */
 };
 
 static void flush_mmu(void *opaque)
@@ -230,7 +230,7 @@ struct truth {
     bool dirty;
     bool accessed;
     uint8_t *host;
-    uint64_t code_lines;
+    const struct memory_page *page;
 };
 
 static struct truth look_up(struct rig *rig, uint32_t linear, bool store, bool user)
@@ -252,8 +252,23 @@ static struct truth look_up(struct rig *rig, uint32_t linear, bool store, bool u
         return (struct truth){.plain = false};
     }
     uint8_t *host = page->write == NULL ? rig->rom + (phys & PAGE_MASK) : rig->ram + phys;
-    return (struct truth){
-        .plain = true, .dirty = leaf & D, .accessed = leaf & A, .host = host, .code_lines = page->code_lines};
+    return (struct truth){.plain = true, .dirty = leaf & D, .accessed = leaf & A, .host = host, .page = page};
+}
+
+/* A mixed page must be plain memory that stores may go to, and its marks its own. */
+static void check_mixed(struct rig *rig, uint32_t page, bool user)
+{
+    const struct fast_tlb *fast = rig->mmu->fast[user];
+    const struct mixed_page *mixed = &fast->mixed[page / PAGE_SIZE % MIXED_PAGES];
+    if (mixed->tag != -page) {
+        return;
+    }
+    struct truth truth = look_up(rig, page, true, user);
+    rig->mixed++;
+    if (!truth.plain || !truth.dirty || mixed->addend + page != (uintptr_t)truth.host ||
+        mixed->marks + page / 8 != (uintptr_t)truth.page->code_bytes) {
+        fail_msg("stale: %08x is a mixed page", page);
+    }
 }
 
 /* Every access that hits now, in either TLB, must be right. */
@@ -263,6 +278,7 @@ static void check_hits(struct rig *rig)
         for (unsigned kind = 0; kind < 4; kind++) {
             bool user = kind & 1;
             bool store = kind & 2;
+            check_mixed(rig, pool[i], user);
             uint32_t linear = pool[i] + pick(rig, PAGE_SIZE - 3);
             bool fast_hits = hits(rig, linear, 4, store, user);
             const struct tlb_entry *entry = mmu_entry(rig->mmu, linear, user);
@@ -272,7 +288,8 @@ static void check_hits(struct rig *rig)
             }
             struct truth truth = look_up(rig, linear, store, user);
             uint64_t host = (uintptr_t)truth.host;
-            bool right = truth.plain && truth.accessed && (!store || (truth.dirty && truth.code_lines == 0));
+            bool right =
+                truth.plain && truth.accessed && (!store || (truth.dirty && truth.page->code_lines == 0));
             right &= !fast_hits || rig->mmu->fast[user]->addend[fast_tlb_slot(linear)] + linear == host;
             right &= !soft_hits || (uintptr_t)entry->host + (linear & PAGE_MASK) == host;
             rig->hits += fast_hits;
@@ -284,11 +301,11 @@ static void check_hits(struct rig *rig)
     }
 }
 
-static bool lines_have_code(uint64_t code_lines, uint32_t linear, unsigned width)
+static bool has_code(const struct memory_page *page, uint32_t linear, unsigned width)
 {
     unsigned offset = linear & PAGE_MASK;
     for (unsigned i = 0; i < width; i++) {
-        if (code_lines >> ((offset + i) / 64) & 1) {
+        if (page->code_bytes[(offset + i) / 64] >> ((offset + i) % 64) & 1) {
             return true;
         }
     }
@@ -302,8 +319,8 @@ static enum mmu_fast_result expected_result(const struct rig *rig, const struct 
     if (!truth->plain || (linear & PAGE_MASK) + width > PAGE_SIZE) {
         return MMU_FAST_NOT;
     }
-    if (store && truth->code_lines != 0) {
-        return lines_have_code(truth->code_lines, linear, width) ? MMU_FAST_NOT : MMU_FAST_DIRECT;
+    if (store && truth->page->code_lines != 0) {
+        return has_code(truth->page, linear, width) ? MMU_FAST_NOT : MMU_FAST_DIRECT;
     }
     return rig->mmu->strategy == MMU_WALK ? MMU_FAST_DIRECT : MMU_FAST_FILLED;
 }
@@ -468,7 +485,7 @@ static void a_hit_is_never_stale(void **state)
         changes[pick(rig, ARRAY_COUNT(changes))](rig);
         check_hits(rig);
     }
-    assert_true(rig->hits > 100000);
+    assert_true(rig->hits > 100000 && rig->mixed > 1000);
 }
 
 /* Pages whose slots are spread over the whole TLB, twice as many as it has ways to note them in words. */

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -75,12 +76,94 @@ static void data_that_shares_a_slot_of_the_tlb_with_code_does_not_keep_it_from_b
     cpu_bench_destroy(bench);
 }
 
+/* ---- code that is written to */
+
+#define FUNCTION       BENCH_DATA
+#define FUNCTION_SIZE  32u
+#define OTHER_FUNCTION (BENCH_DATA + 0x800)
+
+/* Runs code that calls FUNCTION and OTHER_FUNCTION, on one page, and then makes `stores` of a byte each from
+ * `at` on. */
+static struct cpu_bench *run_and_store(uint32_t at, uint32_t stores)
+{
+    struct cpu_bench *bench = create_bench(0);
+    uint8_t function[FUNCTION_SIZE];
+    memset(function, 0x40, sizeof function); /* inc eax */
+    function[FUNCTION_SIZE - 1] = 0xc3;
+    cpu_bench_load(bench, FUNCTION, function, sizeof function);
+    cpu_bench_load(bench, OTHER_FUNCTION, function, sizeof function);
+    cpu_bench_load(bench, BENCH_CODE,
+                   BENCH_BYTES(0xeb, 0x00, 0xff, 0xd6, 0xff, 0xd2,               /* call esi; call edx */
+                               0xc6, 0x07, 0x90, 0x47, 0x49, 0x75, 0xf9, 0xf4)); /* mov byte [edi], 90h … */
+    bench->cpu.gpr[CPU_SI].d = FUNCTION;
+    bench->cpu.gpr[CPU_DX].d = OTHER_FUNCTION;
+    bench->cpu.gpr[CPU_DI].d = at;
+    bench->cpu.gpr[CPU_CX].d = stores;
+    assert_int_equal(cpu_bench_run(bench, 10000), STOP_HALTED);
+    assert_int_equal(bench->cpu.gpr[CPU_AX].d, 2 * (FUNCTION_SIZE - 1));
+    for (uint32_t i = 0; i < stores; i++) {
+        assert_int_equal(cpu_bench_read(bench, at + i, 1), 0x90);
+    }
+    return bench;
+}
+
+static void code_that_is_overwritten_byte_by_byte_is_dropped_by_the_first(void **state)
+{
+    (void)state;
+    struct cpu_bench *bench = run_and_store(FUNCTION, FUNCTION_SIZE);
+    assert_int_equal(count(bench, COUNTER_CODE_WRITES), 1);
+    assert_int_equal(count(bench, COUNTER_BLOCKS_INVALIDATED), 1);
+    cpu_bench_destroy(bench);
+}
+
+static void stores_beside_code_drop_nothing_and_are_not_the_interpreters(void **state)
+{
+    (void)state;
+    static const uint32_t places[] = {FUNCTION + FUNCTION_SIZE, OTHER_FUNCTION - 40,
+                                      OTHER_FUNCTION + FUNCTION_SIZE};
+    for (unsigned i = 0; i < ARRAY_COUNT(places); i++) {
+        struct cpu_bench *bench = run_and_store(places[i], 40);
+        assert_int_equal(count(bench, COUNTER_CODE_WRITES), 0);
+        assert_int_equal(count(bench, COUNTER_BLOCKS_INVALIDATED), 0);
+        cpu_bench_destroy(bench);
+    }
+}
+
+/* Stores of `width` bytes that begin up to 8 bytes in front of marked code, and behind it. */
+static void a_store_that_reaches_one_byte_of_code_drops_it(void **state)
+{
+    (void)state;
+    for (unsigned log2 = 0; log2 < 3; log2++) {
+        uint32_t width = 1u << log2;
+        for (uint32_t at = FUNCTION + 56; at < FUNCTION + 68; at++) {
+            struct cpu_bench *bench = create_bench(0);
+            /* FUNCTION + 61 to 63: nop; nop; ret */
+            cpu_bench_load(bench, FUNCTION + 61, BENCH_BYTES(0x90, 0x90, 0xc3));
+            const uint8_t store[3][2] = {{0x90, 0x88}, {0x66, 0x89}, {0x90, 0x89}};
+            cpu_bench_load(bench, BENCH_CODE,
+                           BENCH_BYTES(0xeb, 0x00, 0xff, 0xd6,               /* call esi */
+                                       0x88, 0x05, 0x00, 0xae, 0x00, 0x00,   /* mov [FUNCTION + E00h], al */
+                                       store[log2][0], store[log2][1], 0x07, /* mov [edi], eax */
+                                       0xf4));
+            bench->cpu.gpr[CPU_SI].d = FUNCTION + 61;
+            bench->cpu.gpr[CPU_DI].d = at;
+            assert_int_equal(cpu_bench_run(bench, 100), STOP_HALTED);
+            bool hits = at <= FUNCTION + 63 && at + width > FUNCTION + 61;
+            assert_int_equal(count(bench, COUNTER_BLOCKS_INVALIDATED), hits);
+            cpu_bench_destroy(bench);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cold_code_is_left_to_the_interpreter_as_often_as_tb_warm_says),
         cmocka_unit_test(nothing_is_left_to_the_interpreter_with_a_tb_warm_of_0),
         cmocka_unit_test(data_that_shares_a_slot_of_the_tlb_with_code_does_not_keep_it_from_being_translated),
+        cmocka_unit_test(code_that_is_overwritten_byte_by_byte_is_dropped_by_the_first),
+        cmocka_unit_test(stores_beside_code_drop_nothing_and_are_not_the_interpreters),
+        cmocka_unit_test(a_store_that_reaches_one_byte_of_code_drops_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
