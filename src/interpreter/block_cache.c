@@ -45,11 +45,13 @@ static unsigned decode_block(struct interpreter *in, const uint8_t *bytes, unsig
             used += insn.length;
             end = true;
             break;
-        case DECODE_TOO_LONG:
-            interpreter_lower_invalid(true, used, insn.length, &uops[n++]);
-            used += insn.length;
+        case DECODE_TOO_LONG: {
+            unsigned looked_at = available - used < INSN_MAX_LENGTH ? available - used : INSN_MAX_LENGTH;
+            interpreter_lower_invalid(true, used, looked_at, &uops[n++]);
+            used += looked_at;
             end = true;
             break;
+        }
         case DECODE_TRUNCATED: end = true; break;
         }
     }
