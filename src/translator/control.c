@@ -61,8 +61,9 @@ uint8_t *emit_jump_cache_look(struct emitter *e, uint32_t target)
 void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
 {
     struct emitter *e = &b->e;
-    bool chained = !b->t->unchained;
-    bool same_page = is_on_same_page(b, target);
+    /* with another limit, what lies behind a jump may be beyond it: the dispatcher looks */
+    bool chained = !b->t->unchained && (b->mode & MODE_CODE_OPEN);
+    bool same_page = chained && is_on_same_page(b, target);
     if (chained && !same_page) {
         if (jump != NULL) {
             emit_bind32(e, jump);
