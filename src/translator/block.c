@@ -296,11 +296,11 @@ static unsigned build(struct builder *b, struct code_space space, const struct g
     return 0;
 }
 
-/* CS's limit is looked at when a block is found, but not in front of each that has a tail. */
+/* The limit is 64 KiB or 4 GiB at least (MODE_CODE_OPEN), and only that is known where the block is entered.
+ */
 static bool tail_is_possible(uint32_t mode, uint32_t eip, unsigned length)
 {
-    uint64_t last = (uint64_t)eip + length - 1;
-    return (mode & MODE_CODE_OPEN) && last <= (mode & MODE_CODE32 ? UINT32_MAX : 0xffffu);
+    return (uint64_t)eip + length - 1 <= (mode & MODE_CODE32 ? UINT32_MAX : 0xffffu);
 }
 
 /* Marks what a block was made of. */

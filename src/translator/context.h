@@ -277,7 +277,8 @@ uint32_t translator_string_portion(const struct translator *t, const struct tran
 /* ---- block.c */
 
 /* Guest code to be translated: up to the end of the page at `phys`, with `tail` CODE_NO_TAIL; or what begins
- * there with what follows it on the page at `tail`, for one instruction that has bytes of both. */
+ * there with what follows it on the page at `tail`, for one instruction that has bytes of both, in a mode
+ * with MODE_CODE_OPEN. */
 struct guest_code {
     uint64_t phys, tail;
     const uint8_t *bytes;

@@ -7,6 +7,7 @@
 
 #include "cpu/trace.h"
 #include "host/fault_signal.h"
+#include "isa/isa.h"
 #include "translator/float.h"
 #include "translator/sensitive.h"
 
@@ -196,14 +197,25 @@ static bool find_tail(struct translator *t, uint32_t linear, uint64_t *tail)
     return find_code(t, (linear & ~(uint32_t)PAGE_MASK) + (uint32_t)PAGE_SIZE, tail);
 }
 
-/* The instruction at `code` is cut off by the page's end: makes a block of it with what follows there. */
+/* Whether the instruction at `code` goes on beyond the page's end. */
+static bool is_cut_off(const struct translator *t, const struct guest_code *code)
+{
+    struct decode_mode mode = isa_decode_mode(t->cpu);
+    struct insn insn;
+    return code->available < INSN_MAX_LENGTH &&
+           decoder_decode(&mode, code->bytes, code->available, &insn) == DECODE_TRUNCATED;
+}
+
+/* Makes a block of an instruction that is cut off with what follows on the next page, which is fetched only
+ * where the interpreter would. */
 static struct code_block *make_block_with_tail(struct translator *t, const struct guest_code *code,
                                                uint32_t linear, uint32_t eip, uint32_t mode)
 {
     uint8_t bytes[2 * INSN_MAX_LENGTH];
     struct guest_code whole = {
         .phys = code->phys, .bytes = bytes, .available = code->available + INSN_MAX_LENGTH};
-    if (code->available >= INSN_MAX_LENGTH || !find_tail(t, linear, &whole.tail)) {
+    bool within_limit = (uint64_t)eip + code->available <= t->cpu->segment[CPU_CS].limit;
+    if (!(mode & MODE_CODE_OPEN) || !within_limit || !find_tail(t, linear, &whole.tail)) {
         return NULL;
     }
     const struct memory_page *page = memory_bus_page(t->mmu->bus, whole.tail);
@@ -223,8 +235,8 @@ static struct code_block *make_block(struct translator *t, uint64_t phys, uint32
                                     .tail = CODE_NO_TAIL,
                                     .bytes = memory_bus_page(t->mmu->bus, phys)->read + offset,
                                     .available = PAGE_SIZE - offset};
-    struct code_block *block = translator_make_block(t, &code, eip, mode);
-    return block != NULL ? block : make_block_with_tail(t, &code, linear, eip, mode);
+    return is_cut_off(t, &code) ? make_block_with_tail(t, &code, linear, eip, mode)
+                                : translator_make_block(t, &code, eip, mode);
 }
 
 /* The block at CS:eip in the present context, with `extra` mode bits; NULL: the fallback has to execute what
