@@ -142,6 +142,16 @@ struct jump_context {
 };
 #define JUMP_CONTEXTS 8u
 
+/* Where SYSENTER or SYSEXIT leads from one context; see fast_call.c. */
+struct fast_call {
+    uint64_t from; /* negated; 0: nothing is known */
+    uint64_t to;
+    uint64_t code, code_bounds, stack; /* parts of struct segment */
+    uint8_t *tlb;
+    uint32_t mode;
+    uint32_t esp, eip; /* SYSENTER */
+};
+
 struct translator {
     /* What the stubs access: offsets within 127 bytes first. */
     uint32_t gpr[8];
@@ -161,8 +171,10 @@ struct translator {
     uint32_t x87_absent, sse_absent; /* 0: the host's registers are the guest's, see float.h */
     uint32_t host_mxcsr;
     uint64_t slots[GROUP_SLOTS];
-    struct loaded_selector loaded[CPU_SEGMENTS];
-    uint64_t no_descriptor; /* 0 */
+    struct known_selector known[2][KNOWN_KINDS]; /* [user] */
+    uint64_t known_epoch;                        /* times KNOWN_EPOCH; not 0 */
+    uint64_t no_descriptor;                      /* 0 */
+    struct fast_call fast_calls[2];              /* SYSENTER, SYSEXIT */
 
     struct cpu_engine engine;
     struct cpu_engine *fallback;
@@ -177,6 +189,7 @@ struct translator {
                                             code: goes on without C when the bytes hold none */
     const uint8_t *indirect;             /* goes to the guest EIP in r10d, as SITE_INDIRECT does */
     struct host_memory return_stack;
+    uint8_t *return_bottom;                /* rsp when nothing has been pushed */
     uint64_t return_context, return_epoch; /* under which return addresses were pushed */
     uint64_t stop_at;                      /* value of cpu->retired at which run() returns */
     uint64_t budget_end;                   /* value of cpu->retired at which r13 is 0 */

@@ -239,6 +239,11 @@ void emit_pext(struct emitter *e, unsigned to, unsigned from, unsigned mask_regi
     emit_vex(e, 2, VEX_F3, false, 0xf5, to, from, mask_register);
 }
 
+void emit_pdep(struct emitter *e, unsigned to, unsigned from, unsigned mask_register)
+{
+    emit_vex(e, 2, VEX_F2, false, 0xf5, to, from, mask_register);
+}
+
 /* ---- jumps */
 
 uint8_t *emit_jrcxz(struct emitter *e)

@@ -102,6 +102,7 @@ void emit_rorx64(struct emitter *e, unsigned to, unsigned from, unsigned count);
 void emit_shrx(struct emitter *e, unsigned to, unsigned from, unsigned count_register);
 void emit_shrx64(struct emitter *e, unsigned to, unsigned from, unsigned count_register);
 void emit_pext(struct emitter *e, unsigned to, unsigned from, unsigned mask_register); /* gathers bits */
+void emit_pdep(struct emitter *e, unsigned to, unsigned from, unsigned mask_register); /* spreads them */
 
 /* ---- jumps; each returns where its displacement is, for emit_bind*() */
 

@@ -95,20 +95,26 @@ static void remember(struct translator *t, enum load_kind kind, uint16_t selecto
     }
 }
 
+/* ---- what inline code knows */
+
+void translator_forget_selectors(struct translator *t)
+{
+    t->known_epoch += KNOWN_EPOCH;
+}
+
+/* `selector`, in its present descriptor, gave what inline code may take for granted. */
+static struct known_selector *learn(struct translator *t, enum known_kind kind, uint16_t selector)
+{
+    bool null = (selector & 0xfffc) == 0;
+    const uint8_t *descriptor = null ? (const uint8_t *)&t->no_descriptor : find_descriptor(t, selector);
+    struct known_selector *known = &t->known[(t->mode & MODE_USER) != 0][kind];
+    *known = (struct known_selector){.key = 0 - (t->known_epoch + selector),
+                                     .descriptor = descriptor,
+                                     .negated = 0 - load_le64(descriptor)};
+    return known;
+}
+
 /* ---- segment loads */
-
-static void forget_load(struct translator *t, unsigned number)
-{
-    t->loaded[number] =
-        (struct loaded_selector){.descriptor = (const uint8_t *)&t->no_descriptor, .negated = 1};
-}
-
-void translator_forget_loads(struct translator *t)
-{
-    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-        forget_load(t, i);
-    }
-}
 
 static enum quick_result load_segment(struct translator *t, enum cpu_segment number, uint16_t selector,
                                       unsigned pop)
@@ -125,12 +131,8 @@ static enum quick_result load_segment(struct translator *t, enum cpu_segment num
     }
     cpu->segment[number] = *segment;
     t->gpr[CPU_SP] += pop;
-    forget_load(t, number);
-    if (segment != &null) {
-        const uint8_t *descriptor = find_descriptor(t, selector);
-        t->loaded[number] =
-            (struct loaded_selector){.descriptor = descriptor, .negated = 0 - load_le64(descriptor)};
-    }
+    t->known[(t->mode & MODE_USER) == 0][number].key = 0; /* the other privilege's */
+    learn(t, (enum known_kind)number, selector);
     return QUICK_CHANGED_SEGMENT;
 }
 
@@ -159,6 +161,16 @@ static struct query_memo *query_slot(struct translator *t, const struct translat
     return &t->queries[(site->insn + (selector >> 3)) % LOAD_MEMOS];
 }
 
+enum known_kind translator_known_query(enum insn_id id)
+{
+    switch (id) {
+    case INSN_LAR: return KNOWN_LAR;
+    case INSN_LSL: return KNOWN_LSL;
+    case INSN_VERR: return KNOWN_VERR;
+    default: return KNOWN_VERW;
+    }
+}
+
 static enum quick_result query(struct translator *t, const struct translator_site *site)
 {
     uint16_t selector = (uint16_t)t->gpr[site->operand.rm];
@@ -170,8 +182,14 @@ static enum quick_result query(struct translator *t, const struct translator_sit
         return QUICK_NOT;
     }
     const uint32_t zf = (uint32_t)EFLAGS_ZF << 8;
+    bool has_result = site->insn == INSN_LAR || site->insn == INSN_LSL;
     t->flags = memo->valid ? t->flags | zf : t->flags & ~zf;
-    if (memo->valid && (site->insn == INSN_LAR || site->insn == INSN_LSL)) {
+    if (memo->valid || !has_result) {
+        struct known_selector *known = learn(t, translator_known_query((enum insn_id)site->insn), selector);
+        known->result = memo->result;
+        known->zf = memo->valid ? EFLAGS_ZF : 0;
+    }
+    if (memo->valid && has_result) {
         uint32_t mask = site->width == 2 ? 0xffff : UINT32_MAX;
         uint32_t *to = &t->gpr[site->operand.reg];
         *to = (*to & ~mask) | (memo->result & mask);
@@ -204,11 +222,15 @@ static enum quick_result transfer(struct translator *t, const struct segment *co
     return QUICK_TRANSFERRED;
 }
 
-/* The same on one level: often into the segment that is there. */
-static enum quick_result transfer_on_level(struct translator *t, const struct segment *code, uint32_t eip)
+/* The same on one level: often into the segment that is there, by a selector that inline code then knows. */
+static enum quick_result transfer_on_level(struct translator *t, const struct segment *code, uint32_t eip,
+                                           enum known_kind kind)
 {
     if (memcmp(&t->cpu->segment[CPU_CS], code, sizeof *code) != 0) {
         return transfer(t, code, eip);
+    }
+    if (kind != KNOWN_KINDS) {
+        learn(t, kind, code->selector);
     }
     t->cpu->rip = eip;
     return QUICK_JUMPED;
@@ -255,7 +277,7 @@ static enum quick_result jump_far(struct translator *t, const struct translator_
         store_le32(frame + 4, t->cpu->segment[CPU_CS].selector);
         t->gpr[CPU_SP] -= 8;
     }
-    return transfer_on_level(t, code, eip);
+    return transfer_on_level(t, code, eip, KNOWN_JUMP);
 }
 
 static enum quick_result return_far(struct translator *t, const struct translator_site *site)
@@ -271,7 +293,7 @@ static enum quick_result return_far(struct translator *t, const struct translato
         return QUICK_NOT;
     }
     t->gpr[CPU_SP] += 8 + (uint16_t)site->target;
-    return transfer_on_level(t, code, eip);
+    return transfer_on_level(t, code, eip, KNOWN_RETURN);
 }
 
 /* ---- IRET, INT n */
@@ -333,7 +355,7 @@ static enum quick_result interrupt_return(struct translator *t, const struct tra
     t->flags = translator_host_flags(eflags & EFLAGS_ARITHMETIC);
     t->string_step = cpu->eflags_other & EFLAGS_DF ? -1 : 1;
     cpu->nmi_blocked = false;
-    return outer ? transfer(t, code, eip) : transfer_on_level(t, code, eip);
+    return outer ? transfer(t, code, eip) : transfer_on_level(t, code, eip, KNOWN_RETURN);
 }
 
 /* Where the handler's frame goes, SS and ESP beneath it; NULL: out of the ordinary. */
@@ -401,7 +423,7 @@ static enum quick_result interrupt(struct translator *t, const struct translator
     }
     uint32_t cleared = EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | (access & 1 ? 0 : (uint32_t)EFLAGS_IF);
     cpu->eflags_other &= ~cleared;
-    return inner ? transfer(t, code, eip) : transfer_on_level(t, code, eip);
+    return inner ? transfer(t, code, eip) : transfer_on_level(t, code, eip, KNOWN_KINDS);
 }
 
 /* ---- SYSENTER, SYSEXIT */

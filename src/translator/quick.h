@@ -3,6 +3,7 @@
 #define DOPPEL_TRANSLATOR_QUICK_H
 
 #include "cpu/cpu_state.h"
+#include "decoder/insn.h"
 
 #define LOAD_MEMOS 8u
 
@@ -34,13 +35,32 @@ struct query_memo {
     bool valid;
 };
 
-/* What a data segment register was last loaded from in protected mode: inline code may skip a load of the
- * same selector while the descriptor's bytes plus `negated` are 0. Forgotten whenever anything but
- * translator_quick() may have changed the register, the privilege, the tables or what is mapped there. */
-struct loaded_selector {
-    const uint8_t *descriptor; /* in host memory */
-    uint64_t negated;
+/* The instructions whose outcome inline code may know from a selector; those that load a data segment
+ * register by its number. */
+enum known_kind {
+    KNOWN_JUMP = CPU_SEGMENTS, /* JMP, CALL: CS stays as it is */
+    KNOWN_RETURN,              /* RET, IRET: likewise */
+    KNOWN_LAR,
+    KNOWN_LSL,
+    KNOWN_VERR,
+    KNOWN_VERW,
+    KNOWN_KINDS
 };
+
+/* While `key` plus t->known_epoch plus a selector is 0, and the descriptor's bytes plus `negated` are, an
+ * instruction with that selector gives what it gave when this was learned: a segment register keeps what it
+ * holds, a query answers the same. Forgotten whenever anything but translator_quick() and inline code may
+ * have changed segment registers, tables or what is mapped there; each privilege knows for itself. */
+struct known_selector {
+    uint64_t key;
+    const uint8_t *descriptor; /* in host memory; of a null selector: some zeros */
+    uint64_t negated;
+    uint32_t result; /* LAR, LSL */
+    uint32_t zf;     /* as LAHF gives it: EFLAGS_ZF or 0 */
+};
+
+/* What t->known_epoch advances by: selectors are smaller. */
+#define KNOWN_EPOCH ((uint64_t)1 << 16)
 
 enum quick_result {
     QUICK_NOT,             /* nothing has happened */
@@ -58,7 +78,11 @@ struct translator_site;
  * arithmetic flags are in the struct translator, cpu->rip is stale, cpu->retired true. */
 enum quick_result translator_quick(struct translator *t, const struct translator_site *site);
 
-void translator_forget_loads(struct translator *t);
+/* That of LAR, LSL, VERR or VERW. */
+enum known_kind translator_known_query(enum insn_id id);
+
+/* No selector is known any more. */
+void translator_forget_selectors(struct translator *t);
 
 /* The emulation has executed the instruction at `site`, which began at `cpl`, without a fault: cpu_state is
  * true, the registers in the struct translator are those from before. */

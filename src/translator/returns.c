@@ -11,7 +11,7 @@
  * functions otherwise, the landing sees it and looks r10d up. So the return stack is a guess and never wrong.
  *
  * A landing is as good as the jump cache's entries: in the context in which it was pushed, while its block
- * lives. So the stack is emptied when C changed the context, or a block died. At its bottom stands the
+ * lives. So the stack is emptied when the context changes, or a block died. At its bottom stands the
  * address of a stub that stays there and looks r10d up. It cannot overflow: a call retires an instruction, of
  * which there are BUDGET_MAX at most between two looks at the room left. */
 #include "translator/context.h"
@@ -19,17 +19,13 @@
 #define NEEDED ((uint64_t)BUDGET_MAX * sizeof(uint64_t))
 #define SLACK  (64 * KIB) /* for frames of the host's signals */
 
-static uint8_t *bottom(const struct translator *t)
-{
-    return t->return_stack.bytes + t->return_stack.length - 16;
-}
-
 struct status translator_make_return_stack(struct translator *t, const uint8_t *underflow)
 {
     struct status status = host_memory_allocate(2 * NEEDED + SLACK, &t->return_stack);
     if (status_is_ok(&status)) {
-        memcpy(bottom(t), &underflow, sizeof underflow);
-        t->code_sp = bottom(t);
+        t->return_bottom = t->return_stack.bytes + t->return_stack.length - 16;
+        memcpy(t->return_bottom, &underflow, sizeof underflow);
+        t->code_sp = t->return_bottom;
     }
     return status;
 }
@@ -38,8 +34,8 @@ void translator_check_return_stack(struct translator *t)
 {
     uint64_t epoch = code_cache_epoch(t->cache);
     bool is_good = t->context == t->return_context && epoch == t->return_epoch;
-    if (!is_good || (uint64_t)(bottom(t) - t->code_sp) > NEEDED) {
-        t->code_sp = bottom(t);
+    if (!is_good || (uint64_t)(t->return_bottom - t->code_sp) > NEEDED) {
+        t->code_sp = t->return_bottom;
         t->return_context = t->context;
         t->return_epoch = epoch;
     }

@@ -3,7 +3,7 @@
  * Reading a selector is host code in every mode. A load is where selectors are addresses: in virtual-8086
  * mode, and in real mode for a segment that has the attributes of real mode already and a limit that leaves
  * its class alone (enum segment_class) whatever its base. In protected mode it is one of the selector that is
- * loaded already, if its descriptor has not changed (struct loaded_selector); all else is the emulation's.
+ * loaded already, if its descriptor has not changed (struct known_selector); all else is the emulation's.
  *
  * A load of SS holds interrupts off until the next instruction is done. Since they become pending in C code
  * only, it is enough that the next instruction is in the same block. */
@@ -64,30 +64,6 @@ static void emit_load_segment(struct builder *b, unsigned segment)
     emit_store64(e, segment_field(segment, offsetof(struct segment, base)), HOST_R10);
 }
 
-/* Nothing is to be done when the selector in r10d is loaded in `segment` already; otherwise the emulation
- * does the whole instruction. */
-static void emit_reload(struct builder *b, const struct insn *insn, unsigned segment)
-{
-    struct emitter *e = &b->e;
-    size_t loaded = offsetof(struct translator, loaded) + segment * sizeof(struct loaded_selector);
-    emit_load_cpu(b);
-    emit_load_width(e, HOST_RCX, segment_field(segment, offsetof(struct segment, selector)), 2);
-    emit_not64(e, HOST_RCX);
-    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 1));
-    uint8_t *same = emit_jrcxz(e);
-    sensitive_add_site(b, insn, emit_jmp(e));
-    emit_bind8(e, same);
-    emit_load64(e, HOST_R11,
-                host_at(HOST_R14, (int32_t)(loaded + offsetof(struct loaded_selector, descriptor))));
-    emit_load64(e, HOST_RCX, host_at(HOST_R11, 0));
-    emit_load64(e, HOST_R11,
-                host_at(HOST_R14, (int32_t)(loaded + offsetof(struct loaded_selector, negated))));
-    emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R11, 0, 0));
-    uint8_t *unchanged = emit_jrcxz(e);
-    sensitive_add_site(b, insn, emit_jmp(e));
-    emit_bind8(e, unchanged);
-}
-
 static bool reload_is_possible(const struct builder *b, unsigned segment)
 {
     return (b->mode & MODE_PROTECTED) && segment != SEGMENT_SS && segment != SEGMENT_CS;
@@ -98,6 +74,11 @@ static bool inline_segment_load(struct builder *b, const struct insn *insn)
     unsigned segment = insn->operand[0].reg;
     const struct operand *from = &insn->operand[1];
     struct guest_operand memory = guest_operand_of(insn);
+    if (reload_is_possible(b, segment) && from->kind == OPERAND_REGISTER) {
+        emit_zero_extend16(&b->e, HOST_R10, host_gpr(from->reg));
+        emit_known_selector(b, insn, (enum known_kind)segment, NULL);
+        return true;
+    }
     if (!load_is_possible(b, segment) || (from->kind == OPERAND_MEMORY && !access_is_possible(b, &memory))) {
         return false;
     }
@@ -163,7 +144,7 @@ bool inline_pop_segment(struct builder *b, const struct insn *insn)
     unsigned width = insn->operand_size;
     if (reload_is_possible(b, segment) && stack_is_possible(b)) {
         emit_load_width(&b->e, HOST_R10, emit_top_access(b, width), 2);
-        emit_reload(b, insn, segment);
+        emit_known_selector(b, insn, (enum known_kind)segment, NULL);
         emit_stack_adjust(b, (int32_t)width);
         return true;
     }

@@ -4,8 +4,8 @@
  *     trap      a UD2 stands in the instruction's place; the host's signal handler (trap.c) goes on at the
  *               site that the other strategies jump to. Only for Robin & Irvine's instructions.
  *     callout   a jump to the service stub: sensitive_emulate() does what the instruction does.
- *     inline    host code that does it (sensitive_inline.c, segments.c), where that is possible in the mode
- *               that the block assumes; otherwise like callout.
+ *     inline    host code that does it (sensitive_inline.c, segments.c, known_selector.c, fast_call.c), where
+ *               that is possible in the mode that the block assumes; otherwise like callout.
  *
  * The emulation has the instruction's operands in the site; the offset of an operand in memory comes in r10.
  */
@@ -40,6 +40,28 @@ unsigned sensitive_far_segment(enum insn_id id);
 translate_function inline_push_flags, inline_pop_flags, inline_interrupt_flag;
 translate_function inline_machine_status, inline_table, inline_selector_register;
 translate_function inline_segment_move, inline_push_segment, inline_pop_segment, inline_far_pointer;
+
+/* The same of known_selector.c and fast_call.c. */
+translate_function inline_query, inline_jump_far, inline_return_far, inline_interrupt_return;
+translate_function inline_fast_call;
+
+/* The arithmetic flags from the image in r10d. Changes rcx and r11. */
+void emit_load_flags(struct builder *b);
+
+/* ---- known_selector.c */
+
+/* r10: a selector. Leaves for the emulation of `insn` unless `kind` is known of it (quick.h). Changes rcx and
+ * r11. `memory`: the operand whose offset the emulation is to find in r10; NULL: it has none. */
+void emit_known_selector(struct builder *b, const struct insn *insn, enum known_kind kind,
+                         const struct guest_operand *memory);
+
+/* ---- fast_call.c */
+
+/* SYSENTER or SYSEXIT at `site` has led here from the context given, with this mode and base of CS: inline
+ * code may do the same. */
+void fast_call_learn(struct translator *t, const struct translator_site *site, uint64_t from_context,
+                     uint32_t from_mode, uint64_t from_base);
+void fast_call_forget(struct translator *t);
 
 /* ---- trap.c */
 

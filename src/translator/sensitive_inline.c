@@ -87,8 +87,7 @@ static void emit_test_immediate(struct builder *b, unsigned reg, uint32_t value)
     emit_u32(&b->e, value);
 }
 
-/* The arithmetic flags from the image in r10d. */
-static void emit_load_flags(struct builder *b)
+void emit_load_flags(struct builder *b)
 {
     struct emitter *e = &b->e;
     emit_mov(e, HOST_R11, HOST_RAX);

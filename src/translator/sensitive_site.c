@@ -121,6 +121,16 @@ static translate_function *inline_function(enum insn_id id)
     case INSN_LFS:
     case INSN_LGS:
     case INSN_LSS: return inline_far_pointer;
+    case INSN_LAR:
+    case INSN_LSL:
+    case INSN_VERR:
+    case INSN_VERW: return inline_query;
+    case INSN_JMP_FAR:
+    case INSN_CALL_FAR: return inline_jump_far;
+    case INSN_RETF: return inline_return_far;
+    case INSN_IRET: return inline_interrupt_return;
+    case INSN_SYSENTER:
+    case INSN_SYSEXIT: return inline_fast_call;
     default: return NULL;
     }
 }

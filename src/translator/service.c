@@ -113,6 +113,7 @@ static bool context_fits(const struct translator *t, const struct jump_context *
 static uint32_t new_context(struct translator *t, uint32_t mode)
 {
     struct jump_context *context = &t->contexts[t->next_context];
+    fast_call_forget(t); /* no context is to go on under an old number */
     t->next_context = (t->next_context + 1) % JUMP_CONTEXTS;
     t->last_context_id++;
     if (t->last_context_id == 0) { /* after 2^32 of them, old tags would become valid again */
@@ -170,6 +171,13 @@ void translator_forget_block(void *opaque, struct code_block *block)
 }
 
 /* ---- from one block to the next */
+
+/* The fallback or the emulation changes what inline code takes for granted. */
+static void forget_shortcuts(struct translator *t)
+{
+    translator_forget_selectors(t);
+    fast_call_forget(t);
+}
 
 /* Translating costs as much as interpreting some dozen times, and most code is executed less often. */
 static bool has_become_warm(struct translator *t, uint64_t phys, uint32_t eip)
@@ -329,7 +337,7 @@ static const uint8_t *go_on(struct translator *t)
     struct cpu_state *cpu = t->cpu;
     t->stuck = false;
     for (;;) {
-        translator_forget_loads(t);
+        forget_shortcuts(t);
         if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
             return leave(t);
         }
@@ -384,7 +392,7 @@ static bool block_goes_on(const struct translator *t, const struct translator_si
 static const uint8_t *behind_callout(struct translator *t, const struct translator_site *site, uint64_t epoch,
                                      uint64_t generation)
 {
-    translator_forget_loads(t);
+    forget_shortcuts(t);
     if (!block_goes_on(t, site, epoch, generation) || !translator_load_float(t, site->float_parts)) {
         return go_on(t);
     }
@@ -440,7 +448,7 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
     uint64_t cr0 = cpu->cr0;
     uint64_t cr4 = cpu->cr4;
     unsigned cpl = cpu->cpl;
-    translator_forget_loads(t);
+    forget_shortcuts(t);
     store_integers(t);
     cpu->rip = site->eip;
     bool done = sensitive_execute(t, site);
@@ -464,6 +472,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
     struct cpu_state *cpu = t->cpu;
     uint64_t epoch = code_cache_epoch(t->cache);
     uint64_t generation = t->mmu->generation;
+    uint64_t from_base = cpu->segment[CPU_CS].base;
     cpu->retired = retired_before(t, site);
     t->emulated[site->insn]++;
     switch (t->unchained ? QUICK_NOT : translator_quick(t, site)) {
@@ -490,10 +499,15 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
         break;
     case QUICK_JUMPED: return move_on(t);
     case QUICK_TRANSFERRED: {
-        translator_forget_loads(t);
+        uint64_t from_context = t->context;
+        uint32_t from_mode = t->mode;
+        translator_forget_selectors(t);
         uint32_t data = class_bits(CPU_ES, SEGMENT_OTHER) | class_bits(CPU_DS, SEGMENT_OTHER) |
                         class_bits(CPU_FS, SEGMENT_OTHER) | class_bits(CPU_GS, SEGMENT_OTHER);
         set_context(t, control_mode(cpu) | (t->mode & data));
+        if (site->insn == INSN_SYSENTER || site->insn == INSN_SYSEXIT) {
+            fast_call_learn(t, site, from_context, from_mode, from_base);
+        }
         return move_on(t);
     }
     }
@@ -563,7 +577,7 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
         }
         uint64_t portion = translator_string_portion(t, site);
         t->callouts[site->insn]++;
-        translator_forget_loads(t);
+        forget_shortcuts(t);
         store_state(t);
         cpu->rip = site->eip;
         cpu->retired = retired_before(t, site);

@@ -2,8 +2,8 @@
 # repository; the same ROMs run under QEMU and Bochs where these are installed. They are not among the packages that
 # scripts/test asks for: 200 MB to confirm what the expected texts already say. QEMU is not asked where it lacks what
 # the ROM is about.
-set(system_roms segments limits gates tasks v86 vme paging control debug alignment faults strings real interrupts)
-set(system_roms_for_qemu segments gates tasks v86 paging faults strings interrupts)
+set(system_roms segments limits gates tasks v86 vme paging control debug alignment faults strings real interrupts habits)
+set(system_roms_for_qemu segments gates tasks v86 paging faults strings interrupts habits)
 doppel_program(doppel doppel)
 
 # doppel_system_test(name emulator program rom...)

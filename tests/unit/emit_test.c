@@ -297,6 +297,11 @@ static void shifts_and_gathers_without_flags_read_back(void **state)
                       &(struct expected){
                           X86_INS_PEXT, 3, {reg_operand(4, to), reg_operand(4, from), reg_operand(4, by)}},
                       true);
+                emit_pdep(begin(bench), to, from, by);
+                check(bench,
+                      &(struct expected){
+                          X86_INS_PDEP, 3, {reg_operand(4, to), reg_operand(4, from), reg_operand(4, by)}},
+                      true);
             }
         }
     }

@@ -135,6 +135,7 @@ struct piece_context {
     bool emulated;            /* with guest registers and flags put aside */
     bool repeats;             /* on host memory, with the host's REP */
     bool traps;
+    bool switches; /* to another context, with an empty return stack */
 };
 
 static void complain(const struct piece_context *context, const cs_insn *insn, const char *what)
@@ -150,6 +151,7 @@ enum {
     COUNTED = 1u << 13,
     CONTEXTS = 1u << 14 | 1u << 15,
     UNTOUCHABLE = 1u << 4 | 1u << 12 | CONTEXTS,
+    SWITCHED = 1u << 4 | 1u << 12 | 1u << 15, /* return stack, jump cache's context, TLB */
     GUEST_ECX = 9,
     GUEST_ESP = 8
 };
@@ -217,6 +219,9 @@ static void check_registers(const struct piece_context *context, const cs_insn *
     if (context->emulated) {
         forbidden = UNTOUCHABLE;
     }
+    if (context->switches) {
+        forbidden &= ~(unsigned)SWITCHED;
+    }
     if ((written & forbidden) != 0 && !counts && !puts_ecx_back(insn)) {
         complain(context, insn, "changes a register that is not its own");
     }
@@ -276,6 +281,8 @@ static unsigned written_by_guest(csh handle, const cs_insn *insn)
     switch (insn->id) {
     case X86_INS_ENTER: return set | 1u << SP | 1u << BP;
     case X86_INS_XLATB: return set | 1u << AX;
+    case X86_INS_SYSENTER:
+    case X86_INS_SYSEXIT: return set | 1u << SP;
     default: return set;
     }
 }
@@ -290,6 +297,7 @@ static void set_licence(struct piece_context *context, const uint8_t *guest, con
     context->repeats = (properties & INSN_STRING) && (insn.prefixes & (PREFIX_REP | PREFIX_REPNE)) != 0;
     context->emulated = context->repeats || (properties & (INSN_SENSITIVE | INSN_IO_SENSITIVE)) != 0;
     context->traps = piece->kind == PIECE_TRAP;
+    context->switches = insn.id == INSN_SYSENTER || insn.id == INSN_SYSEXIT;
 }
 
 static void check_piece(struct piece_context *context, const uint8_t *guest, uint32_t eip,
