@@ -55,7 +55,7 @@ static void patch_item(struct stream *stream, uint32_t number)
     } else if (patch->kind == PATCH_ADDRESS) {
         uint32_t address =
             patch->back == 0 ? stream->offset[target] : stream->offset[target + 1] - patch->back;
-        insn_put_bytes(at, address, patch->size);
+        insn_put_bytes(at, address + patch->moved, patch->size);
     }
 }
 

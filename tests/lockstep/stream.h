@@ -56,6 +56,8 @@ enum stream_layout {
     STREAM_PAGE = 0x1000
 };
 
+#define STREAM_INTERRUPT 0x40 /* the vector whose handler returns at once */
+
 #define STREAM_ITEMS      240u
 #define STREAM_ITEM_BYTES 48u
 #define STREAM_RESUMES    32u
@@ -65,8 +67,7 @@ enum stream_layout {
 enum stream_patch_kind {
     PATCH_NONE,
     PATCH_RELATIVE, /* from the item's end to the target */
-    PATCH_ADDRESS   /* offset of the target in the code segment, plus `addend` from the target's end backwards
-                     */
+    PATCH_ADDRESS   /* offset of the target in the code segment */
 };
 
 struct stream_patch {
@@ -75,6 +76,7 @@ struct stream_patch {
     uint8_t size; /* 1, 2, 4 */
     uint8_t back; /* this many bytes before the end of the target; 0: its beginning */
     uint16_t target;
+    uint16_t moved; /* the code segment begins this many bytes earlier */
 };
 
 struct stream_item {

@@ -476,32 +476,86 @@ static void add_segment_load(struct generator *g)
     }
 }
 
-/* JMP, CALL, RETF and IRET to an item in the same code segment. */
+/* The address of an item in a code segment that begins `moved` bytes earlier. */
+static void put_moved_address(struct generator *g, unsigned size, unsigned moved)
+{
+    put_address(g, size, 0);
+    g->item->patch.moved = (uint16_t)moved;
+}
+
+/* JMP and CALL through a far pointer in memory. */
+static void put_far_indirect(struct generator *g, unsigned size, uint32_t selector, unsigned moved)
+{
+    uint32_t at = STREAM_SCRATCH + 8 * draw(g, 256) - stream_data_base(g->stream);
+    unsigned wide = g->kind->code_size;
+    unsigned absolute = wide == 2 ? 6 : 5;
+    put_size(g, 2);
+    put(g, 0xc7, 1);
+    put(g, absolute, 1);
+    put(g, at + size, wide);
+    put(g, selector, 2);
+    put_size(g, size);
+    put(g, 0xc7, 1);
+    put(g, absolute, 1);
+    put(g, at, wide);
+    put_moved_address(g, size, moved);
+    put_size(g, size);
+    put(g, 0xff, 1);
+    put(g, (chance(g, 50) ? 3u : 5u) * 8 + absolute, 1);
+    put(g, at, wide);
+}
+
+/* JMP, CALL, RETF and IRET to an item: in the same code segment, or, where a selector is an address,
+ * sometimes in another that has the item as well. */
 static void add_far(struct generator *g)
 {
-    unsigned size = g->kind->code_size;
-    uint32_t selector = g->kind->real || g->kind->v86 ? STREAM_CODE >> 4
-                        : !g->kind->based             ? (g->kind->cpl == 0 ? 0x08 : 0x1b)
-                        : g->kind->code_size == 2     ? (g->kind->cpl == 0 ? 0x30 : 0x43)
-                                                      : (g->kind->cpl == 0 ? 0x80 : 0x8b);
-    switch (draw(g, 3)) {
+    static const uint16_t paragraphs[] = {0, 0, 0, 0, 1, 3, 0x10, 0x101};
+    bool paragraph = g->kind->real || g->kind->v86;
+    unsigned moved = paragraph ? paragraphs[draw(g, ARRAY_COUNT(paragraphs))] : 0;
+    unsigned size = paragraph && chance(g, 20) ? 4 : g->kind->code_size;
+    uint32_t selector = paragraph                 ? (STREAM_CODE >> 4) - moved
+                        : !g->kind->based         ? (g->kind->cpl == 0 ? 0x08 : 0x1b)
+                        : g->kind->code_size == 2 ? (g->kind->cpl == 0 ? 0x30 : 0x43)
+                                                  : (g->kind->cpl == 0 ? 0x80 : 0x8b);
+    unsigned kind = draw(g, 4);
+    moved *= 16;
+    switch (kind) {
     case 0:
+        put_size(g, size);
         put(g, chance(g, 50) ? 0xea : 0x9a, 1);
-        put_address(g, size, 0);
+        put_moved_address(g, size, moved);
         put(g, selector, 2);
         break;
-    case 1:
-        put(g, 0x0e, 1);
-        put(g, 0x68, 1);
-        put_address(g, size, 0);
-        put(g, 0xcb, 1);
-        break;
+    case 1: put_far_indirect(g, size, selector, moved); break;
     default:
-        put(g, 0x9c, 1);
-        put(g, 0x0e, 1);
+        if (kind == 3) {
+            put_size(g, size);
+            put(g, 0x9c, 1);
+        }
+        put_size(g, size);
         put(g, 0x68, 1);
-        put_address(g, size, 0);
-        put(g, 0xcf, 1);
+        put(g, selector, size);
+        put_size(g, size);
+        put(g, 0x68, 1);
+        put_moved_address(g, size, moved);
+        put_size(g, size);
+        put(g, kind == 3 ? 0xcf : chance(g, 70) ? 0xcb : 0xca, 1);
+        if (g->item->bytes[g->item->length - 1] == 0xca) {
+            put(g, draw(g, 4) * 4, 2);
+        }
+        break;
+    }
+}
+
+/* INT n, INT3 and INTO. */
+static void add_interrupt(struct generator *g)
+{
+    switch (draw(g, 6)) {
+    case 0: put(g, 0xcc, 1); break;
+    case 1: put(g, 0xce, 1); break;
+    default:
+        put(g, 0xcd, 1);
+        put(g, chance(g, 70) ? STREAM_INTERRUPT : draw(g, 256), 1);
         break;
     }
 }
@@ -550,8 +604,10 @@ static void add_item(struct generator *g)
         add_indirect(g);
     } else if (focus == FOCUS_SENSITIVE && chance(g, 20)) {
         add_segment_load(g);
-    } else if (focus == FOCUS_SENSITIVE && chance(g, 20)) {
+    } else if (focus == FOCUS_SENSITIVE && chance(g, 25)) {
         add_far(g);
+    } else if (focus == FOCUS_SENSITIVE && chance(g, 8)) {
+        add_interrupt(g);
     } else if (focus == FOCUS_SELFMOD) {
         add_self_modification(g);
     } else {

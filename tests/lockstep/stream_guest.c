@@ -265,12 +265,28 @@ static void write_resumes(struct cpu_bench *bench, const struct stream *stream)
 
 /* ---- the CPU */
 
+/* "Unreal mode": some data segments have another limit than 64 KiB, and keep it whatever is loaded. */
+static void draw_real_limits(struct cpu_state *cpu, uint64_t *random)
+{
+    static const uint32_t limits[] = {UINT32_MAX, UINT32_MAX, 0xfffff, 0xf7ff};
+    if (random_chance(random, 70)) {
+        return;
+    }
+    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
+        if (i != CPU_CS && random_chance(random, 70)) {
+            cpu->segment[i].limit = limits[random_draw(random, ARRAY_COUNT(limits))];
+            segment_update_bounds(&cpu->segment[i]);
+        }
+    }
+}
+
 static void enter(struct cpu_bench *bench, const struct stream *stream, uint64_t *random)
 {
     struct cpu_state *cpu = &bench->cpu;
     uint8_t image[ORACLE_FXSAVE_BYTES];
     if (stream->kind->real) {
         cpu_bench_enter_real(bench);
+        draw_real_limits(cpu, random);
     } else {
         cpu_bench_enter_flat(bench, 4, 0);
     }

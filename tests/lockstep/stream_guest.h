@@ -9,8 +9,6 @@
 #include "cpu_bench.h"
 #include "stream.h"
 
-#define STREAM_INTERRUPT 0x40
-
 struct stream_guest {
     struct cpu_bench *bench;
     uint32_t device; /* the device's state */
