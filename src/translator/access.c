@@ -100,19 +100,33 @@ static void emit_limit_check(struct builder *b, unsigned segment, unsigned width
     emit_callout_unless_zero(b);
 }
 
-/* Goes to the callout when the operand's last byte is beyond offset FFFFFFFFh. */
-static void emit_end_check(struct builder *b, const struct guest_operand *operand, unsigned width)
+/* Goes to the callout when the operand's last byte is beyond offset `last`, FFFFFFFFh or, with 16-bit
+ * addresses, FFFFh. */
+static void emit_end_check(struct builder *b, const struct guest_operand *operand, unsigned width,
+                           uint32_t last)
 {
     struct emitter *e = &b->e;
     bool known = operand->base == GPR_NONE && operand->index == GPR_NONE && operand->added == ADDED_NOTHING;
-    if (width == 1 || operand->address_size == 2 ||
-        (known && (uint32_t)operand->displacement <= UINT32_MAX - (width - 1))) {
+    if (width == 1 || (known && ((uint32_t)operand->displacement & last) <= last - (width - 1))) {
         return;
     }
-    emit_lea64(e, HOST_RCX, host_at(HOST_R10, (int32_t)width - 1));
-    emit_rorx64(e, HOST_RCX, HOST_RCX, 32);
-    emit_mov(e, HOST_RCX, HOST_RCX);
+    if (last == 0xffff) {
+        emit_lea(e, HOST_RCX, host_at(HOST_R10, (int32_t)width - 1));
+        emit_rorx(e, HOST_RCX, HOST_RCX, 16);
+        emit_zero_extend16(e, HOST_RCX, HOST_RCX);
+    } else {
+        emit_lea64(e, HOST_RCX, host_at(HOST_R10, (int32_t)width - 1));
+        emit_rorx64(e, HOST_RCX, HOST_RCX, 32);
+        emit_mov(e, HOST_RCX, HOST_RCX);
+    }
     emit_callout_unless_zero(b);
+}
+
+/* Whether the class says that the operand is within its segment, but for its last bytes. */
+static bool last_bytes_matter(enum segment_class class, const struct guest_operand *operand)
+{
+    return class == SEGMENT_BASED ? operand->address_size == 4
+                                  : class == SEGMENT_64K && operand->address_size == 2;
 }
 
 static void emit_linear_address(struct builder *b, const struct guest_operand *operand, unsigned width)
@@ -124,10 +138,10 @@ static void emit_linear_address(struct builder *b, const struct guest_operand *o
         return;
     }
     emit_load64(e, HOST_R11, host_at(HOST_R14, (int32_t)offsetof(struct translator, cpu)));
-    if (class == SEGMENT_LIMITED) {
+    if (last_bytes_matter(class, operand)) {
+        emit_end_check(b, operand, width, class == SEGMENT_64K ? 0xffff : UINT32_MAX);
+    } else if (class != SEGMENT_BASED) {
         emit_limit_check(b, operand->segment, width);
-    } else {
-        emit_end_check(b, operand, width);
     }
     emit_load(e, HOST_R11, segment_field(operand->segment, offsetof(struct segment, base)));
     emit_lea(e, HOST_R10, host_sum(HOST_R10, HOST_R11, 0, 0));

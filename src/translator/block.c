@@ -108,7 +108,8 @@ static unsigned discover(struct builder *b, const struct guest_code *code)
 
 static void emit_tail_check(struct builder *b)
 {
-    struct translator_site *site = builder_add_site(b, SITE_JUMP, emit_jump_cache_look(&b->e, b->first_eip));
+    struct translator_site *site =
+        builder_add_site(b, SITE_JUMP, emit_jump_cache_look(b, b->place, b->first_eip));
     site->target = b->first_eip;
 }
 
@@ -321,13 +322,14 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
     struct code_space space = code_cache_reserve(t->cache);
     b->t = t;
     b->mode = mode;
+    b->place = (uint32_t)t->context;
     b->bytes = code->bytes;
     unsigned length = build(b, space, code, eip);
     if (length == 0 || (b->has_tail && !tail_is_possible(mode, eip, length))) {
         return NULL;
     }
     uint32_t notes = emit_tables(b);
-    uint64_t key = (uint64_t)mode << 32 | eip;
+    uint64_t key = translator_block_key(t, eip, mode);
     struct code_block *block = code_cache_commit(t->cache, code->phys, code->tail, key, length, b->count,
                                                  (size_t)(b->e.at - b->e.begin));
     if (block != NULL) {

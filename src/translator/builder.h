@@ -52,7 +52,8 @@ struct builder {
     struct translator *t;
     struct emitter e;
     uint32_t mode;
-    uint32_t eip; /* of the instruction that is being translated */
+    uint32_t place; /* of EIP 0 (struct jump_slot) */
+    uint32_t eip;   /* of the instruction that is being translated */
     uint32_t next_eip;
     uint32_t first_eip;
     unsigned page_offset;  /* of first_eip */
@@ -125,7 +126,11 @@ bool stack_is_possible(const struct builder *b);
 struct host_address emit_push_access(struct builder *b, unsigned width);
 struct host_address emit_top_access(struct builder *b, unsigned width);
 
-/* SP or ESP, as the stack is wide. Changes r11. */
+/* `size` bytes in one piece below the top, to be written, or from the top on; where a 16-bit stack wraps
+ * within them this is a callout. */
+struct host_address emit_frame_access(struct builder *b, unsigned size, bool push);
+
+/* SP or ESP, as the stack is wide. Changes rcx. */
 void emit_stack_adjust(struct builder *b, int32_t displacement);
 
 /* ---- jumps (control.c) */
@@ -141,15 +146,29 @@ void emit_side_exits(struct builder *b);
 void emit_exit(struct builder *b, uint32_t target);
 void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target);
 
+/* The same when CS is another one, with the place `place` for its EIP 0. Only in MODE_PARAGRAPH. */
+void emit_far_exit_from(struct builder *b, uint8_t *jump, uint32_t place, uint32_t target);
+
 /* Goes to the constant EIP `target` by the jump cache. Returns the jump that is taken when it does not know.
  */
-uint8_t *emit_jump_cache_look(struct emitter *e, uint32_t target);
+uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target);
 
 /* Goes to the EIP in r10d by the jump cache. Returns the jump that is taken when it does not know. */
-uint8_t *emit_jump_cache_exit(struct emitter *e);
+uint8_t *emit_jump_cache_exit(struct emitter *e, bool paragraph);
 
 /* Leaves the block for the EIP in r10d. */
 void emit_indirect_exit(struct builder *b);
+
+/* The EIP that a call pushes, and the host's call with its landing (returns.c): returns the call's
+ * displacement, to be bound to the way to the target. NULL: blocks are not chained. */
+uint32_t return_eip(const struct builder *b, const struct insn *insn);
+uint8_t *emit_call_and_landing(struct builder *b, const struct insn *insn);
+
+/* Goes to the landing of the call that pushed the EIP in r10d. */
+void emit_return(struct builder *b);
+
+/* Where the operand of a wide transfer in 16-bit code, in r10d, is beyond 64 KiB, this is a callout. */
+void emit_target_check(struct builder *b, const struct insn *insn);
 
 /* The functions of translate.def. */
 #define TRANSLATE(id, function) translate_function function;

@@ -38,21 +38,25 @@ enum block_mode {
     MODE_PROTECTED = 1u << 4, /* neither real nor V86 */
     MODE_IOPL = 1u << 5,      /* CPL <= IOPL */
     MODE_CODE_OPEN = 1u << 6, /* no branch target of this code size is beyond CS's limit */
-    MODE_SINGLE = 1u << 31,   /* nothing about the CPU: the block has no groups of accesses (groups.h) */
-    MODE_SEGMENTS_SHIFT = 7   /* enum segment_class of ES CS SS DS FS GS, two bits each */
+    MODE_PARAGRAPH =
+        1u << 19,           /* real and V86 mode, 16-bit code: far transfers change nothing but CS's base */
+    MODE_SINGLE = 1u << 31, /* nothing about the CPU: the block has no groups of accesses (groups.h) */
+    MODE_SEGMENTS_SHIFT = 7 /* enum segment_class of ES CS SS DS FS GS, two bits each */
 };
 
 /* How an offset in a data segment becomes a linear address. */
 enum segment_class {
-    SEGMENT_FLAT,    /* base 0, limit 4 GiB, readable and writable */
-    SEGMENT_BASED,   /* the same with another base */
-    SEGMENT_LIMITED, /* offsets 0 to a limit, readable and writable: real mode, V86, 16-bit programs */
-    SEGMENT_OTHER    /* expand-down, read-only, unusable */
+    SEGMENT_FLAT,    /* base 0, limit 4 GiB, readable and writable; in protected mode only */
+    SEGMENT_BASED,   /* the same with another base; in real mode with any */
+    SEGMENT_LIMITED, /* offsets 0 to a limit, readable and writable: 16-bit programs */
+    SEGMENT_OTHER,   /* expand-down, read-only, unusable */
+    SEGMENT_64K      /* offsets 0 to FFFFh, readable and writable: real and V86 mode, in the place of FLAT */
 };
 
 static inline enum segment_class mode_segment_class(uint32_t mode, unsigned segment)
 {
-    return (enum segment_class)(mode >> ((unsigned)MODE_SEGMENTS_SHIFT + 2 * segment) & 3);
+    uint32_t class = mode >> ((unsigned)MODE_SEGMENTS_SHIFT + 2 * segment) & 3;
+    return class == SEGMENT_FLAT && !(mode & MODE_PROTECTED) ? SEGMENT_64K : (enum segment_class) class;
 }
 
 enum site_kind {
@@ -127,7 +131,9 @@ enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 #define BUDGET_MAX (1u << 16)
 
 /* Where EIP leads in one context (struct jump_context). The tag is negated so that adding context and
- * sign-extended EIP gives 0. */
+ * sign-extended EIP gives 0. The context as a number is its id in the upper half, and in the lower one what
+ * goes before EIP: in MODE_PARAGRAPH, where EIP has 16 bits, CS's selector in bits 16 to 31; otherwise 0. So
+ * far transfers stay in one context there. Lower half plus EIP is the `place`. */
 struct jump_slot {
     uint64_t tag;
     const uint8_t *code;
@@ -136,7 +142,7 @@ struct jump_slot {
 /* What an entry of the jump cache depends on, besides EIP. */
 struct jump_context {
     uint64_t generation; /* of the mmu */
-    uint64_t code_base;
+    uint64_t code_base;  /* MODE_PARAGRAPH: 0 */
     uint32_t mode;
     uint32_t id; /* never used twice; 0: none */
 };
@@ -155,18 +161,20 @@ struct fast_call {
 struct translator {
     /* What the stubs access: offsets within 127 bytes first. */
     uint32_t gpr[8];
-    uint32_t flags;   /* as LAHF and SETO left them: AH, and OF in AL */
-    int32_t budget;   /* r13 */
-    uint64_t address; /* r10: the linear address of an access, or an indirect jump's target */
-    uint64_t addend;  /* rcx and r11 at a site's `direct` */
-    uint64_t context; /* r12 */
-    uint8_t *tlb;     /* r15 */
-    uint8_t *code_sp; /* rsp in translated code (returns.c) */
-    uint8_t *c_sp;    /* rsp in C */
+    uint32_t flags;        /* as LAHF and SETO left them: AH, and OF in AL */
+    int32_t budget;        /* r13 */
+    uint64_t address;      /* r10: the linear address of an access, or an indirect jump's target */
+    uint64_t addend;       /* rcx and r11 at a site's `direct` */
+    uint64_t context;      /* r12 */
+    uint64_t context_base; /* the same with a lower half of 0 */
+    uint8_t *tlb;          /* r15 */
+    uint8_t *code_sp;      /* rsp in translated code (returns.c) */
+    uint8_t *c_sp;         /* rsp in C */
     const struct translator_site *site;
     const uint8_t *resume;
     struct cpu_state *cpu;
     uint64_t temporary;              /* within one instruction */
+    uint32_t far_offset;             /* likewise: a second one */
     int64_t string_step;             /* 1, or -1 with DF set */
     uint32_t x87_absent, sse_absent; /* 0: the host's registers are the guest's, see float.h */
     uint32_t host_mxcsr;
@@ -214,9 +222,27 @@ struct translator {
     uint8_t heat[HEAT_SLOTS]; /* how often code was met that is not translated, by hash of its place */
 };
 
-static inline uint32_t jump_slot_index(uint32_t eip)
+static inline uint32_t jump_slot_index(uint32_t place)
 {
-    return ((eip >> 15 | eip << 17) + eip) & (JUMP_CACHE_SLOTS - 1);
+    return ((place >> 15 | place << 17) + place) & (JUMP_CACHE_SLOTS - 1);
+}
+
+/* The place of CS:eip in the present context. */
+static inline uint32_t translator_place(const struct translator *t, uint32_t eip)
+{
+    return (uint32_t)t->context + eip;
+}
+
+/* The lower half of a block's key is its place. */
+static inline uint64_t translator_block_key(const struct translator *t, uint32_t eip, uint32_t mode)
+{
+    return (uint64_t)mode << 32 | translator_place(t, eip);
+}
+
+static inline uint32_t translator_block_eip(const struct code_block *block)
+{
+    bool paragraph = block->key >> 32 & MODE_PARAGRAPH;
+    return (uint32_t)block->key & (paragraph ? 0xffff : UINT32_MAX);
 }
 
 /* The number of the guest register's host register. */

@@ -16,7 +16,8 @@ static uint32_t relative_target(const struct builder *b, const struct insn *insn
 
 bool control_is_possible(const struct builder *b, const struct insn *insn)
 {
-    if (!(b->mode & MODE_CODE_OPEN)) {
+    bool leaves_segment = (b->mode & MODE_PARAGRAPH) && b->next_eip > 0xffff;
+    if (!(b->mode & MODE_CODE_OPEN) || leaves_segment) {
         return false;
     }
     bool relative = insn->operand[0].kind == OPERAND_RELATIVE;
@@ -24,8 +25,7 @@ bool control_is_possible(const struct builder *b, const struct insn *insn)
            relative_target(b, insn) <= 0xffff;
 }
 
-/* A wide jump or return in 16-bit code: goes to the callout when the target in r10d is beyond 64 KiB. */
-static void emit_target_check(struct builder *b, const struct insn *insn)
+void emit_target_check(struct builder *b, const struct insn *insn)
 {
     if (!(b->mode & MODE_CODE32) && insn->operand_size == 4) {
         emit_rorx(&b->e, HOST_RCX, HOST_R10, 16);
@@ -36,39 +36,44 @@ static void emit_target_check(struct builder *b, const struct insn *insn)
 
 /* ---- exits */
 
-static bool is_on_same_page(const struct builder *b, uint32_t target)
+/* `distance`: from the block's first instruction. */
+static bool is_on_same_page(const struct builder *b, uint32_t distance)
 {
-    return (uint32_t)(b->page_offset + (target - b->first_eip)) < (b->has_tail ? 2 * PAGE_SIZE : PAGE_SIZE);
+    return (uint32_t)(b->page_offset + distance) < (b->has_tail ? 2 * PAGE_SIZE : PAGE_SIZE);
 }
 
-static struct host_address jump_slot_field(uint32_t eip, size_t field)
+static struct host_address jump_slot_field(uint32_t place, size_t field)
 {
-    size_t slot = offsetof(struct translator, jumps) + jump_slot_index(eip) * sizeof(struct jump_slot);
+    size_t slot = offsetof(struct translator, jumps) + jump_slot_index(place) * sizeof(struct jump_slot);
     return host_at(HOST_R14, (int32_t)(slot + field));
 }
 
-uint8_t *emit_jump_cache_look(struct emitter *e, uint32_t target)
+uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target)
 {
-    emit_load64(e, HOST_RCX, jump_slot_field(target, offsetof(struct jump_slot, tag)));
+    struct emitter *e = &b->e;
+    place += target;
+    emit_load64(e, HOST_RCX, jump_slot_field(place, offsetof(struct jump_slot, tag)));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, (int32_t)target));
     uint8_t *known = emit_jrcxz(e);
     uint8_t *unknown = emit_jmp(e);
     emit_bind8(e, known);
-    emit_jmp_memory(e, jump_slot_field(target, offsetof(struct jump_slot, code)));
+    emit_jmp_memory(e, jump_slot_field(place, offsetof(struct jump_slot, code)));
     return unknown;
 }
 
-void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
+void emit_far_exit_from(struct builder *b, uint8_t *jump, uint32_t place, uint32_t target)
 {
     struct emitter *e = &b->e;
+    bool has_place = !(b->mode & MODE_PARAGRAPH) || target <= 0xffff;
     /* with another limit, what lies behind a jump may be beyond it: the dispatcher looks */
-    bool chained = !b->t->unchained && (b->mode & MODE_CODE_OPEN);
-    bool same_page = chained && is_on_same_page(b, target);
+    bool chained = !b->t->unchained && (b->mode & MODE_CODE_OPEN) && has_place;
+    uint32_t paragraphs = (place >> 16) - (b->place >> 16);
+    bool same_page = chained && is_on_same_page(b, 16 * paragraphs + target - b->first_eip);
     if (chained && !same_page) {
         if (jump != NULL) {
             emit_bind32(e, jump);
         }
-        jump = emit_jump_cache_look(e, target);
+        jump = emit_jump_cache_look(b, place, target);
     } else if (jump == NULL) {
         jump = emit_jmp(e);
     }
@@ -77,16 +82,26 @@ void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
     site->next = same_page ? (int32_t)(jump - e->begin) : 0;
 }
 
+void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
+{
+    emit_far_exit_from(b, jump, b->place, target);
+}
+
 void emit_exit(struct builder *b, uint32_t target)
 {
     emit_exit_from(b, NULL, target);
 }
 
-uint8_t *emit_jump_cache_exit(struct emitter *e)
+uint8_t *emit_jump_cache_exit(struct emitter *e, bool paragraph)
 {
     int32_t slots = (int32_t)offsetof(struct translator, jumps);
-    emit_rorx(e, HOST_R11, HOST_R10, 15);
-    emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R10, 0, 0));
+    unsigned place = HOST_R10;
+    if (paragraph) {
+        place = HOST_RCX;
+        emit_lea(e, place, host_sum(HOST_R10, HOST_R12, 0, 0));
+    }
+    emit_rorx(e, HOST_R11, place, 15);
+    emit_lea(e, HOST_R11, host_sum(HOST_R11, place, 0, 0));
     emit_zero_extend16(e, HOST_R11, HOST_R11);
     emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R11, 0, 0));
     emit_load64(e, HOST_RCX,
@@ -103,7 +118,8 @@ uint8_t *emit_jump_cache_exit(struct emitter *e)
 
 void emit_indirect_exit(struct builder *b)
 {
-    uint8_t *unknown = b->t->unchained ? emit_jmp(&b->e) : emit_jump_cache_exit(&b->e);
+    uint8_t *unknown =
+        b->t->unchained ? emit_jmp(&b->e) : emit_jump_cache_exit(&b->e, (b->mode & MODE_PARAGRAPH) != 0);
     builder_add_site(b, SITE_INDIRECT, unknown);
     b->ended = true;
 }
@@ -181,7 +197,7 @@ bool translate_jmp(struct builder *b, const struct insn *insn)
 
 /* ---- calls and returns (returns.c) */
 
-static uint32_t return_eip(const struct builder *b, const struct insn *insn)
+uint32_t return_eip(const struct builder *b, const struct insn *insn)
 {
     return insn->operand_size == 2 ? b->next_eip & 0xffff : b->next_eip;
 }
@@ -200,13 +216,19 @@ static void emit_return_address(struct builder *b, const struct insn *insn)
     emit_stack_adjust(b, -(int32_t)width);
 }
 
-/* The host's call with its landing; returns the call's displacement, to be bound to the way to the target. */
-static uint8_t *emit_call_and_landing(struct builder *b, const struct insn *insn)
+uint8_t *emit_call_and_landing(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
     uint32_t eip = return_eip(b, insn);
+    if (b->t->unchained) {
+        return NULL;
+    }
     uint8_t *call = emit_call(e);
-    emit_lea(e, HOST_RCX, host_at(HOST_R10, -(int32_t)eip));
+    if (b->mode & MODE_PARAGRAPH) {
+        emit_lea(e, HOST_RCX, host_sum(HOST_R10, HOST_R12, 0, (int32_t)(0 - (b->place + eip))));
+    } else {
+        emit_lea(e, HOST_RCX, host_at(HOST_R10, -(int32_t)eip));
+    }
     uint8_t *expected = emit_jrcxz(e);
     emit_jmp_to(e, b->t->indirect);
     emit_bind8(e, expected);
@@ -229,7 +251,7 @@ bool translate_call(struct builder *b, const struct insn *insn)
         emit_store(e, target, HOST_R10);
     }
     emit_return_address(b, insn);
-    uint8_t *call = b->t->unchained ? NULL : emit_call_and_landing(b, insn);
+    uint8_t *call = emit_call_and_landing(b, insn);
     if (relative) {
         emit_exit_from(b, call, relative_target(b, insn));
         b->ended = true;
@@ -241,6 +263,16 @@ bool translate_call(struct builder *b, const struct insn *insn)
     emit_load(e, HOST_R10, target);
     emit_indirect_exit(b);
     return true;
+}
+
+void emit_return(struct builder *b)
+{
+    if (b->t->unchained) {
+        emit_indirect_exit(b);
+    } else {
+        emit_ret(&b->e);
+        b->ended = true;
+    }
 }
 
 bool translate_ret(struct builder *b, const struct insn *insn)
@@ -255,12 +287,7 @@ bool translate_ret(struct builder *b, const struct insn *insn)
     emit_target_check(b, insn);
     uint32_t release = insn->operand[0].kind == OPERAND_IMMEDIATE ? (uint32_t)insn->immediate & 0xffff : 0;
     emit_stack_adjust(b, (int32_t)(width + release));
-    if (b->t->unchained) {
-        emit_indirect_exit(b);
-    } else {
-        emit_ret(e);
-        b->ended = true;
-    }
+    emit_return(b);
     return true;
 }
 

@@ -121,6 +121,7 @@ static void emit_context(struct builder *b, const struct insn *insn)
     unsigned user = insn->id == INSN_SYSEXIT;
     emit_load64(e, HOST_R12, call_field(insn, offsetof(struct fast_call, to)));
     emit_store64(e, field(offsetof(struct translator, context)), HOST_R12);
+    emit_store64(e, field(offsetof(struct translator, context_base)), HOST_R12);
     emit_store64(e, field(offsetof(struct translator, return_context)), HOST_R12);
     emit_load64(e, HOST_R15, call_field(insn, offsetof(struct fast_call, tlb)));
     emit_store64(e, field(offsetof(struct translator, tlb)), HOST_R15);

@@ -37,8 +37,9 @@ static void add_segments(struct words *words, uint32_t mode)
     static const char *const classes[] = {[SEGMENT_FLAT] = "flat",
                                           [SEGMENT_BASED] = "with a base",
                                           [SEGMENT_LIMITED] = "with a limit",
-                                          [SEGMENT_OTHER] = "for the fallback"};
-    for (unsigned class = SEGMENT_FLAT; class <= SEGMENT_OTHER; class ++) {
+                                          [SEGMENT_OTHER] = "for the fallback",
+                                          [SEGMENT_64K] = "of 64 KiB"};
+    for (unsigned class = SEGMENT_FLAT; class <= SEGMENT_64K; class ++) {
         bool any = false;
         for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
             if (segment_is_worth_words(mode, i, (enum segment_class) class)) {
@@ -84,7 +85,7 @@ static struct engine_block engine_block_of(const struct code_block *block)
     uint32_t mode = (uint32_t)(block->key >> 32);
     struct engine_block result = {.phys = block->phys,
                                   .tail = block->tail,
-                                  .eip = (uint32_t)block->key,
+                                  .eip = translator_block_eip(block),
                                   .guest_size = block->length,
                                   .insn_count = block->insn_count,
                                   .code_bits = mode & MODE_CODE32 ? 32 : 16,
@@ -186,7 +187,7 @@ static void log_out_asm(const struct log *log, const struct engine_block *block,
 void translator_log_block(const struct translator *t, const struct code_block *block, const uint8_t *bytes)
 {
     const struct log *log = t->cpu->log;
-    uint32_t eip = (uint32_t)block->key;
+    uint32_t eip = translator_block_eip(block);
     cpu_trace_code(t->cpu, eip, bytes, block->length);
     uint32_t linear = (uint32_t)(t->cpu->segment[CPU_CS].base + eip);
     if (log_is_enabled(log, LOG_OUT_ASM) && log_wants_address(log, linear)) {

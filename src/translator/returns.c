@@ -10,6 +10,10 @@
  * landing of the CALL that belongs to it. Where it is another one, because the guest switched stacks or left
  * functions otherwise, the landing sees it and looks r10d up. So the return stack is a guess and never wrong.
  *
+ * Where far transfers keep the context (MODE_PARAGRAPH), a landing compares the place instead of EIP alone:
+ *
+ *     lea ecx, [r10 + r12 - return place]
+ *
  * A landing is as good as the jump cache's entries: in the context in which it was pushed, while its block
  * lives. So the stack is emptied when the context changes, or a block died. At its bottom stands the
  * address of a stub that stays there and looks r10d up. It cannot overflow: a call retires an instruction, of
@@ -33,10 +37,10 @@ struct status translator_make_return_stack(struct translator *t, const uint8_t *
 void translator_check_return_stack(struct translator *t)
 {
     uint64_t epoch = code_cache_epoch(t->cache);
-    bool is_good = t->context == t->return_context && epoch == t->return_epoch;
+    bool is_good = t->context_base == t->return_context && epoch == t->return_epoch;
     if (!is_good || (uint64_t)(t->return_bottom - t->code_sp) > NEEDED) {
         t->code_sp = t->return_bottom;
-        t->return_context = t->context;
+        t->return_context = t->context_base;
         t->return_epoch = epoch;
     }
 }

@@ -36,7 +36,7 @@ static void emit_store_width(struct builder *b, struct host_address to, unsigned
 static bool load_is_possible(const struct builder *b, unsigned segment)
 {
     return !(b->mode & MODE_PROTECTED) && segment != SEGMENT_CS &&
-           mode_segment_class(b->mode, segment) == SEGMENT_LIMITED &&
+           mode_segment_class(b->mode, segment) != SEGMENT_OTHER &&
            (segment != SEGMENT_SS || b->index + 1 < b->count);
 }
 

@@ -4,8 +4,8 @@
  *     trap      a UD2 stands in the instruction's place; the host's signal handler (trap.c) goes on at the
  *               site that the other strategies jump to. Only for Robin & Irvine's instructions.
  *     callout   a jump to the service stub: sensitive_emulate() does what the instruction does.
- *     inline    host code that does it (sensitive_inline.c, segments.c, known_selector.c, fast_call.c), where
- *               that is possible in the mode that the block assumes; otherwise like callout.
+ *     inline    host code that does it (sensitive_inline.c, segments.c, known_selector.c, fast_call.c,
+ * far.c), where that is possible in the mode that the block assumes; otherwise like callout.
  *
  * The emulation has the instruction's operands in the site; the offset of an operand in memory comes in r10.
  */
@@ -44,6 +44,9 @@ translate_function inline_segment_move, inline_push_segment, inline_pop_segment,
 /* The same of known_selector.c and fast_call.c. */
 translate_function inline_query, inline_jump_far, inline_return_far, inline_interrupt_return;
 translate_function inline_fast_call;
+
+/* The same of far.c, for MODE_PARAGRAPH. */
+translate_function inline_paragraph_jump, inline_paragraph_return;
 
 /* The arithmetic flags from the image in r10d. Changes rcx and r11. */
 void emit_load_flags(struct builder *b);

@@ -101,8 +101,9 @@ static void emit_emulation(struct builder *b, const struct insn *insn)
     b->ended = sensitive_is_transfer((enum insn_id)insn->id);
 }
 
-static translate_function *inline_function(enum insn_id id)
+static translate_function *inline_function(const struct builder *b, enum insn_id id)
 {
+    bool paragraph = (b->mode & MODE_PARAGRAPH) != 0;
     switch (id) {
     case INSN_PUSHF: return inline_push_flags;
     case INSN_POPF: return inline_pop_flags;
@@ -126,8 +127,8 @@ static translate_function *inline_function(enum insn_id id)
     case INSN_VERR:
     case INSN_VERW: return inline_query;
     case INSN_JMP_FAR:
-    case INSN_CALL_FAR: return inline_jump_far;
-    case INSN_RETF: return inline_return_far;
+    case INSN_CALL_FAR: return paragraph ? inline_paragraph_jump : inline_jump_far;
+    case INSN_RETF: return paragraph ? inline_paragraph_return : inline_return_far;
     case INSN_IRET: return inline_interrupt_return;
     case INSN_SYSENTER:
     case INSN_SYSEXIT: return inline_fast_call;
@@ -137,7 +138,7 @@ static translate_function *inline_function(enum insn_id id)
 
 bool translate_sensitive(struct builder *b, const struct insn *insn)
 {
-    translate_function *function = inline_function((enum insn_id)insn->id);
+    translate_function *function = inline_function(b, (enum insn_id)insn->id);
     if (insn->id == INSN_MOV_SEG && sensitive_loads_segment(insn) && insn->operand[0].reg == SEGMENT_CS) {
         return false;
     }

@@ -60,26 +60,41 @@ static uint64_t bounds(uint32_t first, uint32_t last)
     return (uint64_t)last << 32 | first;
 }
 
-static enum segment_class classify(const struct segment *segment)
+static enum segment_class classify(const struct cpu_state *cpu, const struct segment *segment)
 {
+    bool protected = cpu->mode == CPU_MODE_PROTECTED;
     uint64_t readable = bounds(segment->read_first, segment->read_last);
     if (readable != bounds(segment->write_first, segment->write_last) || segment->read_first != 0) {
         return SEGMENT_OTHER;
     }
     if (segment->read_last != UINT32_MAX) {
-        return SEGMENT_LIMITED;
+        return segment->read_last == 0xffff && !protected ? SEGMENT_64K : SEGMENT_LIMITED;
     }
-    return segment->base == 0 ? SEGMENT_FLAT : SEGMENT_BASED;
+    return segment->base == 0 && protected ? SEGMENT_FLAT : SEGMENT_BASED;
 }
 
 static uint32_t class_bits(unsigned number, enum segment_class class)
 {
-    return (uint32_t) class << ((unsigned)MODE_SEGMENTS_SHIFT + 2 * number);
+    uint32_t bits = class == SEGMENT_64K ? SEGMENT_FLAT : class;
+    return bits << ((unsigned)MODE_SEGMENTS_SHIFT + 2 * number);
 }
 
 static uint32_t segment_bits(const struct cpu_state *cpu, enum cpu_segment number)
 {
-    return class_bits(number, classify(&cpu->segment[number]));
+    return class_bits(number, classify(cpu, &cpu->segment[number]));
+}
+
+/* Whether another selector in CS would change its base alone: what is loaded in real and V86 mode has these
+ * attributes, keeps its limit, and its upper attributes in real mode. */
+static bool code_is_paragraph(const struct cpu_state *cpu)
+{
+    const struct segment *cs = &cpu->segment[CPU_CS];
+    const uint16_t data = SEGMENT_PRESENT | SEGMENT_S | SEGMENT_WRITABLE | SEGMENT_ACCESSED;
+    bool v86 = cpu->mode == CPU_MODE_V86;
+    return cpu->mode != CPU_MODE_PROTECTED && cpu->code_size == 2 && cs->limit >= 0xffff &&
+           cs->base == (uint64_t)cs->selector << 4 &&
+           (v86 ? cs->attributes == (data | SEGMENT_DPL) && cs->limit == 0xffff
+                : (cs->attributes & 0xfff) == data);
 }
 
 /* All of a block's mode but the segments that hold data only. */
@@ -93,6 +108,7 @@ static uint32_t control_mode(const struct cpu_state *cpu)
     mode |= cpu->mode == CPU_MODE_PROTECTED ? MODE_PROTECTED : 0;
     mode |= cpu->cpl <= cpu_iopl(cpu) ? MODE_IOPL : 0;
     mode |= cpu->segment[CPU_CS].limit >= (cpu->code_size == 4 ? UINT32_MAX : 0xffffu) ? MODE_CODE_OPEN : 0;
+    mode |= code_is_paragraph(cpu) ? MODE_PARAGRAPH : 0;
     return mode | segment_bits(cpu, CPU_CS) | segment_bits(cpu, CPU_SS);
 }
 
@@ -104,10 +120,15 @@ static uint32_t block_mode(const struct cpu_state *cpu)
 
 /* ---- contexts of the jump cache */
 
+static uint64_t context_code_base(const struct translator *t, uint32_t mode)
+{
+    return mode & MODE_PARAGRAPH ? 0 : t->cpu->segment[CPU_CS].base;
+}
+
 static bool context_fits(const struct translator *t, const struct jump_context *context, uint32_t mode)
 {
     return context->id != 0 && context->mode == mode && context->generation == t->mmu->generation &&
-           context->code_base == t->cpu->segment[CPU_CS].base;
+           context->code_base == context_code_base(t, mode);
 }
 
 static uint32_t new_context(struct translator *t, uint32_t mode)
@@ -122,7 +143,7 @@ static uint32_t new_context(struct translator *t, uint32_t mode)
         t->last_context_id = 1;
     }
     *context = (struct jump_context){.generation = t->mmu->generation,
-                                     .code_base = t->cpu->segment[CPU_CS].base,
+                                     .code_base = context_code_base(t, mode),
                                      .mode = mode,
                                      .id = t->last_context_id};
     return context->id;
@@ -143,10 +164,18 @@ static uint32_t context_id(struct translator *t, uint32_t mode)
     return new_context(t, mode);
 }
 
+/* CS has another selector. */
+static void place_context(struct translator *t)
+{
+    uint32_t selector = t->cpu->segment[CPU_CS].selector;
+    t->context = t->context_base | (t->mode & MODE_PARAGRAPH ? selector << 16 : 0);
+}
+
 static void set_context(struct translator *t, uint32_t mode)
 {
     t->mode = mode;
-    t->context = (uint64_t)context_id(t, mode) << 32;
+    t->context_base = (uint64_t)context_id(t, mode) << 32;
+    place_context(t);
     t->tlb = (uint8_t *)t->mmu->fast[mode & MODE_USER ? 1 : 0] + PAGE_SHIFT;
 }
 
@@ -157,7 +186,7 @@ static uint64_t jump_tag(const struct translator *t, uint32_t eip)
 
 static void remember_jump(struct translator *t, uint32_t eip, const struct code_block *block)
 {
-    t->jumps[jump_slot_index(eip)] =
+    t->jumps[jump_slot_index(translator_place(t, eip))] =
         (struct jump_slot){.tag = jump_tag(t, eip), .code = translator_block_body(block)};
 }
 
@@ -190,6 +219,12 @@ static bool has_become_warm(struct translator *t, uint64_t phys, uint32_t eip)
     }
     *heat = 0;
     return true;
+}
+
+/* EIPs beyond this have no place in the context. */
+static uint32_t last_eip(const struct translator *t)
+{
+    return t->mode & MODE_PARAGRAPH ? 0xffff : UINT32_MAX;
 }
 
 /* The physical address of the code at `linear`. False: the fallback has to go there, since it meets the page
@@ -258,10 +293,10 @@ static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_
     const struct segment *cs = &cpu->segment[CPU_CS];
     uint32_t linear = (uint32_t)(cs->base + eip);
     uint64_t phys;
-    if (eip > cs->limit || !find_code(t, linear, &phys)) {
+    if (eip > last_eip(t) || eip > cs->limit || !find_code(t, linear, &phys)) {
         return NULL;
     }
-    uint64_t key = (uint64_t)mode << 32 | eip;
+    uint64_t key = translator_block_key(t, eip, mode);
     struct code_block *block = code_cache_find(t->cache, phys, key);
     if (block != NULL && block->tail != CODE_NO_TAIL) {
         uint64_t tail;
@@ -289,8 +324,8 @@ static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_
 /* Where the jump cache says that `eip` leads in the present context; NULL: it does not know. */
 static const uint8_t *known_jump(const struct translator *t, uint32_t eip)
 {
-    const struct jump_slot *slot = &t->jumps[jump_slot_index(eip)];
-    bool usable = (t->mode & MODE_CODE_OPEN) && !t->unchained;
+    const struct jump_slot *slot = &t->jumps[jump_slot_index(translator_place(t, eip))];
+    bool usable = (t->mode & MODE_CODE_OPEN) && !t->unchained && eip <= last_eip(t);
     return usable && slot->tag == jump_tag(t, eip) ? slot->code : NULL;
 }
 
@@ -593,10 +628,18 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
     }
 }
 
-/* The page on which `from` has code or its tail, for an EIP of the same linear page. */
-static uint64_t page_of_block(const struct code_block *from, uint32_t eip)
+/* A block's linear address, in MODE_PARAGRAPH; otherwise less CS's base, which is the same for all that a
+ * block may be linked to. */
+static uint32_t linear_of_block(const struct code_block *block)
 {
-    uint32_t offset = (uint32_t)(from->phys & PAGE_MASK) + (eip - (uint32_t)from->key);
+    uint32_t paragraph = ((uint32_t)block->key & ~translator_block_eip(block)) >> 12;
+    return paragraph + translator_block_eip(block);
+}
+
+/* The page on which `from` has code or its tail, for a block on the same linear page. */
+static uint64_t page_of_block(const struct code_block *from, const struct code_block *to)
+{
+    uint32_t offset = (uint32_t)(from->phys & PAGE_MASK) + (linear_of_block(to) - linear_of_block(from));
     return offset < PAGE_SIZE ? from->phys : from->tail;
 }
 
@@ -605,12 +648,12 @@ static uint64_t page_of_block(const struct code_block *from, uint32_t eip)
 static void link_jump(struct translator *t, const struct translator_site *site, struct code_block *to)
 {
     struct code_block *from = code_cache_at(t->cache, (const uint8_t *)site);
-    if ((page_of_block(from, (uint32_t)to->key) ^ to->phys) < PAGE_SIZE) {
+    if ((page_of_block(from, to) ^ to->phys) < PAGE_SIZE) {
         code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), to);
     }
 }
 
-/* A near jump to `eip`, everything before which is retired. Stays in translated code when the block is there
+/* A jump to CS:eip, everything before which is retired. Stays in translated code when the block is there
  * or can be made. */
 static const uint8_t *jump(struct translator *t, const struct translator_site *site, uint32_t eip)
 {

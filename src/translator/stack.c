@@ -33,6 +33,32 @@ struct host_address emit_push_access(struct builder *b, unsigned width)
     return emit_access(b, &operand, width, ACCESS_STORE, HOST_RCX);
 }
 
+/* Goes to the callout when a 16-bit stack would wrap within the `size` bytes below SP, or above it. */
+static void emit_wrap_check(struct builder *b, int32_t size, bool below)
+{
+    struct emitter *e = &b->e;
+    if (b->mode & MODE_STACK32) {
+        return;
+    }
+    emit_zero_extend16(e, HOST_RCX, HOST_R8);
+    if (!below) {
+        emit_not64(e, HOST_RCX);
+    }
+    emit_lea(e, HOST_RCX, host_at(HOST_RCX, below ? -size : 0x10001 - size));
+    emit_rorx(e, HOST_RCX, HOST_RCX, 16);
+    emit_zero_extend16(e, HOST_RCX, HOST_RCX);
+    emit_callout_unless_zero(b);
+}
+
+struct host_address emit_frame_access(struct builder *b, unsigned size, bool push)
+{
+    struct guest_operand operand = stack_operand(b, push ? -(int32_t)size : 0);
+    if (mode_segment_class(b->mode, CPU_SS) != SEGMENT_64K) {
+        emit_wrap_check(b, (int32_t)size, push);
+    }
+    return emit_access(b, &operand, size, push ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+}
+
 struct host_address emit_top_access(struct builder *b, unsigned width)
 {
     struct guest_operand operand = stack_operand(b, 0);
@@ -46,8 +72,8 @@ static void emit_stack_pointer(struct builder *b, unsigned from, int32_t displac
     if (b->mode & MODE_STACK32) {
         emit_lea(e, HOST_R8, host_at(from, displacement));
     } else {
-        emit_lea(e, HOST_R11, host_at(from, displacement));
-        emit_reg(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, HOST_R8, HOST_R11);
+        emit_lea(e, HOST_RCX, host_at(from, displacement));
+        emit_reg(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, HOST_R8, HOST_RCX);
     }
 }
 
@@ -174,32 +200,6 @@ bool translate_leave(struct builder *b, const struct insn *insn)
     return true;
 }
 
-/* Goes to the callout when a 16-bit stack would wrap within the `size` bytes below SP, or above it. */
-static void emit_wrap_check(struct builder *b, int32_t size, bool below)
-{
-    struct emitter *e = &b->e;
-    if (b->mode & MODE_STACK32) {
-        return;
-    }
-    emit_zero_extend16(e, HOST_RCX, HOST_R8);
-    if (!below) {
-        emit_not64(e, HOST_RCX);
-    }
-    emit_lea(e, HOST_RCX, host_at(HOST_RCX, below ? -size : 0x10001 - size));
-    emit_rorx(e, HOST_RCX, HOST_RCX, 16);
-    emit_zero_extend16(e, HOST_RCX, HOST_RCX);
-    emit_callout_unless_zero(b);
-}
-
-/* The registers in one piece. */
-static struct host_address emit_all_registers_access(struct builder *b, unsigned width, bool push)
-{
-    int32_t size = 8 * (int32_t)width;
-    struct guest_operand operand = stack_operand(b, push ? -size : 0);
-    emit_wrap_check(b, size, push);
-    return emit_access(b, &operand, (unsigned)size, push ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
-}
-
 static struct host_address slot_of(struct host_address lowest, unsigned guest, unsigned width)
 {
     lowest.displacement += (int32_t)((7 - guest) * width);
@@ -212,7 +212,7 @@ bool translate_pusha(struct builder *b, const struct insn *insn)
     if (!stack_is_possible(b)) {
         return false;
     }
-    struct host_address at = emit_all_registers_access(b, width, true);
+    struct host_address at = emit_frame_access(b, 8 * width, true);
     for (unsigned guest = 0; guest < 8; guest++) {
         emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x89}, host_gpr(guest),
                  slot_of(at, guest, width));
@@ -227,7 +227,7 @@ bool translate_popa(struct builder *b, const struct insn *insn)
     if (!stack_is_possible(b)) {
         return false;
     }
-    struct host_address at = emit_all_registers_access(b, width, false);
+    struct host_address at = emit_frame_access(b, 8 * width, false);
     for (unsigned guest = 0; guest < 8; guest++) {
         if (guest != GPR_SP) {
             emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x8b},

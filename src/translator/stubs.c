@@ -113,6 +113,7 @@ static void emit_service(struct emitter *e)
     emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x90}, 0, HOST_RAX); /* seto al */
     emit_store(e, FIELD(flags), HOST_RAX);
     emit_store64(e, FIELD(address), HOST_R10);
+    emit_store64(e, FIELD(context), HOST_R12);
     emit_store(e, FIELD(budget), HOST_R13);
     emit_sse_transfer(e, true);
     emit_store64(e, FIELD(code_sp), HOST_RSP);
@@ -185,7 +186,7 @@ static void emit_indirect(struct translator *t, struct emitter *e)
 {
     emit_lea64(e, HOST_RSP, host_at(HOST_RSP, -8));
     t->indirect = here(e);
-    uint8_t *unknown = emit_jump_cache_exit(e);
+    uint8_t *unknown = emit_jump_cache_exit(e, true);
     emit_bind32(e, unknown);
     uint8_t *address = emit_lea_rip(e, HOST_RCX);
     emit_jmp_to(e, t->service);

@@ -134,6 +134,7 @@ struct piece_context {
     unsigned guest_registers; /* host registers that the guest's instruction may change, one bit each */
     bool emulated;            /* with guest registers and flags put aside */
     bool repeats;             /* on host memory, with the host's REP */
+    bool goes_far;            /* in a mode where the jump cache's context has the selector */
     bool traps;
     bool switches; /* to another context, with an empty return stack */
 };
@@ -149,9 +150,10 @@ static void complain(const struct piece_context *context, const cs_insn *insn, c
 enum {
     SCRATCH = 1u << 1 | 1u << 10 | 1u << 11, /* rcx, r10, r11 */
     COUNTED = 1u << 13,
-    CONTEXTS = 1u << 14 | 1u << 15,
-    UNTOUCHABLE = 1u << 4 | 1u << 12 | CONTEXTS,
-    SWITCHED = 1u << 4 | 1u << 12 | 1u << 15, /* return stack, jump cache's context, TLB */
+    TABLES = 1u << 14 | 1u << 15,
+    CONTEXT = 1u << 12,
+    UNTOUCHABLE = 1u << 4 | CONTEXT | TABLES,
+    SWITCHED = 1u << 4 | CONTEXT | 1u << 15, /* return stack, jump cache's context, TLB */
     GUEST_ECX = 9,
     GUEST_ESP = 8
 };
@@ -194,7 +196,7 @@ static void check_memory(const struct piece_context *context, const cs_insn *ins
         unsigned base = register_number(context->checker->host, operand->mem.base);
         unsigned index = register_number(context->checker->host, operand->mem.index);
         unsigned used = (base != NO_REGISTER ? 1u << base : 0) | (index != NO_REGISTER ? 1u << index : 0);
-        if (base == NO_REGISTER || (used & ~(unsigned)(SCRATCH | CONTEXTS)) != 0 ||
+        if (base == NO_REGISTER || (used & ~(unsigned)(SCRATCH | TABLES)) != 0 ||
             operand->mem.segment != X86_REG_INVALID) {
             complain(context, insn, "memory through an address that was not looked up");
         }
@@ -222,6 +224,7 @@ static void check_registers(const struct piece_context *context, const cs_insn *
     if (context->switches) {
         forbidden &= ~(unsigned)SWITCHED;
     }
+    forbidden &= ~(context->goes_far ? (unsigned)CONTEXT : 0u);
     if ((written & forbidden) != 0 && !counts && !puts_ecx_back(insn)) {
         complain(context, insn, "changes a register that is not its own");
     }
@@ -231,8 +234,9 @@ static void check_registers(const struct piece_context *context, const cs_insn *
 static bool is_on_return_stack(const struct piece_context *context, const cs_insn *insn)
 {
     bool call = insn->id == X86_INS_CALL && insn->detail->x86.operands[0].type == X86_OP_IMM;
-    return context->guest != NULL && ((call && context->guest->id == X86_INS_CALL) ||
-                                      (insn->id == X86_INS_RET && context->guest->id == X86_INS_RET));
+    bool near = context->guest != NULL && ((call && context->guest->id == X86_INS_CALL) ||
+                                           (insn->id == X86_INS_RET && context->guest->id == X86_INS_RET));
+    return near || (context->goes_far && (call || insn->id == X86_INS_RET));
 }
 
 static void check_host_insn(const struct piece_context *context, const cs_insn *insn)
@@ -298,6 +302,8 @@ static void set_licence(struct piece_context *context, const uint8_t *guest, con
     context->emulated = context->repeats || (properties & (INSN_SENSITIVE | INSN_IO_SENSITIVE)) != 0;
     context->traps = piece->kind == PIECE_TRAP;
     context->switches = insn.id == INSN_SYSENTER || insn.id == INSN_SYSEXIT;
+    context->goes_far = piece->kind == PIECE_TRANSLATED &&
+                        (insn.id == INSN_JMP_FAR || insn.id == INSN_CALL_FAR || insn.id == INSN_RETF);
 }
 
 static void check_piece(struct piece_context *context, const uint8_t *guest, uint32_t eip,
