@@ -263,6 +263,31 @@ static void write_resumes(struct cpu_bench *bench, const struct stream *stream)
     }
 }
 
+/* ---- code */
+
+/* Half of the streams with paging have two pages of their code exchanged, so that what crosses a page's end
+ * does not go on behind it in memory. */
+static uint32_t code_page(const struct stream *stream, uint32_t linear)
+{
+    uint32_t page = linear & ~(uint32_t)PAGE_MASK;
+    bool exchanged = stream->paging && stream->state_seed >> 32 & 1;
+    return exchanged && page == STREAM_CODE + STREAM_PAGE       ? page + STREAM_PAGE
+           : exchanged && page == STREAM_CODE + 2 * STREAM_PAGE ? page - STREAM_PAGE
+                                                                : page;
+}
+
+static void write_code(struct cpu_bench *bench, const struct stream *stream)
+{
+    uint32_t base = stream_code_base(stream) + stream->start;
+    for (uint32_t i = 0; i < stream->length;) {
+        uint32_t offset = (base + i) & (uint32_t)PAGE_MASK;
+        uint32_t room = STREAM_PAGE - offset;
+        uint32_t count = stream->length - i < room ? stream->length - i : room;
+        cpu_bench_load(bench, code_page(stream, base + i) + offset, stream->bytes + i, count);
+        i += count;
+    }
+}
+
 /* ---- the CPU */
 
 /* "Unreal mode": some data segments have another limit than 64 KiB, and keep it whatever is loaded. */
@@ -298,6 +323,9 @@ static void enter(struct cpu_bench *bench, const struct stream *stream, uint64_t
         cpu_bench_map(bench, BENCH_DIRECTORY, BENCH_DIRECTORY, PAGE_PRESENT);
         cpu_bench_map(bench, BENCH_TABLE, BENCH_TABLE, PAGE_PRESENT);
         cpu_bench_map(bench, STREAM_READ_ONLY_PAGE, STREAM_READ_ONLY_PAGE, PAGE_PRESENT | PAGE_USER);
+        for (uint32_t page = STREAM_CODE; page < STREAM_CODE + 3 * STREAM_PAGE; page += STREAM_PAGE) {
+            cpu_bench_map(bench, page, code_page(stream, page), PAGE_ALL);
+        }
         cpu_bench_map(bench, STREAM_SCRATCH + 0x1000, STREAM_SCRATCH + 0x2000, PAGE_ALL);
     }
     cpu_write_control(cpu, 4, cpu->cr4 | CR4_OSFXSR | CR4_OSXMMEXCPT);
@@ -328,5 +356,5 @@ void stream_guest_load(struct stream_guest *guest, const struct stream *stream)
     write_data(bench, &random);
     write_handlers(bench, stream);
     write_resumes(bench, stream);
-    cpu_bench_load(bench, stream_code_base(stream) + stream->start, stream->bytes, stream->length);
+    write_code(bench, stream);
 }
