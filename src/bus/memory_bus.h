@@ -110,18 +110,20 @@ void memory_bus_unmark_code(struct memory_bus *bus, uint64_t phys, unsigned leng
 /* Whether any of `width` bytes (1 or more) at `offset`, all in the page, is marked. */
 static inline bool memory_page_holds_code(const struct memory_page *page, unsigned offset, unsigned width)
 {
+    unsigned end = offset + width - 1;
     unsigned line = offset >> CODE_LINE_SHIFT;
-    unsigned last = (offset + width - 1) >> CODE_LINE_SHIFT;
-    uint64_t lines = (uint64_t)1 << line | (uint64_t)1 << last;
-    if ((page->code_lines & lines) == 0) {
+    unsigned last = end >> CODE_LINE_SHIFT;
+    uint64_t lines = page->code_lines & (((uint64_t)2 << last) - ((uint64_t)1 << line));
+    if (lines == 0) {
         return false;
     }
-    unsigned first = offset & ((1u << CODE_LINE_SHIFT) - 1);
-    uint64_t in_line = page->code_bytes[line] >> first;
+    uint64_t in_line = page->code_bytes[line] >> offset % (1u << CODE_LINE_SHIFT);
     if (line == last) {
         return (in_line & bits_mask(width)) != 0;
     }
-    return in_line != 0 || (page->code_bytes[last] & bits_mask(first + width - (1u << CODE_LINE_SHIFT))) != 0;
+    uint64_t between = lines & ~((uint64_t)1 << line | (uint64_t)1 << last);
+    uint64_t in_last = page->code_bytes[last] & bits_mask(end % (1u << CODE_LINE_SHIFT) + 1);
+    return (between | in_line | in_last) != 0;
 }
 
 /* A store to [phys, phys + length) (within one page) is about to be made directly through a host pointer:

@@ -376,6 +376,26 @@ static void a_write_over_part_of_code_is_told_whatever_its_size(void **state)
     expect_told(rig, "c1fff+1 ");
 }
 
+static void any_range_of_a_page_knows_whether_code_is_in_it(void **state)
+{
+    static const struct {
+        unsigned offset, length;
+    } code[] = {{0, 1}, {63, 1}, {64, 1}, {700, 3}, {1023, 2}, {2000, 500}, {4095, 1}};
+    struct rig *rig = *state;
+    const struct memory_page *page = memory_bus_page(rig->bus, 0x5000);
+    for (size_t i = 0; i < ARRAY_COUNT(code); i++) {
+        unsigned end = code[i].offset + code[i].length;
+        memory_bus_mark_code(rig->bus, 0x5000 + code[i].offset, code[i].length);
+        for (unsigned offset = 0; offset < PAGE_SIZE; offset += 1 + offset % 5) {
+            for (unsigned width = 1; offset + width <= PAGE_SIZE; width += 1 + width / 8) {
+                bool wanted = offset < end && code[i].offset < offset + width;
+                assert_int_equal(memory_page_holds_code(page, offset, width), wanted);
+            }
+        }
+        memory_bus_unmark_code(rig->bus, 0x5000 + code[i].offset, code[i].length);
+    }
+}
+
 static void dma_invalidates_code_too(void **state)
 {
     struct rig *rig = *state;
@@ -466,6 +486,7 @@ int main(void)
         WITH_BUS(block_transfers_cross_pages_devices_and_rom),
         WITH_BUS(stores_to_marked_code_are_told_once),
         WITH_BUS(a_write_over_part_of_code_is_told_whatever_its_size),
+        WITH_BUS(any_range_of_a_page_knows_whether_code_is_in_it),
         WITH_BUS(dma_invalidates_code_too),
         WITH_BUS(code_is_told_before_the_bytes_change),
         WITH_BUS(remapping_a_page_drops_its_code),
