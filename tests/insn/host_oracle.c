@@ -1,12 +1,12 @@
 /* Runs the same random user-mode snippets on the host's CPU and on an engine and compares everything.
  *
- * usage: host-oracle HELPER [COUNT [SEED [ENGINE]]]
+ * usage: host-oracle HELPER [COUNT [SEED [ENGINE...]]]
  *
  * HELPER is the 32-bit process (host_oracle_helper.c). Registers, the flags that are defined, the x87,
  * MMX and SSE state, the windows of memory, exceptions with their error codes, CR2 and EIP must be the same.
- * COUNT snippets (default 1,000,000) of sequence SEED are run on ENGINE (cpu_bench_engine(): "dbt,walk";
- * default interp). Exit status: 0 no difference, 1 differences, 77 this host cannot run 32-bit x86 code, or
- * there is no such engine here.
+ * COUNT snippets (default 1,000,000) of sequence SEED are run on each ENGINE (cpu_bench_engine(): "dbt,walk";
+ * default interp): several share the time that it takes to make snippets. Exit status: 0 no difference, 1
+ * differences, 77 this host cannot run 32-bit x86 code, or there is no such engine here.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -33,6 +33,7 @@
 #define DEFAULT_COUNT  1000000u
 #define DEFAULT_SEED   1u
 #define MOST_REPORTS   20u
+#define MOST_ENGINES   16u
 #define HANG_MS        60000 /* a batch takes milliseconds: the helper is in an endless loop */
 #define EXIT_SKIPPED   77
 #define EXIT_NOT_RUN   127
@@ -46,6 +47,12 @@ struct helper {
     struct oracle_slot *slots;
 };
 
+struct engine_under_test {
+    const char *name; /* as in the arguments */
+    struct oracle_guest guest;
+    uint64_t different;
+};
+
 /* The engine's side of a slot. */
 struct outcome {
     struct oracle_registers after;
@@ -55,10 +62,11 @@ struct outcome {
 
 struct oracle {
     struct helper helper;
-    struct oracle_guest guest;
+    struct engine_under_test engines[MOST_ENGINES];
+    unsigned engine_count;
     struct snippet snippets[ORACLE_SLOTS];
     uint64_t seed;
-    uint64_t compared, faulted, different;
+    uint64_t compared, faulted;
     uint64_t met[INSN_COUNT];
 };
 
@@ -229,12 +237,12 @@ static void print_windows(const struct oracle_slot *slot, const uint8_t *ours)
     }
 }
 
-static void report(const struct oracle *oracle, uint64_t number, uint32_t index, const struct outcome *ours,
-                   uint32_t flags)
+static void report(const struct oracle *oracle, const char *engine, uint64_t number, uint32_t index,
+                   const struct outcome *ours, uint32_t flags)
 {
     const struct oracle_slot *slot = &oracle->helper.slots[index];
-    printf("snippet %" PRIu64 " of seed %" PRIu64 " (flags compared: %08" PRIx32 ")\n", number, oracle->seed,
-           flags);
+    printf("%s: snippet %" PRIu64 " of seed %" PRIu64 " (flags compared: %08" PRIx32 ")\n", engine, number,
+           oracle->seed, flags);
     print_code(&oracle->snippets[index], slot_address(index));
     print_registers("before", &slot->before);
     print_registers("host", &slot->after);
@@ -266,29 +274,31 @@ static void compare_slot(struct oracle *oracle, uint64_t number, uint32_t index)
 {
     const struct oracle_slot *slot = &oracle->helper.slots[index];
     const struct snippet *snippet = &oracle->snippets[index];
-    struct outcome ours;
-    oracle_guest_run(&oracle->guest, slot, &ours.after, ours.float_after, ours.window);
     uint32_t flags = snippet_defined_flags(snippet, slot_address(index), slot->after.eip, slot->after.vector);
     oracle->compared++;
     oracle->faulted += slot->after.vector != ORACLE_NO_VECTOR;
     for (unsigned i = 0; i < snippet->count; i++) {
         oracle->met[snippet->id[i]]++;
     }
-    if (!same_outcome(slot, &ours, flags) && oracle->different++ < MOST_REPORTS) {
-        report(oracle, number, index, &ours, flags);
+    for (unsigned i = 0; i < oracle->engine_count; i++) {
+        struct engine_under_test *engine = &oracle->engines[i];
+        struct outcome ours;
+        oracle_guest_run(&engine->guest, slot, &ours.after, ours.float_after, ours.window);
+        if (!same_outcome(slot, &ours, flags) && engine->different++ < MOST_REPORTS) {
+            report(oracle, engine->name, number, index, &ours, flags);
+        }
     }
 }
 
 /* Outside the windows, too, the data pages must be the same; they are made so for the next batch. */
-static void compare_data_pages(struct oracle *oracle)
+static void compare_data_pages(struct engine_under_test *engine, const uint8_t *host)
 {
-    uint8_t *host = oracle->helper.memory + ORACLE_DATA_OFFSET;
-    uint8_t *ours = oracle_guest_data(&oracle->guest);
+    uint8_t *ours = oracle_guest_data(&engine->guest);
     for (uint32_t i = 0; i < ORACLE_DATA_PAGES * ORACLE_PAGE; i++) {
         if (host[i] != ours[i]) {
-            printf("a batch left %02x at %08" PRIx32 " on the host, %02x in the engine\n", host[i],
-                   ORACLE_DATA + i, ours[i]);
-            oracle->different++;
+            printf("%s: a batch left %02x at %08" PRIx32 " on the host, %02x in the engine\n", engine->name,
+                   host[i], ORACLE_DATA + i, ours[i]);
+            engine->different++;
             break;
         }
     }
@@ -323,56 +333,96 @@ static bool run_batch(struct oracle *oracle, uint64_t first, uint32_t count)
         print_registers("before", &helper->slots[index].before);
         return false;
     }
-    oracle_guest_load_code(&oracle->guest, code);
+    for (unsigned i = 0; i < oracle->engine_count; i++) {
+        oracle_guest_load_code(&oracle->engines[i].guest, code);
+    }
     for (uint32_t i = 0; i < count; i++) {
         compare_slot(oracle, first + i, i);
     }
-    compare_data_pages(oracle);
+    for (unsigned i = 0; i < oracle->engine_count; i++) {
+        compare_data_pages(&oracle->engines[i], helper->memory + ORACLE_DATA_OFFSET);
+    }
     return true;
 }
 
 /* An oracle that never asks about an instruction proves nothing for it. */
-static bool report_coverage(const struct oracle *oracle)
+static bool report_result(const struct oracle *oracle)
 {
-    bool enough = true;
+    bool good = true;
     unsigned kinds = 0;
     for (unsigned id = 0; id < INSN_COUNT; id++) {
         kinds += oracle->met[id] > 0;
         if (oracle->compared >= DEFAULT_COUNT && oracle->met[id] > 0 && oracle->met[id] < FEWEST_OF_EACH) {
             printf("%s was met %" PRIu64 " times only\n", insn_info((enum insn_id)id)->mnemonic,
                    oracle->met[id]);
-            enough = false;
+            good = false;
         }
     }
     printf("%" PRIu64 " snippets of seed %" PRIu64 ", %u kinds of instructions, %" PRIu64
-           " ended in an exception: %" PRIu64 " differences\n",
-           oracle->compared, oracle->seed, kinds, oracle->faulted, oracle->different);
-    return enough;
+           " ended in an exception\n",
+           oracle->compared, oracle->seed, kinds, oracle->faulted);
+    for (unsigned i = 0; i < oracle->engine_count; i++) {
+        printf("%s: %" PRIu64 " differences\n", oracle->engines[i].name, oracle->engines[i].different);
+        good = good && oracle->engines[i].different == 0;
+    }
+    return good;
 }
 
-static void fill_data_pages(struct oracle *oracle)
+static void fill_data_pages(uint8_t *host)
 {
-    uint8_t *host = oracle->helper.memory + ORACLE_DATA_OFFSET;
     for (uint32_t i = 0; i < ORACLE_DATA_PAGES * ORACLE_PAGE; i++) {
         host[i] = (uint8_t)(i * 7 + (i >> 8));
     }
-    memcpy(oracle_guest_data(&oracle->guest), host, (size_t)ORACLE_DATA_PAGES * ORACLE_PAGE);
+}
+
+static void start_engines(struct oracle *oracle, const struct engine_config *configs)
+{
+    uint8_t *host = oracle->helper.memory + ORACLE_DATA_OFFSET;
+    fill_data_pages(host);
+    for (unsigned i = 0; i < oracle->engine_count; i++) {
+        struct oracle_guest *guest = &oracle->engines[i].guest;
+        *guest = oracle_guest_create(oracle->helper.header, &configs[i]);
+        memcpy(oracle_guest_data(guest), host, (size_t)ORACLE_DATA_PAGES * ORACLE_PAGE);
+    }
+}
+
+static void stop_engines(struct oracle *oracle)
+{
+    for (unsigned i = 0; i < oracle->engine_count; i++) {
+        oracle_guest_destroy(&oracle->engines[i].guest);
+    }
+}
+
+/* The engines that the arguments name; false: this build lacks one. */
+static bool choose_engines(struct oracle *oracle, int argc, char **argv, struct engine_config *configs)
+{
+    oracle->engine_count = argc > 4 ? (unsigned)argc - 4 : 1;
+    for (unsigned i = 0; i < oracle->engine_count; i++) {
+        const char *name = argc > 4 ? argv[4 + i] : "interp";
+        oracle->engines[i].name = name;
+        configs[i] = cpu_bench_engine(name);
+        if (!machine_engine_is_built(configs[i].kind)) {
+            printf("SKIPPED: this build has no engine %s\n", name);
+            return false;
+        }
+    }
+    return true;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc < 2) {
-        fprintf(stderr, "usage: %s HELPER [COUNT [SEED [ENGINE]]]\n", argv[0]);
+    if (argc < 2 || argc > 4 + (int)MOST_ENGINES) {
+        fprintf(stderr, "usage: %s HELPER [COUNT [SEED [ENGINE...]]]\n", argv[0]);
         return 2;
     }
-    const struct engine_config engine = cpu_bench_engine(argc > 4 ? argv[4] : NULL);
-    if (!machine_engine_is_built(engine.kind)) {
-        printf("SKIPPED: this build has no engine %s\n", argv[4]);
-        return EXIT_SKIPPED;
-    }
     struct oracle *oracle = calloc(1, sizeof *oracle);
+    struct engine_config configs[MOST_ENGINES];
     if (oracle == NULL) {
         return 1;
+    }
+    if (!choose_engines(oracle, argc, argv, configs)) {
+        free(oracle);
+        return EXIT_SKIPPED;
     }
     signal(SIGPIPE, SIG_IGN);
     uint64_t count = argc > 2 ? strtoull(argv[2], NULL, 0) : DEFAULT_COUNT;
@@ -383,17 +433,15 @@ int main(int argc, char **argv)
         return status;
     }
     change_sides(oracle->helper.header, sizeof *oracle->helper.header);
-    oracle->guest = oracle_guest_create(oracle->helper.header, &engine);
-    fill_data_pages(oracle);
+    start_engines(oracle, configs);
     bool ran = true;
     for (uint64_t first = 0; ran && first < count; first += ORACLE_SLOTS) {
         uint64_t left = count - first;
         ran = run_batch(oracle, first, left < ORACLE_SLOTS ? (uint32_t)left : ORACLE_SLOTS);
     }
-    bool covered = report_coverage(oracle);
-    bool same = ran && covered && oracle->different == 0;
+    bool same = report_result(oracle) && ran;
     stop_helper(&oracle->helper);
-    oracle_guest_destroy(&oracle->guest);
+    stop_engines(oracle);
     free(oracle);
     return same ? 0 : 1;
 }

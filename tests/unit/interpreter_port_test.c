@@ -88,6 +88,12 @@ static void run_to_halt(struct cpu_bench *bench)
     assert_int_equal(cpu_bench_frame(bench).vector, -1);
 }
 
+/* Blocks are for pages in a TLB. */
+static bool finds_pages(const struct cpu_bench *bench)
+{
+    return bench->mmu->strategy != MMU_WALK;
+}
+
 static void ins_takes_blocks_across_pages(void **state)
 {
     (void)state;
@@ -100,9 +106,11 @@ static void ins_takes_blocks_across_pages(void **state)
     }
     assert_int_equal(cpu_bench_read(bench, PAGE_END - 31 + 512, 4), 0);
     assert_int_equal(stream.next, 256);
-    assert_true(stream.blocks >= 3);
-    assert_true(stream.singles <=
-                2); /* the element across the pages, and the first: its page is not known yet */
+    if (finds_pages(bench)) {
+        assert_true(stream.blocks >= 3);
+        assert_true(stream.singles <=
+                    2); /* the element across the pages, and the first: its page is not known yet */
+    }
     assert_int_equal(bench->cpu.gpr[CPU_CX].d, 0);
     assert_int_equal(bench->cpu.gpr[CPU_DI].d, PAGE_END - 31 + 512);
     assert_int_equal(bench->cpu.retired - before, 256 + 1);
@@ -119,7 +127,7 @@ static void outs_gives_blocks(void **state)
     }
     run_to_halt(bench);
     assert_int_equal(stream.next, 256);
-    assert_true(stream.blocks >= 2);
+    assert_true(stream.blocks >= 2 || !finds_pages(bench));
     assert_int_equal(bench->cpu.gpr[CPU_CX].d, 0);
     assert_int_equal(bench->cpu.gpr[CPU_SI].d, PAGE_END - 30 + 512);
     cpu_bench_destroy(bench);
