@@ -302,7 +302,7 @@ static enum quick_result return_far(struct translator *t, const struct translato
     ((uint32_t)EFLAGS_TF | EFLAGS_IOPL | EFLAGS_NT | EFLAGS_VM | EFLAGS_AC | EFLAGS_VIF | EFLAGS_VIP |       \
      EFLAGS_ID)
 
-static uint32_t image_of_flags(const struct translator *t)
+uint32_t translator_image_of_flags(const struct translator *t)
 {
     uint32_t arithmetic = (t->flags >> 8 & 0xd5) | (t->flags & 1 ? (uint32_t)EFLAGS_OF : 0);
     return t->cpu->eflags_other | arithmetic;
@@ -395,7 +395,7 @@ static enum quick_result interrupt(struct translator *t, const struct translator
     if ((access & 0x9e) != 0x8e || (access >> 5 & 3) < cpu->cpl || code == NULL || eip > code->limit) {
         return QUICK_NOT;
     }
-    uint32_t eflags = image_of_flags(t);
+    uint32_t eflags = translator_image_of_flags(t);
     bool inner = (code->selector & 3) != cpu->cpl;
     if (!inner) {
         uint8_t *frame = stack_memory(t, -12, 12, true);
@@ -468,8 +468,23 @@ static enum quick_result port_access(struct translator *t, const struct translat
 
 /* ---- dispatch */
 
+static enum quick_result quick_paragraph(struct translator *t, const struct translator_site *site)
+{
+    switch (site->insn) {
+    case INSN_INT: return quick_real_interrupt(t, site->target & 0xff, site->next_eip);
+    case INSN_INT3: return quick_real_interrupt(t, VECTOR_BP, site->next_eip);
+    case INSN_IRET: return quick_real_return(t, site);
+    case INSN_IN:
+    case INSN_OUT: return port_access(t, site);
+    default: return QUICK_NOT;
+    }
+}
+
 enum quick_result translator_quick(struct translator *t, const struct translator_site *site)
 {
+    if (t->mode & MODE_PARAGRAPH) {
+        return quick_paragraph(t, site);
+    }
     switch (site->insn) {
     case INSN_MOV_SEG: return move_segment(t, site);
     case INSN_POP_SEG: return pop_segment(t, site);

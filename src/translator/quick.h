@@ -67,6 +67,7 @@ enum quick_result {
     QUICK_STAYS,           /* done; nothing that the block assumes has changed */
     QUICK_CHANGED_SEGMENT, /* done; the segment register site->operand.reg has changed */
     QUICK_ASKED_DEVICE,    /* done; anything may be pending or mapped elsewhere */
+    QUICK_OTHER_PARAGRAPH, /* done; cpu->rip is the target, CS has another selector under MODE_PARAGRAPH */
     QUICK_JUMPED,          /* done; cpu->rip is the target, nothing that blocks assume has changed */
     QUICK_TRANSFERRED      /* done; cpu->rip is the target, CS, SS and the privilege may have changed */
 };
@@ -77,6 +78,14 @@ struct translator_site;
 /* Executes the instruction at SITE_SENSITIVE if it is one of the common cases. General registers and
  * arithmetic flags are in the struct translator, cpu->rip is stale, cpu->retired true. */
 enum quick_result translator_quick(struct translator *t, const struct translator_site *site);
+
+/* EFLAGS, while the arithmetic ones are in t->flags. */
+uint32_t translator_image_of_flags(const struct translator *t);
+
+/* ---- quick_real.c: what translator_quick() does of INT n, INT3 and IRET under MODE_PARAGRAPH */
+
+enum quick_result quick_real_interrupt(struct translator *t, uint32_t vector, uint32_t next_ip);
+enum quick_result quick_real_return(struct translator *t, const struct translator_site *site);
 
 /* That of LAR, LSL, VERR or VERW. */
 enum known_kind translator_known_query(enum insn_id id);

@@ -532,6 +532,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
             return go_on(t);
         }
         break;
+    case QUICK_OTHER_PARAGRAPH: place_context(t); return move_on(t);
     case QUICK_JUMPED: return move_on(t);
     case QUICK_TRANSFERRED: {
         uint64_t from_context = t->context;
