@@ -331,6 +331,9 @@ static enum quick_result interrupt_return(struct translator *t, const struct tra
     uint32_t eip = load_le32(frame);
     uint16_t selector = load_le16(frame + 4);
     uint32_t eflags = load_le32(frame + 8);
+    if (eflags & EFLAGS_VM) {
+        return quick_return_to_v86(t);
+    }
     unsigned rpl = selector & 3;
     bool outer = rpl != cpu->cpl;
     uint32_t fixed = cpu->cpl <= cpu_iopl(cpu) ? 0 : (uint32_t)EFLAGS_IF;
@@ -358,8 +361,8 @@ static enum quick_result interrupt_return(struct translator *t, const struct tra
     return outer ? transfer(t, code, eip) : transfer_on_level(t, code, eip, KNOWN_RETURN);
 }
 
-/* Where the handler's frame goes, SS and ESP beneath it; NULL: out of the ordinary. */
-static uint8_t *inner_stack(struct translator *t, const struct segment **stack, uint32_t *esp)
+/* Where the handler's frame of `size` bytes goes, SS and ESP beneath it; NULL: out of the ordinary. */
+static uint8_t *inner_stack(struct translator *t, unsigned size, const struct segment **stack, uint32_t *esp)
 {
     const struct cpu_state *cpu = t->cpu;
     const unsigned tss32_busy = 11;
@@ -374,7 +377,29 @@ static uint8_t *inner_stack(struct translator *t, const struct segment **stack, 
     *stack = recall(t, LOAD_STACK, load_le16(ring0 + 4), 0);
     bool flat = *stack != NULL && ((*stack)->attributes & SEGMENT_BIG) && (*stack)->base == 0 &&
                 (*stack)->write_first == 0 && (*stack)->write_last == UINT32_MAX;
-    return flat ? host_memory(t, *esp - 20, 20, true, false) : NULL;
+    return flat ? host_memory(t, *esp - size, size, true, false) : NULL;
+}
+
+bool translator_find_ring0_handler(struct translator *t, uint32_t vector, bool is_software, unsigned size,
+                                   struct ring0_handler *to)
+{
+    const struct cpu_state *cpu = t->cpu;
+    const uint8_t *gate = vector * 8 + 7 <= cpu->idtr.limit
+                              ? host_memory(t, (uint32_t)cpu->idtr.base + vector * 8, 8, false, false)
+                              : NULL;
+    if (gate == NULL) {
+        return false;
+    }
+    const unsigned access = gate[5]; /* P, DPL, 0, type: 14 interrupt, 15 trap */
+    to->eip = load_le16(gate) | (uint32_t)load_le16(gate + 6) << 16;
+    to->masks_interrupts = !(access & 1);
+    to->code = recall(t, LOAD_CODE_HANDLER, load_le16(gate + 2), cpu->cpl);
+    if ((access & 0x9e) != 0x8e || (is_software && (access >> 5 & 3) < cpu->cpl) || to->code == NULL ||
+        (to->code->selector & 3) != 0 || to->eip > to->code->limit) {
+        return false;
+    }
+    to->frame = inner_stack(t, size, &to->stack, &to->esp);
+    return to->frame != NULL;
 }
 
 static enum quick_result interrupt(struct translator *t, const struct translator_site *site)
@@ -409,7 +434,7 @@ static enum quick_result interrupt(struct translator *t, const struct translator
     } else {
         const struct segment *stack = NULL;
         uint32_t esp = 0;
-        uint8_t *frame = (code->selector & 3) == 0 ? inner_stack(t, &stack, &esp) : NULL;
+        uint8_t *frame = (code->selector & 3) == 0 ? inner_stack(t, 20, &stack, &esp) : NULL;
         if (frame == NULL) {
             return QUICK_NOT;
         }
@@ -470,6 +495,9 @@ static enum quick_result port_access(struct translator *t, const struct translat
 
 static enum quick_result quick_paragraph(struct translator *t, const struct translator_site *site)
 {
+    if (t->mode & MODE_V86) {
+        return quick_v86(t, site);
+    }
     switch (site->insn) {
     case INSN_INT: return quick_real_interrupt(t, site->target & 0xff, site->next_eip);
     case INSN_INT3: return quick_real_interrupt(t, VECTOR_BP, site->next_eip);
@@ -516,11 +544,28 @@ static void remember_handler(struct translator *t, uint8_t vector, unsigned cpl)
     }
 }
 
-void translator_remember(struct translator *t, const struct translator_site *site, unsigned cpl)
+/* Virtual-8086 mode was left for a handler in ring 0: that of an interrupt, or of the fault that came of it.
+ */
+static void remember_monitor(struct translator *t, const struct translator_site *site, unsigned cpl,
+                             bool done)
+{
+    const struct cpu_state *cpu = t->cpu;
+    uint8_t software = site->insn == INSN_INT3 ? VECTOR_BP : (uint8_t)site->target;
+    if (cpu->mode == CPU_MODE_PROTECTED && cpu->cpl == 0) {
+        remember(t, LOAD_STACK, cpu->segment[CPU_SS].selector, 0, CPU_SS);
+        remember_handler(t, done ? software : cpu->exception.vector, cpl);
+    }
+}
+
+void translator_remember(struct translator *t, const struct translator_site *site, unsigned cpl, bool done)
 {
     const struct cpu_state *cpu = t->cpu;
     const uint16_t cs = cpu->segment[CPU_CS].selector;
-    if (cpu->mode != CPU_MODE_PROTECTED || !(t->mode & MODE_PROTECTED)) {
+    if (t->mode & MODE_V86) {
+        remember_monitor(t, site, cpl, done);
+        return;
+    }
+    if (!done || cpu->mode != CPU_MODE_PROTECTED || !(t->mode & MODE_PROTECTED)) {
         return;
     }
     switch (site->insn) {

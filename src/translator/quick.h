@@ -67,6 +67,7 @@ enum quick_result {
     QUICK_STAYS,           /* done; nothing that the block assumes has changed */
     QUICK_CHANGED_SEGMENT, /* done; the segment register site->operand.reg has changed */
     QUICK_ASKED_DEVICE,    /* done; anything may be pending or mapped elsewhere */
+    QUICK_OTHER_MODE,      /* done; cpu->rip is the target, anything that blocks assume may have changed */
     QUICK_OTHER_PARAGRAPH, /* done; cpu->rip is the target, CS has another selector under MODE_PARAGRAPH */
     QUICK_JUMPED,          /* done; cpu->rip is the target, nothing that blocks assume has changed */
     QUICK_TRANSFERRED      /* done; cpu->rip is the target, CS, SS and the privilege may have changed */
@@ -82,6 +83,24 @@ enum quick_result translator_quick(struct translator *t, const struct translator
 /* EFLAGS, while the arithmetic ones are in t->flags. */
 uint32_t translator_image_of_flags(const struct translator *t);
 
+/* A handler in ring 0, with room for its frame. */
+struct ring0_handler {
+    const struct segment *code, *stack;
+    uint32_t eip, esp;
+    uint8_t *frame; /* below esp */
+    bool masks_interrupts;
+};
+
+/* What a 32-bit interrupt or trap gate leads to from outside ring 0, where its stack takes `size` bytes
+ * without further ado. `is_software`: the gate's privilege counts. */
+bool translator_find_ring0_handler(struct translator *t, uint32_t vector, bool is_software, unsigned size,
+                                   struct ring0_handler *to);
+
+/* ---- quick_v86.c: what translator_quick() does in virtual-8086 mode, and of IRET to there */
+
+enum quick_result quick_v86(struct translator *t, const struct translator_site *site);
+enum quick_result quick_return_to_v86(struct translator *t);
+
 /* ---- quick_real.c: what translator_quick() does of INT n, INT3 and IRET under MODE_PARAGRAPH */
 
 enum quick_result quick_real_interrupt(struct translator *t, uint32_t vector, uint32_t next_ip);
@@ -93,8 +112,8 @@ enum known_kind translator_known_query(enum insn_id id);
 /* No selector is known any more. */
 void translator_forget_selectors(struct translator *t);
 
-/* The emulation has executed the instruction at `site`, which began at `cpl`, without a fault: cpu_state is
- * true, the registers in the struct translator are those from before. */
-void translator_remember(struct translator *t, const struct translator_site *site, unsigned cpl);
+/* The emulation has executed the instruction at `site`, which began at `cpl`, or delivered its fault (not
+ * `done`): cpu_state is true, the registers in the struct translator are those from before. */
+void translator_remember(struct translator *t, const struct translator_site *site, unsigned cpl, bool done);
 
 #endif

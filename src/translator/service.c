@@ -491,9 +491,7 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
         translator_store_float(t);
         return go_on(t);
     }
-    if (done) {
-        translator_remember(t, site, cpl);
-    }
+    translator_remember(t, site, cpl, done);
     if (!done || !block_goes_on(t, site, epoch, generation) || block_mode(cpu) != t->mode ||
         !translator_load_float(t, site->float_parts)) {
         return go_on(t);
@@ -532,6 +530,11 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
             return go_on(t);
         }
         break;
+    case QUICK_OTHER_MODE:
+        t->budget += site->remaining - 1; /* the rest of the block is not executed */
+        translator_forget_selectors(t);
+        set_context(t, block_mode(cpu));
+        return move_on(t);
     case QUICK_OTHER_PARAGRAPH: place_context(t); return move_on(t);
     case QUICK_JUMPED: return move_on(t);
     case QUICK_TRANSFERRED: {
