@@ -138,9 +138,9 @@ static enum mmu_fast_result walk_for_access(struct mmu *mmu, uint32_t linear, un
                                             bool user, uint8_t **host)
 {
     struct paging_result result;
-    uint32_t error_code;
     unsigned offset = linear & PAGE_MASK;
-    if (!mmu_try_translate(mmu, linear, store ? MMU_STORE : MMU_LOAD, user, &result, &error_code)) {
+    if (!mmu_try_translate(mmu, linear, store ? MMU_STORE : MMU_LOAD, user, &result, &mmu->fast_error)) {
+        mmu->fast_faulted = true;
         return MMU_FAST_NOT;
     }
     const struct memory_page *page = memory_bus_page(mmu->bus, result.phys);
@@ -175,6 +175,7 @@ enum mmu_fast_result mmu_fast_fill(struct mmu *mmu, uint32_t linear, unsigned wi
 {
     uint32_t tag = linear & ~(uint32_t)PAGE_MASK;
     struct tlb_entry *entry = mmu_entry(mmu, linear, user);
+    mmu->fast_faulted = false;
     if ((linear & PAGE_MASK) + width > PAGE_SIZE || mmu_page_needs_care(mmu, linear, user)) {
         return MMU_FAST_NOT;
     }
@@ -184,8 +185,8 @@ enum mmu_fast_result mmu_fast_fill(struct mmu *mmu, uint32_t linear, unsigned wi
     assert(mmu->fast[user] != NULL);
     if ((store ? entry->direct_tag : entry->load_tag) != tag) {
         struct paging_result result;
-        uint32_t error_code;
-        if (!mmu_try_translate(mmu, linear, store ? MMU_STORE : MMU_LOAD, user, &result, &error_code)) {
+        if (!mmu_try_translate(mmu, linear, store ? MMU_STORE : MMU_LOAD, user, &result, &mmu->fast_error)) {
+            mmu->fast_faulted = true;
             return MMU_FAST_NOT;
         }
         entry = mmu_remember(mmu, linear, user, &result);

@@ -61,7 +61,8 @@ _Static_assert(offsetof(struct fast_tlb, addend) == 0x80000, "translated code kn
 enum mmu_fast_result {
     MMU_FAST_FILLED, /* the fast TLB hits for this access now */
     MMU_FAST_DIRECT, /* it does not, but this one access may be made at *host */
-    MMU_FAST_NOT     /* the access faults, reaches a device, or needs care: the interpreter knows how */
+    MMU_FAST_NOT     /* the access faults (mmu->fast_faulted), reaches a device, or needs care: the
+                        interpreter knows how */
 };
 
 /* Gives `mmu` its fast TLBs, mmu->fast[user]; without effect when it has them. STATUS_NO_MEMORY. */

@@ -59,6 +59,9 @@ struct mmu {
     uint64_t fetched_generation;
     uint64_t
         stored_pages[STORED_PAGES / 64]; /* by physical address: some TLB may have a store tag for them */
+    /* What mmu_fast_fill() found last: the access faults, with this error code. */
+    bool fast_faulted;
+    uint32_t fast_error;
 };
 
 /* Allocates an mmu for `cpu` over `bus` and makes it the CPU's memory_ops. NULL when out of memory. */

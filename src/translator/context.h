@@ -66,11 +66,12 @@ enum site_kind {
     SITE_CALLOUT,   /* the fallback is to execute the instruction */
     SITE_SENSITIVE, /* sensitive.c emulates it */
     SITE_DIVIDE,    /* an IDIV of any numbers: the divisor is in r10 */
-    SITE_STRING,    /* a repeated string instruction */
-    SITE_FLOAT,     /* floating-point registers are not loaded: float.h */
-    SITE_JUMP,      /* a jump to `target` that is not linked */
-    SITE_INDIRECT,  /* a jump to r10d that the jump cache does not know */
-    SITE_BUDGET     /* the budget does not suffice for the block that begins here */
+    SITE_DIVIDE_ERROR,
+    SITE_STRING,   /* a repeated string instruction */
+    SITE_FLOAT,    /* floating-point registers are not loaded: float.h */
+    SITE_JUMP,     /* a jump to `target` that is not linked */
+    SITE_INDIRECT, /* a jump to r10d that the jump cache does not know */
+    SITE_BUDGET    /* the budget does not suffice for the block that begins here */
 };
 
 #define OPERAND_SEGMENT_NONE 0xffu

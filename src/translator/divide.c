@@ -3,8 +3,8 @@
  * The host must not raise #DE, so that the quotient is known to fit before it divides: for DIV when the
  * dividend's upper half is below the divisor, for IDIV when the dividend is no wider than the divisor, which
  * is neither 0 nor -1. Wider dividends of 32-bit IDIV are divided in 64 bits. Other signed divisions are done
- * in C (SITE_DIVIDE), and those that raise #DE by the fallback. A division leaves the flags as they are, on
- * all hosts that matter. */
+ * in C (SITE_DIVIDE); what does not fit is #DE (SITE_DIVIDE_ERROR). A division leaves the flags as they are,
+ * on all hosts that matter. */
 #include <stddef.h>
 
 #include "translator/builder.h"
@@ -70,7 +70,9 @@ bool translate_div(struct builder *b, const struct insn *insn)
     emit_lea64(e, HOST_RCX, host_sum(HOST_R11, HOST_R10, 0, 0));
     emit_rorx64(e, HOST_RCX, HOST_RCX, 32);
     emit_mov(e, HOST_RCX, HOST_RCX);
-    emit_callout_unless_zero(b);
+    uint8_t *fits = emit_jrcxz(e);
+    builder_add_site(b, SITE_DIVIDE_ERROR, emit_jmp(e));
+    emit_bind8(e, fits);
     emit_divide(b, width, 6);
     return true;
 }
@@ -116,7 +118,7 @@ static void emit_divisor_check(struct builder *b, const uint8_t *elsewhere)
     emit_jrcxz_to(e, elsewhere);
 }
 
-/* EDX:EAX by r11d, in 64 bits: what does not fit 32 is put back, for the fallback to raise #DE. */
+/* EDX:EAX by r11d, in 64 bits: what does not fit 32 is put back, and #DE raised. */
 static void emit_divide_64(struct builder *b, const uint8_t *elsewhere)
 {
     const struct host_address dividend = host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary));
@@ -137,7 +139,7 @@ static void emit_divide_64(struct builder *b, const uint8_t *elsewhere)
     emit_rorx64(e, HOST_RDX, HOST_RAX, 32);
     emit_mov(e, HOST_RAX, HOST_RAX);
     emit_mov(e, HOST_RDX, HOST_RDX);
-    builder_add_site(b, SITE_CALLOUT, emit_jmp(e));
+    builder_add_site(b, SITE_DIVIDE_ERROR, emit_jmp(e));
     emit_bind8(e, fits);
     emit_mov(e, HOST_RAX, HOST_RAX);
     emit_mov(e, HOST_RDX, HOST_RDX);

@@ -402,10 +402,29 @@ bool translator_find_ring0_handler(struct translator *t, uint32_t vector, bool i
     return to->frame != NULL;
 }
 
-static enum quick_result interrupt(struct translator *t, const struct translator_site *site)
+/* What goes through a gate, besides its vector. */
+struct gate_event {
+    uint32_t eip, eflags; /* as they are pushed */
+    bool software;        /* INT n: the gate's DPL counts */
+    bool has_error_code;
+    uint32_t error_code;
+};
+
+static void push_event(uint8_t *frame, const struct cpu_state *cpu, const struct gate_event *event)
+{
+    if (event->has_error_code) {
+        store_le32(frame, event->error_code);
+        frame += 4;
+    }
+    store_le32(frame, event->eip);
+    store_le32(frame + 4, cpu->segment[CPU_CS].selector);
+    store_le32(frame + 8, event->eflags);
+}
+
+static enum quick_result through_gate(struct translator *t, uint8_t vector, const struct gate_event *event)
 {
     struct cpu_state *cpu = t->cpu;
-    uint32_t slot = (site->target & 0xff) * 8;
+    uint32_t slot = vector * 8u;
     if (!(t->mode & MODE_PROTECTED) || slot + 7 > cpu->idtr.limit || log_is_enabled(cpu->log, LOG_INT)) {
         return QUICK_NOT;
     }
@@ -417,38 +436,53 @@ static enum quick_result interrupt(struct translator *t, const struct translator
     uint16_t selector = load_le16(gate + 2);
     unsigned access = gate[5]; /* P, DPL, 0, type: 14 interrupt, 15 trap */
     const struct segment *code = recall(t, LOAD_CODE_HANDLER, selector, cpu->cpl);
-    if ((access & 0x9e) != 0x8e || (access >> 5 & 3) < cpu->cpl || code == NULL || eip > code->limit) {
+    if ((access & 0x9e) != 0x8e || (event->software && (access >> 5 & 3) < cpu->cpl) || code == NULL ||
+        eip > code->limit) {
         return QUICK_NOT;
     }
-    uint32_t eflags = translator_image_of_flags(t);
     bool inner = (code->selector & 3) != cpu->cpl;
+    unsigned size = event->has_error_code ? 16 : 12;
     if (!inner) {
-        uint8_t *frame = stack_memory(t, -12, 12, true);
+        uint8_t *frame = stack_memory(t, -(int32_t)size, size, true);
         if (frame == NULL) {
             return QUICK_NOT;
         }
-        store_le32(frame, site->next_eip);
-        store_le32(frame + 4, cpu->segment[CPU_CS].selector);
-        store_le32(frame + 8, eflags);
-        t->gpr[CPU_SP] -= 12;
+        push_event(frame, cpu, event);
+        t->gpr[CPU_SP] -= size;
     } else {
         const struct segment *stack = NULL;
         uint32_t esp = 0;
-        uint8_t *frame = (code->selector & 3) == 0 ? inner_stack(t, 20, &stack, &esp) : NULL;
+        uint8_t *frame = (code->selector & 3) == 0 ? inner_stack(t, size + 8, &stack, &esp) : NULL;
         if (frame == NULL) {
             return QUICK_NOT;
         }
-        store_le32(frame, site->next_eip);
-        store_le32(frame + 4, cpu->segment[CPU_CS].selector);
-        store_le32(frame + 8, eflags);
-        store_le32(frame + 12, t->gpr[CPU_SP]);
-        store_le32(frame + 16, cpu->segment[CPU_SS].selector);
+        push_event(frame, cpu, event);
+        store_le32(frame + size, t->gpr[CPU_SP]);
+        store_le32(frame + size + 4, cpu->segment[CPU_SS].selector);
         cpu->segment[CPU_SS] = *stack;
-        t->gpr[CPU_SP] = esp - 20;
+        t->gpr[CPU_SP] = esp - size - 8;
     }
     uint32_t cleared = EFLAGS_TF | EFLAGS_NT | EFLAGS_RF | EFLAGS_VM | (access & 1 ? 0 : (uint32_t)EFLAGS_IF);
     cpu->eflags_other &= ~cleared;
     return inner ? transfer(t, code, eip) : transfer_on_level(t, code, eip, KNOWN_KINDS);
+}
+
+static enum quick_result interrupt(struct translator *t, const struct translator_site *site)
+{
+    const struct gate_event event = {
+        .eip = site->next_eip, .eflags = translator_image_of_flags(t), .software = true};
+    return through_gate(t, (uint8_t)site->target, &event);
+}
+
+enum quick_result translator_quick_fault(struct translator *t, const struct translator_site *site,
+                                         const struct cpu_exception *fault)
+{
+    const struct gate_event event = {.eip = site->eip,
+                                     .eflags = translator_image_of_flags(t) |
+                                               (t->cpu->model->eflags_writable & EFLAGS_RF),
+                                     .has_error_code = fault->has_error_code,
+                                     .error_code = fault->error_code};
+    return through_gate(t, fault->vector, &event);
 }
 
 /* ---- SYSENTER, SYSEXIT */
@@ -491,6 +525,33 @@ static enum quick_result port_access(struct translator *t, const struct translat
     return QUICK_ASKED_DEVICE;
 }
 
+/* ---- INVLPG, RDTSC */
+
+/* Tables may be elsewhere now. */
+static enum quick_result invalidate_page(struct translator *t, const struct translator_site *site)
+{
+    struct cpu_state *cpu = t->cpu;
+    if (cpu->cpl != 0) {
+        return QUICK_NOT;
+    }
+    uint64_t linear = cpu->segment[site->operand.segment].base + (uint32_t)t->address;
+    cpu->memory_ops->flush_page(cpu, linear & UINT32_MAX);
+    translator_forget_selectors(t);
+    return QUICK_ASKED_DEVICE;
+}
+
+static enum quick_result read_time_stamp(struct translator *t)
+{
+    struct cpu_state *cpu = t->cpu;
+    if ((cpu->cr4 & CR4_TSD) && cpu->cpl != 0) {
+        return QUICK_NOT;
+    }
+    uint64_t value = cpu_read_time_stamp(cpu);
+    t->gpr[CPU_AX] = (uint32_t)value;
+    t->gpr[CPU_DX] = (uint32_t)(value >> 32);
+    return QUICK_STAYS;
+}
+
 /* ---- dispatch */
 
 static enum quick_result quick_paragraph(struct translator *t, const struct translator_site *site)
@@ -504,6 +565,7 @@ static enum quick_result quick_paragraph(struct translator *t, const struct tran
     case INSN_IRET: return quick_real_return(t, site);
     case INSN_IN:
     case INSN_OUT: return port_access(t, site);
+    case INSN_RDTSC: return read_time_stamp(t);
     default: return QUICK_NOT;
     }
 }
@@ -529,6 +591,8 @@ enum quick_result translator_quick(struct translator *t, const struct translator
     case INSN_SYSEXIT: return fast_call(t, site);
     case INSN_IN:
     case INSN_OUT: return port_access(t, site);
+    case INSN_INVLPG: return invalidate_page(t, site);
+    case INSN_RDTSC: return read_time_stamp(t);
     default: return QUICK_NOT;
     }
 }
@@ -555,6 +619,20 @@ static void remember_monitor(struct translator *t, const struct translator_site 
         remember(t, LOAD_STACK, cpu->segment[CPU_SS].selector, 0, CPU_SS);
         remember_handler(t, done ? software : cpu->exception.vector, cpl);
     }
+}
+
+void translator_remember_fault(struct translator *t, uint8_t vector, unsigned cpl)
+{
+    const struct cpu_state *cpu = t->cpu;
+    const uint8_t *gate = host_memory(t, (uint32_t)cpu->idtr.base + vector * 8u, 8, false, false);
+    if (cpu->mode != CPU_MODE_PROTECTED || !(t->mode & MODE_PROTECTED) || gate == NULL ||
+        cpu->rip != (load_le16(gate) | (uint32_t)load_le16(gate + 6) << 16)) {
+        return;
+    }
+    if (cpu->cpl < cpl) {
+        remember(t, LOAD_STACK, cpu->segment[CPU_SS].selector, cpu->cpl, CPU_SS);
+    }
+    remember_handler(t, vector, cpl);
 }
 
 void translator_remember(struct translator *t, const struct translator_site *site, unsigned cpl, bool done)

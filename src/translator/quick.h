@@ -80,6 +80,10 @@ struct translator_site;
  * arithmetic flags are in the struct translator, cpu->rip is stale, cpu->retired true. */
 enum quick_result translator_quick(struct translator *t, const struct translator_site *site);
 
+/* The same for a fault that the instruction at `site` raises: delivers it; CR2 is the caller's. */
+enum quick_result translator_quick_fault(struct translator *t, const struct translator_site *site,
+                                         const struct cpu_exception *fault);
+
 /* EFLAGS, while the arithmetic ones are in t->flags. */
 uint32_t translator_image_of_flags(const struct translator *t);
 
@@ -115,5 +119,8 @@ void translator_forget_selectors(struct translator *t);
 /* The emulation has executed the instruction at `site`, which began at `cpl`, or delivered its fault (not
  * `done`): cpu_state is true, the registers in the struct translator are those from before. */
 void translator_remember(struct translator *t, const struct translator_site *site, unsigned cpl, bool done);
+
+/* The fallback has delivered a fault, if CS:RIP is where `vector` leads, of an instruction at `cpl`. */
+void translator_remember_fault(struct translator *t, uint8_t vector, unsigned cpl);
 
 #endif

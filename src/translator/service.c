@@ -1,6 +1,6 @@
 /* What translated code asks of C: TLB misses, instructions left to the fallback, and the way from one block
  * to the next. Nothing here raises: whatever may fault is executed by the fallback, which delivers the fault
- * itself. */
+ * itself, but for page faults and divide errors of plain instructions whose delivery is a common case. */
 #include "translator/context.h"
 
 #include <assert.h>
@@ -437,16 +437,21 @@ static const uint8_t *behind_callout(struct translator *t, const struct translat
     return at(site, site->next);
 }
 
-/* The fallback executes the instruction at `site`. */
-static const uint8_t *call_out(struct translator *t, const struct translator_site *site)
+static void step_fallback(struct translator *t, const struct translator_site *site)
 {
-    uint64_t epoch = code_cache_epoch(t->cache);
-    uint64_t generation = t->mmu->generation;
     t->callouts[site->insn]++;
     store_state(t);
     t->cpu->rip = site->eip;
     t->cpu->retired = retired_before(t, site);
     t->fallback->ops->step(t->fallback, t->one_by_one ? 1 : t->stop_at - t->cpu->retired);
+}
+
+/* The fallback executes the instruction at `site`. */
+static const uint8_t *call_out(struct translator *t, const struct translator_site *site)
+{
+    uint64_t epoch = code_cache_epoch(t->cache);
+    uint64_t generation = t->mmu->generation;
+    step_fallback(t, site);
     return behind_callout(t, site, epoch, generation);
 }
 
@@ -465,6 +470,86 @@ static const uint8_t *move_on(struct translator *t)
     }
     store_integers(t);
     return go_on(t);
+}
+
+/* CS, SS and the privilege may have changed; the data segments have not. */
+static void set_context_of_transfer(struct translator *t)
+{
+    const uint32_t data = class_bits(CPU_ES, SEGMENT_OTHER) | class_bits(CPU_DS, SEGMENT_OTHER) |
+                          class_bits(CPU_FS, SEGMENT_OTHER) | class_bits(CPU_GS, SEGMENT_OTHER);
+    translator_forget_selectors(t);
+    set_context(t, control_mode(t->cpu) | (t->mode & data));
+}
+
+/* The instruction at `site` raises `fault`, before which nothing of it has happened; `cr2` is CR2 then. */
+static const uint8_t *deliver_fault(struct translator *t, const struct translator_site *site,
+                                    const struct cpu_exception *fault, uint64_t cr2)
+{
+    struct cpu_state *cpu = t->cpu;
+    unsigned cpl = cpu->cpl;
+    enum quick_result result = t->unchained ? QUICK_NOT : translator_quick_fault(t, site, fault);
+    if (result == QUICK_NOT) {
+        uint64_t epoch = code_cache_epoch(t->cache);
+        uint64_t generation = t->mmu->generation;
+        step_fallback(t, site);
+        translator_remember_fault(t, fault->vector, cpl);
+        return behind_callout(t, site, epoch, generation);
+    }
+    if (result == QUICK_TRANSFERRED) {
+        set_context_of_transfer(t);
+    }
+    cpu->cr2 = cr2;
+    counter_add(cpu->counters, COUNTER_EXCEPTIONS, 1);
+    t->budget += site->remaining - 1; /* the rest of the block is not executed */
+    return move_on(t);
+}
+
+static const uint8_t *deliver_divide_error(struct translator *t, const struct translator_site *site)
+{
+    return deliver_fault(t, site, &(struct cpu_exception){.vector = VECTOR_DE}, t->cpu->cr2);
+}
+
+/* Whether the page fault of the first access that misses is what the whole instruction raises. */
+static bool faults_by_access(enum insn_id id)
+{
+    switch (id) {
+    case INSN_MOV:
+    case INSN_MOVZX:
+    case INSN_MOVSX:
+    case INSN_ADD:
+    case INSN_OR:
+    case INSN_ADC:
+    case INSN_SBB:
+    case INSN_AND:
+    case INSN_SUB:
+    case INSN_XOR:
+    case INSN_CMP:
+    case INSN_TEST:
+    case INSN_INC:
+    case INSN_DEC:
+    case INSN_NOT:
+    case INSN_NEG:
+    case INSN_CMOV:
+    case INSN_SET:
+    case INSN_XCHG:
+    case INSN_PUSH:
+    case INSN_POP:
+    case INSN_CALL_NEAR:
+    case INSN_RET: return true;
+    default: return false;
+    }
+}
+
+/* mmu_fast_fill() has refused the access at `site` to `linear`. */
+static const uint8_t *refused(struct translator *t, const struct translator_site *site, uint32_t linear)
+{
+    if (!t->mmu->fast_faulted || !faults_by_access((enum insn_id)site->insn)) {
+        return call_out(t, site);
+    }
+    return deliver_fault(t, site,
+                         &(struct cpu_exception){
+                             .vector = VECTOR_PF, .has_error_code = true, .error_code = t->mmu->fast_error},
+                         linear);
 }
 
 /* The mode with the present contents of a segment register, whatever it was before. */
@@ -540,10 +625,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
     case QUICK_TRANSFERRED: {
         uint64_t from_context = t->context;
         uint32_t from_mode = t->mode;
-        translator_forget_selectors(t);
-        uint32_t data = class_bits(CPU_ES, SEGMENT_OTHER) | class_bits(CPU_DS, SEGMENT_OTHER) |
-                        class_bits(CPU_FS, SEGMENT_OTHER) | class_bits(CPU_GS, SEGMENT_OTHER);
-        set_context(t, control_mode(cpu) | (t->mode & data));
+        set_context_of_transfer(t);
         if (site->insn == INSN_SYSENTER || site->insn == INSN_SYSEXIT) {
             fast_call_learn(t, site, from_context, from_mode, from_base);
         }
@@ -568,7 +650,7 @@ static const uint8_t *miss(struct translator *t, const struct translator_site *s
         return at(site, site->direct);
     case MMU_FAST_NOT: break;
     }
-    return call_out(t, site);
+    return refused(t, site, (uint32_t)t->address);
 }
 
 bool translator_host_memory(struct translator *t, uint32_t linear, unsigned width, bool store, uint8_t **host)
@@ -588,7 +670,7 @@ bool translator_host_memory(struct translator *t, uint32_t linear, unsigned widt
 
 static const uint8_t *divide(struct translator *t, const struct translator_site *site)
 {
-    return translator_divide(t, site->width) ? at(site, site->next) : call_out(t, site);
+    return translator_divide(t, site->width) ? at(site, site->next) : deliver_divide_error(t, site);
 }
 
 /* Whether a repeated instruction that the fallback has left before its end can go on here. */
@@ -697,10 +779,15 @@ static const uint8_t *miss_group(struct translator *t, const struct translator_s
         return call_out(t, site);
     }
     t->cpu->retired = retired_before(t, site);
-    if (!fast_tlb_hits(site->store ? fast->store : fast->load, linear, site->width) &&
-        mmu_fast_fill(t->mmu, linear, site->width, site->store, user, &host) == MMU_FAST_FILLED &&
-        fast_tlb_hits(site->stores ? fast->store : fast->load, linear, site->width)) {
-        return at(site, site->retry);
+    if (!fast_tlb_hits(site->store ? fast->store : fast->load, linear, site->width)) {
+        enum mmu_fast_result result = mmu_fast_fill(t->mmu, linear, site->width, site->store, user, &host);
+        if (result == MMU_FAST_FILLED &&
+            fast_tlb_hits(site->stores ? fast->store : fast->load, linear, site->width)) {
+            return at(site, site->retry);
+        }
+        if (result == MMU_FAST_NOT && t->mmu->fast_faulted) {
+            return refused(t, site, linear);
+        }
     }
     uint64_t left = t->stop_at - t->cpu->retired;
     struct code_block *block = find_block(t, site->eip, MODE_SINGLE);
@@ -723,6 +810,7 @@ static const uint8_t *serve(struct translator *t)
     case SITE_GROUP: return miss_group(t, site);
     case SITE_CALLOUT: return call_out(t, site);
     case SITE_DIVIDE: return divide(t, site);
+    case SITE_DIVIDE_ERROR: return deliver_divide_error(t, site);
     case SITE_STRING: return repeat_string(t, site);
     case SITE_FLOAT:
         return translator_load_float(t, site->width) ? at(site, site->direct) : call_out(t, site);

@@ -47,6 +47,7 @@ run:
     call    transfers
     call    returns
     call    fast_calls
+    call    faults
     ret
 
 note_choice:
@@ -567,4 +568,72 @@ fast_calls:
     sysenter
 4:
     FAST_ROUNDS_END
+    ret
+
+/* ---- faults */
+
+interrupt_gate:
+    mov     eax, INT_GATE32
+    mov     ebx, STACK0
+    ret
+
+trap_gate:
+    mov     eax, TRAP_GATE32
+    ret
+
+other_inner_stack:
+    mov     ebx, STACK1
+    ret
+
+/* The frame: the error code, EIP, CS, EFLAGS. ESI: IF in the handler, summed up; EDI: its stack. */
+skip_division:
+    pushfd
+    and     dword ptr [esp], IF
+    add     esi, [esp]
+    mov     edi, esp
+    mov     ebx, DATA3              /* IRET takes those of ring 0 away */
+    mov     ds, ebx
+    mov     es, ebx
+    xor     ebx, ebx
+    add     esp, 8
+    add     dword ptr [esp], 2
+    iretd
+
+.macro FAULT_ROUNDS text, change, try=TRY
+    PREPARE interrupt_gate, \change
+    HOOK    0, skip_division
+    \try    "\text", IF
+    xor     esi, esi
+    ROUNDS_BEGIN
+    mov     [idt + 5], al           /* the gate's type */
+    mov     [tss + 4], ebx          /* ESP0 */
+    xor     ebx, ebx
+    stc
+    div     ebx
+    adc     ebx, 0
+    add     ebp, ebx
+    ROUNDS_END
+    END
+    SHOW    "ecx", [saved_ecx]
+    SHOW    "IF", [saved_esi]
+    SHOW    "esp", [saved_edi]
+    SHOW    "eflags", [saved_eflags]
+    NEXT
+.endm
+
+.macro TRY_IF text, eflags
+    TRY     "\text"
+    push    2 | IF
+    popfd
+.endm
+
+faults:
+    SAY     "-- divide errors"
+    FAULT_ROUNDS "through an interrupt gate", nothing, TRY_IF
+    FAULT_ROUNDS "through a trap gate from now on", trap_gate, TRY_IF
+    FAULT_ROUNDS "from CPL 3", nothing, TRY_USER
+    FAULT_ROUNDS "to another stack from now on", other_inner_stack, TRY_USER
+    UNHOOK  0
+    mov     dword ptr [tss + 4], STACK0
+    mov     byte ptr [idt + 5], INT_GATE32
     ret
