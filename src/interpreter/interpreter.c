@@ -67,6 +67,12 @@ static struct block *find_block_slow(struct interpreter *in, uint32_t linear, st
         return NULL;
     }
     unsigned offset = (unsigned)(phys & PAGE_MASK);
+    if (offset > PAGE_SIZE - INSN_MAX_LENGTH) {
+        struct block *crossing = crossing_recall(in, phys, linear, page->read + offset);
+        if (crossing != NULL) {
+            return crossing;
+        }
+    }
     struct block *block = block_cache_get(in, phys, page->read + offset, PAGE_SIZE - offset);
     if (block != NULL) {
         counter_add(in->cpu->counters, COUNTER_BLOCKS_ENTERED, 1);
@@ -209,8 +215,12 @@ static void execute_odd(struct interpreter *in)
     }
     block->count = 1;
     block->length = (uint16_t)count;
+    block->code_size = cpu->code_size;
     interpreter_lower_exit(count, &block->uops[1]);
     block->uops[1].position = 1;
+    if (result == DECODE_OK) {
+        crossing_remember(in, bytes);
+    }
     execute(in, block, 0);
 }
 
@@ -499,6 +509,7 @@ static void destroy(struct cpu_engine *engine)
     struct interpreter *in = interpreter_of(engine);
     block_cache_clear(in);
     block_cache_free_dead(in);
+    crossing_clear(in);
     free(in->scratch);
     free(in);
 }

@@ -78,6 +78,13 @@ struct block_cache {
     size_t count;
 };
 
+#define CROSSING_BITS 10
+
+struct crossing_insn {
+    struct block *block; /* one instruction; NULL: none */
+    uint8_t bytes[INSN_MAX_LENGTH];
+};
+
 struct interpreter {
     struct cpu_engine engine;
     struct cpu_state *cpu;
@@ -103,6 +110,7 @@ struct interpreter {
 
     struct jump_cache_entry jump_cache[JUMP_CACHE_ENTRIES];
     struct block_cache cache;
+    struct crossing_insn crossing[1u << CROSSING_BITS];
     struct block
         *scratch; /* one instruction outside any cached block: page-crossing, at a limit, in a device */
     jmp_buf unwind;
@@ -171,6 +179,16 @@ struct block *block_cache_get(struct interpreter *in, uint64_t phys, const uint8
 struct engine_range block_cache_invalidate(struct interpreter *in, struct engine_range range);
 void block_cache_free_dead(struct interpreter *in);
 void block_cache_clear(struct interpreter *in);
+
+/* ---- crossing.c */
+
+/* The block of the instruction at CS:RIP, whose `bytes` are cut off by the page's end, if it is remembered
+ * and what memory holds; NULL otherwise. May raise the fault that fetching the rest meets. */
+struct block *crossing_recall(struct interpreter *in, uint64_t phys, uint32_t linear, const uint8_t *bytes);
+
+/* Keeps the instruction in in->scratch, if it crosses a page's end. */
+void crossing_remember(struct interpreter *in, const uint8_t *bytes);
+void crossing_clear(struct interpreter *in);
 
 /* Removes `block` from the jump cache. */
 void interpreter_forget_jumps_to(struct interpreter *in, struct block *block);
