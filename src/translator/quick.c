@@ -525,7 +525,7 @@ static enum quick_result port_access(struct translator *t, const struct translat
     return QUICK_ASKED_DEVICE;
 }
 
-/* ---- INVLPG, RDTSC */
+/* ---- INVLPG, MOV from CRn, RDTSC */
 
 /* Tables may be elsewhere now. */
 static enum quick_result invalidate_page(struct translator *t, const struct translator_site *site)
@@ -538,6 +538,18 @@ static enum quick_result invalidate_page(struct translator *t, const struct tran
     cpu->memory_ops->flush_page(cpu, linear & UINT32_MAX);
     translator_forget_selectors(t);
     return QUICK_ASKED_DEVICE;
+}
+
+/* Reads of CR0, CR2 and CR3. */
+static enum quick_result move_control(struct translator *t, const struct translator_site *site)
+{
+    const unsigned plain = 1u << 0 | 1u << 2 | 1u << 3;
+    if (site->operand.variant || t->cpu->cpl != 0 || site->operand.reg > 3 ||
+        !(plain >> site->operand.reg & 1)) {
+        return QUICK_NOT;
+    }
+    t->gpr[site->operand.rm] = (uint32_t)cpu_read_control(t->cpu, site->operand.reg);
+    return QUICK_STAYS;
 }
 
 static enum quick_result read_time_stamp(struct translator *t)
@@ -592,6 +604,7 @@ enum quick_result translator_quick(struct translator *t, const struct translator
     case INSN_IN:
     case INSN_OUT: return port_access(t, site);
     case INSN_INVLPG: return invalidate_page(t, site);
+    case INSN_MOV_CR: return move_control(t, site);
     case INSN_RDTSC: return read_time_stamp(t);
     default: return QUICK_NOT;
     }
