@@ -453,6 +453,32 @@ static void add_indirect(struct generator *g)
     }
 }
 
+/* LES, LDS, LFS or LGS of a far pointer on the stack's segment, whose offset is whatever is there. */
+static void put_far_load(struct generator *g, uint16_t selector)
+{
+    static const uint8_t escaped[] = {0xb4, 0xb5};
+    const unsigned stack = 0x36;
+    const unsigned absolute = 6;
+    unsigned size = chance(g, 80) ? 2 : 4;
+    uint32_t at = STREAM_SCRATCH + draw(g, STREAM_SCRATCH_BYTES - 8) - stream_data_base(g->stream);
+    static const uint8_t registers[] = {GPR_AX, GPR_CX, GPR_DX, GPR_BX, GPR_SI, GPR_DI};
+    put(g, stack, 1);
+    put(g, 0xc7, 1);
+    put(g, absolute, 1);
+    put(g, at + size, 2);
+    put(g, selector, 2);
+    put_size(g, size);
+    put(g, stack, 1);
+    if (chance(g, 70)) {
+        put(g, chance(g, 50) ? 0xc4 : 0xc5, 1);
+    } else {
+        put(g, 0x0f, 1);
+        put(g, escaped[draw(g, ARRAY_COUNT(escaped))], 1);
+    }
+    put(g, registers[draw(g, ARRAY_COUNT(registers))] * 8u + absolute, 1);
+    put(g, at, 2);
+}
+
 /* A load of a segment register with something that is a segment, or rarely not. */
 static void add_segment_load(struct generator *g)
 {
@@ -465,7 +491,9 @@ static void add_segment_load(struct generator *g)
     if (segment == 2 && (g->kind->real || g->kind->v86)) {
         selector = 0x3000;
     }
-    if (chance(g, 70)) {
+    if ((g->kind->real || g->kind->v86) && chance(g, 30)) {
+        put_far_load(g, selector);
+    } else if (chance(g, 70)) {
         put_move(g, GPR_AX, selector, 4);
         put(g, 0x8e, 1);
         put(g, 0xc0 + segment * 8, 1);
