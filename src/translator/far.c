@@ -64,8 +64,7 @@ static void emit_code_segment(struct builder *b)
     emit_context(b, HOST_R11);
 }
 
-/* Splits the far pointer at `at`, [rcx + r10], into an offset in r10d and a selector in r11d. */
-static void emit_split(struct builder *b, struct host_address at, unsigned width)
+void emit_split_pointer(struct builder *b, struct host_address at, unsigned width)
 {
     struct emitter *e = &b->e;
     if (width == 2) {
@@ -81,17 +80,20 @@ static void emit_split(struct builder *b, struct host_address at, unsigned width
     }
 }
 
-/* The far pointer in memory: its offset in r10d, its selector in r11d and t->temporary. One access, where a
- * 16-bit address that wraps in the middle is a callout. */
+bool pointer_is_in_one_piece(const struct builder *b, const struct guest_operand *pointer)
+{
+    return pointer->address_size == 4 || mode_segment_class(b->mode, pointer->segment) == SEGMENT_64K;
+}
+
+/* The far pointer in memory: its offset in r10d, its selector in r11d and t->temporary. */
 static bool emit_pointer(struct builder *b, const struct insn *insn)
 {
     unsigned width = insn->operand_size;
     struct guest_operand memory = guest_operand_of(insn);
-    bool wraps = memory.address_size == 2 && mode_segment_class(b->mode, memory.segment) != SEGMENT_64K;
-    if (wraps || !access_is_possible(b, &memory)) {
+    if (!pointer_is_in_one_piece(b, &memory) || !access_is_possible(b, &memory)) {
         return false;
     }
-    emit_split(b, emit_access(b, &memory, width + 2, ACCESS_LOAD, HOST_RCX), width);
+    emit_split_pointer(b, emit_access(b, &memory, width + 2, ACCESS_LOAD, HOST_RCX), width);
     emit_target_check(b, insn);
     emit_store(&b->e, temporary(), HOST_R11);
     return true;
@@ -180,7 +182,7 @@ bool inline_paragraph_return(struct builder *b, const struct insn *insn)
     if (!far_is_possible(b, insn, true)) {
         return false;
     }
-    emit_split(b, emit_frame_access(b, 2 * width, false), width);
+    emit_split_pointer(b, emit_frame_access(b, 2 * width, false), width);
     emit_target_check(b, insn);
     emit_stack_adjust(b, size);
     emit_code_segment(b);

@@ -158,22 +158,33 @@ bool inline_pop_segment(struct builder *b, const struct insn *insn)
     return true;
 }
 
-/* Selector and offset are two accesses, since a 16-bit address may wrap between them. */
+/* Offset in r10d, selector in t->temporary: by two accesses where a 16-bit address may wrap between them. */
+static void emit_read_pointer(struct builder *b, const struct guest_operand *pointer, unsigned width)
+{
+    struct emitter *e = &b->e;
+    struct guest_operand selector = *pointer;
+    if (pointer_is_in_one_piece(b, pointer)) {
+        emit_split_pointer(b, emit_access(b, pointer, width + 2, ACCESS_LOAD, HOST_RCX), width);
+        emit_store(e, temporary(), HOST_R11);
+        return;
+    }
+    selector.displacement += (int32_t)width;
+    emit_load_width(e, HOST_R10, emit_access(b, &selector, 2, ACCESS_LOAD, HOST_RCX), 2);
+    emit_store(e, temporary(), HOST_R10);
+    emit_load_width(e, HOST_R10, emit_access(b, pointer, width, ACCESS_LOAD, HOST_RCX), width);
+}
+
 bool inline_far_pointer(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
     unsigned segment = sensitive_far_segment((enum insn_id)insn->id);
     unsigned width = insn->operand_size;
-    struct guest_operand offset = guest_operand_of(insn);
-    struct guest_operand selector = offset;
-    selector.displacement += (int32_t)width;
-    if (!load_is_possible(b, segment) || !access_is_possible(b, &offset)) {
+    struct guest_operand pointer = guest_operand_of(insn);
+    if (!load_is_possible(b, segment) || !access_is_possible(b, &pointer)) {
         return false;
     }
     emit_attribute_check(b, segment);
-    emit_load_width(e, HOST_R10, emit_access(b, &selector, 2, ACCESS_LOAD, HOST_RCX), 2);
-    emit_store(e, temporary(), HOST_R10);
-    emit_load_width(e, HOST_R10, emit_access(b, &offset, width, ACCESS_LOAD, HOST_RCX), width);
+    emit_read_pointer(b, &pointer, width);
     emit_reg(e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0x8b},
              host_gpr(insn->operand[0].reg), HOST_R10);
     emit_load(e, HOST_R10, temporary());

@@ -45,6 +45,14 @@ translate_function inline_segment_move, inline_push_segment, inline_pop_segment,
 translate_function inline_query, inline_jump_far, inline_return_far, inline_interrupt_return;
 translate_function inline_fast_call;
 
+/* Whether a far pointer can be read in one access: where its address would wrap in the middle, that is a
+ * callout. */
+bool pointer_is_in_one_piece(const struct builder *b, const struct guest_operand *pointer);
+
+/* Splits the far pointer at `at`, [rcx + r10], into an offset of `width` bytes in r10d and a selector in
+ * r11d. */
+void emit_split_pointer(struct builder *b, struct host_address at, unsigned width);
+
 /* The same of far.c, for MODE_PARAGRAPH. */
 translate_function inline_paragraph_jump, inline_paragraph_return;
 
