@@ -267,7 +267,7 @@ static void write_resumes(struct cpu_bench *bench, const struct stream *stream)
 
 /* Half of the streams with paging have two pages of their code exchanged, so that what crosses a page's end
  * does not go on behind it in memory. */
-static uint32_t code_page(const struct stream *stream, uint32_t linear)
+uint32_t stream_guest_page(const struct stream *stream, uint32_t linear)
 {
     uint32_t page = linear & ~(uint32_t)PAGE_MASK;
     bool exchanged = stream->paging && stream->state_seed >> 32 & 1;
@@ -283,7 +283,7 @@ static void write_code(struct cpu_bench *bench, const struct stream *stream)
         uint32_t offset = (base + i) & (uint32_t)PAGE_MASK;
         uint32_t room = STREAM_PAGE - offset;
         uint32_t count = stream->length - i < room ? stream->length - i : room;
-        cpu_bench_load(bench, code_page(stream, base + i) + offset, stream->bytes + i, count);
+        cpu_bench_load(bench, stream_guest_page(stream, base + i) + offset, stream->bytes + i, count);
         i += count;
     }
 }
@@ -324,7 +324,7 @@ static void enter(struct cpu_bench *bench, const struct stream *stream, uint64_t
         cpu_bench_map(bench, BENCH_TABLE, BENCH_TABLE, PAGE_PRESENT);
         cpu_bench_map(bench, STREAM_READ_ONLY_PAGE, STREAM_READ_ONLY_PAGE, PAGE_PRESENT | PAGE_USER);
         for (uint32_t page = STREAM_CODE; page < STREAM_CODE + 3 * STREAM_PAGE; page += STREAM_PAGE) {
-            cpu_bench_map(bench, page, code_page(stream, page), PAGE_ALL);
+            cpu_bench_map(bench, page, stream_guest_page(stream, page), PAGE_ALL);
         }
         cpu_bench_map(bench, STREAM_SCRATCH + 0x1000, STREAM_SCRATCH + 0x2000, PAGE_ALL);
     }

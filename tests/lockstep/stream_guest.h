@@ -22,4 +22,7 @@ void stream_guest_destroy(struct stream_guest *guest);
 /* Puts the guest in front of the stream, whatever it did before. */
 void stream_guest_load(struct stream_guest *guest, const struct stream *stream);
 
+/* The physical page of code at a linear address. */
+uint32_t stream_guest_page(const struct stream *stream, uint32_t linear);
+
 #endif

@@ -265,14 +265,17 @@ struct traced {
     uint8_t bytes[INSN_MAX_LENGTH]; /* as they were then */
 };
 
-/* The guests' pages map code one to one. */
-static void note_instruction(struct traced *at, const struct stream_guest *guest, uint64_t number)
+static void note_instruction(struct traced *at, const struct stream_guest *guest, const struct stream *stream,
+                             uint64_t number)
 {
     const struct cpu_state *cpu = &guest->bench->cpu;
     uint32_t linear = (uint32_t)(cpu->segment[CPU_CS].base + cpu->rip);
     *at = (struct traced){.number = number, .linear = linear, .code_size = cpu->code_size};
     if (linear < STREAM_RAM_BYTES - INSN_MAX_LENGTH) {
-        memcpy(at->bytes, guest->bench->ram + linear, INSN_MAX_LENGTH);
+        for (uint32_t i = 0; i < INSN_MAX_LENGTH; i++) {
+            uint32_t page = stream_guest_page(stream, linear + i);
+            at->bytes[i] = guest->bench->ram[page + ((linear + i) & PAGE_MASK)];
+        }
     }
 }
 
@@ -297,7 +300,8 @@ static uint64_t trace(const struct stream_pair_config *config, const struct stre
         enum stop_reason reason = STOP_BUDGET;
         while (reason == STOP_BUDGET && cpu->retired < start + steps.budget) {
             cpu_bench_run(guest->bench, 0); /* what is due comes first */
-            note_instruction(&traced[count++ % TRACE_LENGTH], guest, steps.retired + cpu->retired - start);
+            note_instruction(&traced[count++ % TRACE_LENGTH], guest, stream,
+                             steps.retired + cpu->retired - start);
             reason = cpu_bench_run(guest->bench, 1);
         }
         again = goes_on(&steps, plan, reason, cpu->retired - start);
