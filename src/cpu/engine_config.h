@@ -15,7 +15,8 @@ enum engine_kind {
     ENGINE_KIND_COUNT
 };
 
-/* How linear addresses become physical ones. */
+/* How linear addresses become physical ones. Without a translator MMU_SHADOW and MMU_ADAPTIVE are
+ * MMU_SOFTTLB. */
 enum mmu_strategy {
 #define MMU_CHOICE(symbol, name, text) MMU_##symbol,
 #include "cpu/engine_choice.def"

@@ -4,6 +4,7 @@
 #include "bus/event_clock.h"
 #include "cpu/x87.h"
 #include "debugger/monitor_internal.h"
+#include "mmu/view.h"
 
 #define TOPIC(symbol, name, help) static void info_##symbol(struct monitor *monitor, FILE *out);
 #define TOPIC_AT(symbol, name, argument, help)
@@ -123,6 +124,32 @@ static void info_display(struct monitor *monitor, FILE *out)
     if (frame->text.active) {
         fprintf(out, "text: %u x %u, cursor %s at column %u row %u\n", frame->text.columns, frame->text.rows,
                 frame->text.cursor_visible ? "on" : "off", frame->text.cursor_column, frame->text.cursor_row);
+    }
+}
+
+static void print_view(void *opaque, const struct mmu_view_info *view)
+{
+    FILE *out = opaque;
+    char root[24] = "no paging";
+    if (view->paged) {
+        snprintf(root, sizeof root, "cr3 %08llx", (unsigned long long)view->root);
+    }
+    fprintf(out, "%s, %s%s: %u pages, %u writable; %llu fills, %llu instructions\n", root,
+            view->user ? "user" : "supervisor", view->current ? " (current)" : "", view->pages,
+            view->writable, (unsigned long long)view->fills, (unsigned long long)view->executed);
+}
+
+static void info_views(struct monitor *monitor, FILE *out)
+{
+    static const enum counter shown[] = {
+        COUNTER_VIEWS_CREATED,  COUNTER_VIEWS_EVICTED, COUNTER_VIEWS_DEMOTED,
+        COUNTER_VIEWS_COMPARED, COUNTER_VIEW_FILLS,    COUNTER_VIEW_PAGES,
+        COUNTER_VIEW_FAULTS,    COUNTER_VIEW_REFUSALS, COUNTER_INSNS_DEMOTED};
+    const struct counters *counters = machine_counters(monitor->machine);
+    mmu_for_each_view(machine_mmu(monitor->machine), print_view, out);
+    for (unsigned i = 0; i < ARRAY_COUNT(shown); i++) {
+        fprintf(out, "%-20s %14llu  %s\n", counter_name(shown[i]),
+                (unsigned long long)counters->value[shown[i]], counter_text(shown[i]));
     }
 }
 

@@ -51,6 +51,7 @@ bool machine_engine_is_built(enum engine_kind kind)
 struct engine_config machine_engine_default(void)
 {
     return (struct engine_config){.kind = translator_runs_here() ? ENGINE_DBT : ENGINE_INTERP,
+                                  .mmu = MMU_ADAPTIVE,
                                   .tb_warm = ENGINE_TB_WARM_DEFAULT};
 }
 

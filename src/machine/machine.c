@@ -162,6 +162,7 @@ static struct status create_core(struct machine *machine, const struct machine_c
     if (machine->ports == NULL || machine->mmu == NULL) {
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
+    machine->mmu->ram_fd = machine->ram.fd;
     status = (config->create_engine != NULL ? config->create_engine : machine_engine_create)(
         &config->engine, &machine->cpu, machine->mmu, &machine->engine);
     if (!status_is_ok(&status)) {

@@ -6,6 +6,7 @@
 #include "cpu/cpu.h"
 #include "cpu/debug_registers.h"
 #include "mmu/tlb_fill.h"
+#include "mmu/view.h"
 
 static const struct tlb_entry empty_entry = {.load_tag = TLB_INVALID,
                                              .store_tag = TLB_INVALID,
@@ -285,6 +286,7 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
 
 void mmu_protect_page(struct mmu *mmu, uint64_t phys)
 {
+    views_refuse_stores(mmu, phys);
     if (!bit_is_set(mmu->stored_pages, stored_page(phys))) {
         return;
     }
@@ -300,8 +302,7 @@ void mmu_protect_page(struct mmu *mmu, uint64_t phys)
     }
 }
 
-/* The engine must look before it goes on with what it derived from the last one. */
-static void begin_generation(struct mmu *mmu)
+void mmu_begin_generation(struct mmu *mmu)
 {
     mmu->generation++;
     mmu->cpu->pending |= CPU_PENDING_ENGINE;
@@ -317,10 +318,11 @@ static void drop_fills(struct mmu *mmu, struct tlb_fills *fills)
 }
 
 /* Forgets the translations that a load of CR3 leaves alone, too. */
-void mmu_flush(struct mmu *mmu)
+static void flush_all(struct mmu *mmu)
 {
     counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
-    begin_generation(mmu);
+    views_expire(mmu);
+    mmu_begin_generation(mmu);
     if (mmu->fills[false].count > TLB_FILLED || mmu->fills[true].count > TLB_FILLED) {
         for (unsigned i = 0; i < TLB_ENTRIES; i++) {
             mmu->tlb[0][i] = mmu->tlb[1][i] = empty_entry;
@@ -337,15 +339,22 @@ void mmu_flush(struct mmu *mmu)
     memset(mmu->stored_pages, 0, sizeof mmu->stored_pages);
 }
 
+void mmu_flush(struct mmu *mmu)
+{
+    views_clear(mmu);
+    flush_all(mmu);
+}
+
 /* CR3 was loaded. Slots that were used for global pages and others are in both lists, and go. */
 static void flush_space(struct mmu *mmu)
 {
     if (mmu->fills[false].count > TLB_FILLED || mmu->fills[true].count == 0) {
-        mmu_flush(mmu);
+        flush_all(mmu);
         return;
     }
     counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
-    begin_generation(mmu);
+    views_expire(mmu);
+    mmu_begin_generation(mmu);
     drop_fills(mmu, &mmu->fills[false]);
     for (unsigned user = 0; user < 2; user++) {
         if (mmu->fast[user] != NULL) {
@@ -374,9 +383,10 @@ static void flush_page(struct mmu *mmu, uint64_t linear)
     uint64_t region = tag >> LARGE_REGION_SHIFT;
     if (bit_is_set(mmu->fills[false].large_regions, region) ||
         bit_is_set(mmu->fills[true].large_regions, region)) {
-        mmu_flush(mmu);
+        flush_all(mmu);
         return;
     }
+    views_drop_page(mmu, (uint32_t)tag);
     for (unsigned user = 0; user < 2; user++) {
         drop_page(mmu_entry(mmu, tag, user), tag);
         if (mmu->fast[user] != NULL) {
@@ -384,7 +394,7 @@ static void flush_page(struct mmu *mmu, uint64_t linear)
         }
     }
     if (was_fetched_from(mmu, tag)) {
-        begin_generation(mmu);
+        mmu_begin_generation(mmu);
     }
 }
 
@@ -413,7 +423,7 @@ static void flush_for_cpu(struct cpu_state *cpu, bool including_global)
 {
     log_printf(cpu->log, LOG_MMU, "TLB flush");
     if (including_global) {
-        mmu_flush(cpu->memory);
+        flush_all(cpu->memory);
     } else {
         flush_space(cpu->memory);
     }
@@ -449,6 +459,7 @@ struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
     memset(mmu, 0, sizeof *mmu);
     mmu->bus = bus;
     mmu->cpu = cpu;
+    mmu->ram_fd = -1;
     cpu->memory_ops = &memory_ops;
     cpu->memory = mmu;
     mmu->fills[false].count = TLB_FILLED + 1; /* nothing is valid yet */
@@ -461,6 +472,7 @@ void mmu_destroy(struct mmu *mmu)
     if (mmu == NULL) {
         return;
     }
+    views_destroy(mmu);
     free(mmu->fast[false]);
     free(mmu->fast[true]);
     free(mmu);

@@ -45,9 +45,13 @@ struct tlb_fills {
     uint64_t large_regions[LARGE_REGIONS / 64]; /* of 4 MiB, in which a large page was met: for INVLPG */
 };
 
+struct view_pool;
+
 struct mmu {
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
     struct fast_tlb *fast[2];             /* [user]; NULL until mmu_enable_fast_tlb() */
+    struct view_pool *views;              /* NULL until mmu_enable_views() */
+    int ram_fd;                           /* the memfd behind the bus's RAM; -1: there is none */
     enum mmu_strategy strategy;
     struct memory_bus *bus;
     struct cpu_state *cpu;
@@ -59,7 +63,7 @@ struct mmu {
     uint64_t fetched_generation;
     uint64_t
         stored_pages[STORED_PAGES / 64]; /* by physical address: some TLB may have a store tag for them */
-    /* What mmu_fast_fill() found last: the access faults, with this error code. */
+    /* What mmu_fast_fill() or mmu_view_fill() found last: the access faults, with this error code. */
     bool fast_faulted;
     uint32_t fast_error;
 };
@@ -72,7 +76,7 @@ void mmu_destroy(struct mmu *mmu);
  * tag, and the guest's tables are walked at every access. */
 void mmu_set_strategy(struct mmu *mmu, enum mmu_strategy strategy);
 
-/* Forgets all translations (the physical map changed). */
+/* Forgets all translations and views (the physical map changed). */
 void mmu_flush(struct mmu *mmu);
 
 enum mmu_access { MMU_LOAD, MMU_STORE, MMU_FETCH };

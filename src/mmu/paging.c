@@ -91,6 +91,7 @@ ALWAYS_INLINE bool finish(struct walk *walk, uint64_t address, unsigned size, ui
                                      .writable = writable,
                                      .executable = executable,
                                      .dirty = (entry & PTE_DIRTY) != 0 || walk->access == MMU_STORE,
+                                     .accessed = (entry & PTE_ACCESSED) != 0,
                                      .large = offset_mask > PAGE_MASK,
                                      .global = (entry & PTE_GLOBAL) && (cpu->cr4 & CR4_PGE)};
     return true;
@@ -183,4 +184,30 @@ bool paging_walk(const struct mmu *mmu, uint64_t linear, enum mmu_access access,
                         .rights = PTE_WRITABLE | PTE_USER};
     return mmu->cpu->cr4 & CR4_PAE ? walk_pae(&walk, result, error_code)
                                    : walk_32bit(&walk, result, error_code);
+}
+
+void paging_find_path(const struct mmu *mmu, uint64_t linear, struct paging_path *path)
+{
+    const struct cpu_state *cpu = mmu->cpu;
+    bool pae = (cpu->cr4 & CR4_PAE) != 0;
+    struct walk walk = {.mmu = mmu, .linear = linear & 0xffffffffu};
+    uint64_t frame = bits_mask(cpu->model->address_bits) & ~PAGE_MASK;
+    *path = (struct paging_path){0};
+    path->length = pae ? 512 * 8 : 512 * 4;
+    uint64_t address = (cpu->cr3 & 0xfffff000u) | ((walk.linear >> 22) & 0x3ff) << 2;
+    if (pae) {
+        path->upper[0] = cpu->pdpte[(walk.linear >> 30) & 3];
+        if (!(path->upper[0] & PTE_PRESENT)) {
+            return;
+        }
+        address = (path->upper[0] & frame) | ((walk.linear >> 21) & 0x1ff) << 3;
+    }
+    uint64_t entry = read_entry(&walk, address, pae ? 8 : 4);
+    path->upper[1] = entry;
+    if (!(entry & PTE_PRESENT) || ((entry & PDE_LARGE) && (pae || (cpu->cr4 & CR4_PSE)))) {
+        return;
+    }
+    uint64_t table = pae ? entry & frame : (entry & 0xfffff000u) + (walk.linear >> 21 & 1) * path->length;
+    const struct memory_page *page = memory_bus_page(mmu->bus, table);
+    path->entries = page->read != NULL ? page->read + (table & PAGE_MASK) : NULL;
 }

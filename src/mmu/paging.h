@@ -9,9 +9,10 @@ struct paging_result {
     uint64_t phys; /* of the address itself */
     bool writable; /* a store with these rights would succeed */
     bool executable;
-    bool dirty;  /* the D bit is set: stores need no further walk */
-    bool large;  /* part of a page of 2 or 4 MiB */
-    bool global; /* stays when CR3 is loaded */
+    bool dirty;    /* the D bit is set: stores need no further walk */
+    bool accessed; /* the A bit was set before */
+    bool large;    /* part of a page of 2 or 4 MiB */
+    bool global;   /* stays when CR3 is loaded */
 };
 
 /* Walks the tables for `linear`. Returns true and fills *result, having set A (and D for stores); otherwise
@@ -19,5 +20,17 @@ struct paging_result {
  * must be on. */
 bool paging_walk(const struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user, bool update,
                  struct paging_result *result, uint32_t *error_code);
+
+/* What a walk meets before the last level: when none of it has changed, no walk there ends otherwise. */
+struct paging_path {
+    uint64_t upper[2];      /* the entries above the last level, PAE's directory pointer first */
+    const uint8_t *entries; /* of the last level, for the 2 MiB around; NULL: there is none, or in no RAM */
+    unsigned length;        /* of these, in bytes */
+};
+
+#define PAGING_PATH_MAX 4096u
+
+/* The path to the page of `linear`. Paging must be on. */
+void paging_find_path(const struct mmu *mmu, uint64_t linear, struct paging_path *path);
 
 #endif

@@ -248,6 +248,36 @@ static void emit_alignment_check(struct builder *b, int32_t offset)
     emit_callout_unless_zero(b);
 }
 
+/* ---- the window */
+
+/* The operand at the base of GS (window.c). Where the address needs no work it becomes the instruction's
+ * own. */
+static struct host_address emit_direct_access(struct builder *b, const struct guest_operand *operand,
+                                              unsigned width, bool aligned, bool store)
+{
+    int32_t retry = builder_position(b);
+    struct host_address at = host_at(HOST_R10, 0);
+    bool plain = mode_segment_class(b->mode, operand->segment) == SEGMENT_FLAT &&
+                 operand->address_size == 4 && operand->added == ADDED_NOTHING;
+    if (plain) {
+        unsigned base = operand->base == GPR_NONE ? HOST_NONE : host_gpr(operand->base);
+        unsigned index = operand->index == GPR_NONE ? HOST_NONE : host_gpr(operand->index);
+        at = host_sum(base, index, operand->scale, operand->displacement);
+    } else {
+        emit_linear_address(b, operand, width);
+    }
+    struct translator_site *site = builder_add_site(b, store ? SITE_STORE : SITE_LOAD, NULL);
+    site->window = true;
+    site->retry = retry;
+    site->width = (uint8_t)width;
+    site->detail = aligned ? ALIGNED_WIDTH - 1 : 0;
+    struct pending_site *pending = &b->sites[b->site_count - 1];
+    pending->computes = plain;
+    pending->operand = at;
+    at.window = true;
+    return at;
+}
+
 /* ---- one access */
 
 struct host_address emit_access(struct builder *b, const struct guest_operand *operand, unsigned width,
@@ -257,6 +287,9 @@ struct host_address emit_access(struct builder *b, const struct guest_operand *o
     int32_t register_offset = 0;
     bool store = kind == ACCESS_STORE;
     assert(access_is_possible(b, operand) && width >= 1 && width <= 32);
+    if (b->direct) {
+        return emit_direct_access(b, operand, width, false, store);
+    }
     struct access_group *group = groups_find(b, operand, width, store, &offset, &register_offset);
     if (group != NULL) {
         return emit_group_access(b, group, operand, width, false, store, pointer, offset, register_offset);
@@ -272,6 +305,9 @@ struct host_address emit_aligned_access(struct builder *b, const struct guest_op
     int32_t register_offset = 0;
     bool store = kind == ACCESS_STORE;
     assert(access_is_possible(b, operand));
+    if (b->direct) {
+        return emit_direct_access(b, operand, ALIGNED_WIDTH, true, store);
+    }
     struct access_group *group = groups_find(b, operand, ALIGNED_WIDTH, store, &offset, &register_offset);
     if (group == NULL) {
         emit_single_access(b, operand, ALIGNED_WIDTH, true, store, HOST_R11, builder_position(b));

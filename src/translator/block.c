@@ -144,6 +144,26 @@ static void bind_next(struct builder *b)
     }
 }
 
+/* The translations whose accesses to guest memory are each followed by the one host instruction that makes
+ * it, with nothing changed before that it would need again. */
+static bool keeps_addresses(translate_function *function, const struct insn *insn)
+{
+    static translate_function *const all[] = {
+        translate_update, translate_read, translate_write,  translate_shift, translate_bit_scan,
+        translate_mov,    translate_push, translate_pop,    translate_leave, translate_bit_test,
+        translate_call,   translate_ret,  translate_jmp,    translate_xlat,  translate_cmpxchg8b,
+        translate_x87,    translate_simd, translate_string, translate_div,   translate_idiv};
+    if (function == translate_xchg) {
+        return insn->operand[0].size != 1;
+    }
+    for (unsigned i = 0; i < ARRAY_COUNT(all); i++) {
+        if (function == all[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void translate_insn(struct builder *b, const struct insn *insn)
 {
     b->insn_sites = b->site_count;
@@ -151,6 +171,8 @@ static void translate_insn(struct builder *b, const struct insn *insn)
     b->kind = PIECE_TRANSLATED;
     uint8_t *start = b->e.at;
     translate_function *function = translators[insn->id];
+    b->direct = (b->mode & MODE_DIRECT) && keeps_addresses(function, insn) &&
+                translator_may_use_window(b->t, b->phys + (b->eip - b->first_eip));
     bool repeats = b->t->one_by_one && (insn->prefixes & (PREFIX_REP | PREFIX_REPNE)) != 0;
     if (function == NULL || repeats || !isa_has(b->t->cpu->model, insn) || !function(b, insn)) {
         b->e.at = start;
@@ -168,7 +190,8 @@ static void translate_insn(struct builder *b, const struct insn *insn)
 static const uint8_t *service_of(const struct builder *b, const struct translator_site *site)
 {
     unsigned log2 = (unsigned)__builtin_ctz(site->width | 0x100u);
-    bool is_store = site->kind == SITE_STORE && site->detail == 0 && site->width == 1u << log2;
+    bool is_store =
+        site->kind == SITE_STORE && !site->window && site->detail == 0 && site->width == 1u << log2;
     return is_store && log2 < ARRAY_COUNT(b->t->store_beside_code) ? b->t->store_beside_code[log2]
                                                                    : b->t->service;
 }
@@ -176,7 +199,14 @@ static const uint8_t *service_of(const struct builder *b, const struct translato
 static void emit_site_stub(struct builder *b, struct pending_site *pending)
 {
     struct emitter *e = &b->e;
-    emit_bind32(e, pending->jump);
+    if (pending->jump != NULL) {
+        emit_bind32(e, pending->jump);
+    } else {
+        pending->site.direct = builder_position(b);
+    }
+    if (pending->computes) {
+        emit_lea(e, HOST_R10, pending->operand);
+    }
     pending->address = emit_lea_rip(e, HOST_RCX);
     emit_jmp_to(e, service_of(b, &pending->site));
 }
@@ -324,6 +354,7 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
     b->mode = mode;
     b->place = (uint32_t)t->context;
     b->bytes = code->bytes;
+    b->phys = code->phys;
     unsigned length = build(b, space, code, eip);
     if (length == 0 || (b->has_tail && !tail_is_possible(mode, eip, length))) {
         return NULL;

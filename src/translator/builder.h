@@ -37,8 +37,11 @@ enum added_offset {
 
 struct pending_site {
     struct translator_site site; /* positions are still offsets from the block's first byte */
-    uint8_t *jump;               /* 32-bit displacement to be bound to the out-of-line code */
-    uint8_t *address;            /* and of what loads the structure's address there */
+    uint8_t *jump;               /* 32-bit displacement to be bound to the out-of-line code; NULL: a fault
+                                    leads there (window.c) */
+    bool computes;               /* r10 must become the address first: */
+    struct host_address operand;
+    uint8_t *address; /* and of what loads the structure's address there */
 };
 
 /* The target of a Jcc in the middle of the block. */
@@ -63,6 +66,8 @@ struct builder {
     unsigned most;         /* instructions this block may have */
     unsigned count;        /* of instructions in the block */
     bool ended;            /* nothing that follows is reached from here */
+    bool direct;           /* accesses of this instruction go to the window */
+    uint64_t phys;         /* of first_eip */
     const uint8_t *bytes;  /* the guest's, at first_eip */
     unsigned loaded_float; /* enum float_part set: loaded at this point of the block */
     unsigned site_count;

@@ -23,6 +23,7 @@
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
 #include "decoder/insn.h"
+#include "host/fault_signal.h"
 #include "host/host_memory.h"
 #include "mmu/mmu.h"
 #include "translator/groups.h"
@@ -40,6 +41,7 @@ enum block_mode {
     MODE_CODE_OPEN = 1u << 6, /* no branch target of this code size is beyond CS's limit */
     MODE_PARAGRAPH =
         1u << 19,           /* real and V86 mode, 16-bit code: far transfers change nothing but CS's base */
+    MODE_DIRECT = 1u << 30, /* GS is based at the window of a view (mmu/view.h) */
     MODE_SINGLE = 1u << 31, /* nothing about the CPU: the block has no groups of accesses (groups.h) */
     MODE_SEGMENTS_SHIFT = 7 /* enum segment_class of ES CS SS DS FS GS, two bits each */
 };
@@ -96,7 +98,7 @@ struct translator_site {
         struct {
             int32_t retry;  /* SITE_LOAD, SITE_STORE: before the check */
             int32_t direct; /* likewise: behind the check, the address in rcx (and r11) + r10. SITE_FLOAT:
-                               behind the check */
+                               behind the check. With `window`: the site's code out of line */
         };
         struct site_operand operand; /* SITE_SENSITIVE */
     };
@@ -113,6 +115,7 @@ struct translator_site {
     bool grouped;        /* slots are in use: the block must not go on when the fallback was asked */
     bool store;          /* SITE_GROUP: the access writes */
     bool stores;         /* SITE_GROUP: some access of the group writes */
+    bool window;         /* SITE_LOAD, SITE_STORE: there is no check, the access itself faults (window.c) */
 };
 
 enum string_detail {
@@ -158,6 +161,14 @@ struct fast_call {
     uint32_t mode;
     uint32_t esp, eip; /* SYSENTER */
 };
+
+/* How often an instruction faulted lately in the window; see window.c. */
+struct window_heat {
+    uint64_t phys;  /* of the instruction */
+    uint64_t since; /* value of cpu->retired up to which `level` has cooled down */
+    uint32_t level;
+};
+#define WINDOW_HEAT_SLOTS 4096u
 
 struct translator {
     /* What the stubs access: offsets within 127 bytes first. */
@@ -220,6 +231,11 @@ struct translator {
     struct query_memo queries[LOAD_MEMOS];
     struct fault_thread *faults; /* the strategy `trap` */
     struct jump_slot jumps[JUMP_CACHE_SLOTS];
+    const uint8_t *window; /* the base of GS while translated code runs with MODE_DIRECT */
+    uint64_t noted;        /* value of cpu->retired when the mmu was last told what was executed */
+    bool cheap_gs_base;    /* host_gs_base_is_cheap() */
+    struct window_heat window_heat[WINDOW_HEAT_SLOTS];
+    uint64_t checked[WINDOW_HEAT_SLOTS]; /* physical addresses + 1 of instructions that do not use it */
     uint8_t heat[HEAT_SLOTS]; /* how often code was met that is not translated, by hash of its place */
 };
 
@@ -294,6 +310,23 @@ bool translator_run_blocks(struct translator *t);
  * false: only the fallback can make this access. Good until the next one. */
 bool translator_host_memory(struct translator *t, uint32_t linear, unsigned width, bool store,
                             uint8_t **host);
+
+/* ---- window.c */
+
+/* GS becomes the base of the present address space's window for user or supervisor. */
+void translator_take_window(struct translator *t, bool user);
+
+/* Before translated code runs on this thread. */
+void translator_set_window_base(const struct translator *t);
+
+/* An access at a site with `window` has faulted. True: it will not do so again. */
+bool translator_fill_window(struct translator *t, const struct translator_site *site);
+
+/* Whether the instruction at `phys` may access the window without a check. */
+bool translator_may_use_window(const struct translator *t, uint64_t phys);
+
+/* What decides about a fault of the host in translated code: fault_handler.handle. */
+bool translator_handle_fault(void *opaque, struct fault_context *context);
 
 /* ---- divide.c */
 

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+enum { PREFIX_GS = 0x65, PREFIX_ADDRESS32 = 0x67 };
+
 void emit_u8(struct emitter *e, unsigned value)
 {
     *e->at++ = (uint8_t)value;
@@ -102,6 +104,10 @@ void emit_mem(struct emitter *e, struct host_opcode op, unsigned reg, struct hos
 {
     unsigned index = address.index == HOST_NONE ? 0 : address.index;
     unsigned base = address.base == HOST_NONE ? 0 : address.base;
+    if (address.window) {
+        emit_u8(e, PREFIX_GS);
+        emit_u8(e, PREFIX_ADDRESS32);
+    }
     emit_prefixes(e, op, reg, index, base);
     emit_opcode(e, op);
     emit_address(e, reg, address);

@@ -36,10 +36,11 @@ struct emitter {
     const uint8_t *exec; /* executable address of `begin` */
 };
 
-/* [base + index << scale + displacement] */
+/* [base + index << scale + displacement]; with `window`, that modulo 2^32 plus the base of GS */
 struct host_address {
     uint8_t base, index; /* HOST_NONE: none */
     uint8_t scale;
+    bool window;
     int32_t displacement;
 };
 

@@ -30,7 +30,9 @@ void fast_call_learn(struct translator *t, const struct translator_site *site, u
     const struct cpu_state *cpu = t->cpu;
     bool possible =
         (from_mode & flat) == flat && mode_segment_class(from_mode, CPU_SS) == SEGMENT_FLAT && from_base == 0;
-    if (possible) {
+    /* GS stays at the window of the one that has one. */
+    bool one_window = !(from_mode & t->mode & MODE_DIRECT);
+    if (possible && one_window) {
         t->fast_calls[site->insn == INSN_SYSEXIT] = (struct fast_call){
             .from = 0 - from_context,
             .to = t->context,

@@ -8,6 +8,7 @@
 #include "cpu/trace.h"
 #include "host/fault_signal.h"
 #include "isa/isa.h"
+#include "mmu/view.h"
 #include "translator/float.h"
 #include "translator/sensitive.h"
 
@@ -98,9 +99,10 @@ static bool code_is_paragraph(const struct cpu_state *cpu)
 }
 
 /* All of a block's mode but the segments that hold data only. */
-static uint32_t control_mode(const struct cpu_state *cpu)
+static uint32_t control_mode(struct translator *t)
 {
-    uint32_t mode = 0;
+    const struct cpu_state *cpu = t->cpu;
+    uint32_t mode = mmu_window(t->mmu, cpu->cpl == 3) != NULL ? MODE_DIRECT : 0;
     mode |= cpu->code_size == 4 ? MODE_CODE32 : 0;
     mode |= cpu->stack_size == 4 ? MODE_STACK32 : 0;
     mode |= cpu->cpl == 3 ? MODE_USER : 0;
@@ -112,9 +114,10 @@ static uint32_t control_mode(const struct cpu_state *cpu)
     return mode | segment_bits(cpu, CPU_CS) | segment_bits(cpu, CPU_SS);
 }
 
-static uint32_t block_mode(const struct cpu_state *cpu)
+static uint32_t block_mode(struct translator *t)
 {
-    return control_mode(cpu) | segment_bits(cpu, CPU_ES) | segment_bits(cpu, CPU_DS) |
+    const struct cpu_state *cpu = t->cpu;
+    return control_mode(t) | segment_bits(cpu, CPU_ES) | segment_bits(cpu, CPU_DS) |
            segment_bits(cpu, CPU_FS) | segment_bits(cpu, CPU_GS);
 }
 
@@ -177,6 +180,9 @@ static void set_context(struct translator *t, uint32_t mode)
     t->context_base = (uint64_t)context_id(t, mode) << 32;
     place_context(t);
     t->tlb = (uint8_t *)t->mmu->fast[mode & MODE_USER ? 1 : 0] + PAGE_SHIFT;
+    if (mode & MODE_DIRECT) {
+        translator_take_window(t, (mode & MODE_USER) != 0);
+    }
 }
 
 static uint64_t jump_tag(const struct translator *t, uint32_t eip)
@@ -377,7 +383,7 @@ static const uint8_t *go_on(struct translator *t)
             return leave(t);
         }
         cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
-        set_context(t, block_mode(cpu));
+        set_context(t, block_mode(t));
         const uint8_t *code = go_on_translated(t);
         if (code != NULL) {
             return code;
@@ -396,6 +402,7 @@ bool translator_run_blocks(struct translator *t)
     if (code != t->leave) {
         translator_check_return_stack(t);
         if (t->faults != NULL) {
+            translator_set_window_base(t);
             fault_signal_enter(t->faults);
         }
         t->enter(t, code);
@@ -478,7 +485,7 @@ static void set_context_of_transfer(struct translator *t)
     const uint32_t data = class_bits(CPU_ES, SEGMENT_OTHER) | class_bits(CPU_DS, SEGMENT_OTHER) |
                           class_bits(CPU_FS, SEGMENT_OTHER) | class_bits(CPU_GS, SEGMENT_OTHER);
     translator_forget_selectors(t);
-    set_context(t, control_mode(t->cpu) | (t->mode & data));
+    set_context(t, control_mode(t) | (t->mode & data));
 }
 
 /* The instruction at `site` raises `fault`, before which nothing of it has happened; `cr2` is CR2 then. */
@@ -577,7 +584,7 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
         return go_on(t);
     }
     translator_remember(t, site, cpl, done);
-    if (!done || !block_goes_on(t, site, epoch, generation) || block_mode(cpu) != t->mode ||
+    if (!done || !block_goes_on(t, site, epoch, generation) || block_mode(t) != t->mode ||
         !translator_load_float(t, site->float_parts)) {
         return go_on(t);
     }
@@ -618,7 +625,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
     case QUICK_OTHER_MODE:
         t->budget += site->remaining - 1; /* the rest of the block is not executed */
         translator_forget_selectors(t);
-        set_context(t, block_mode(cpu));
+        set_context(t, block_mode(t));
         return move_on(t);
     case QUICK_OTHER_PARAGRAPH: place_context(t); return move_on(t);
     case QUICK_JUMPED: return move_on(t);
@@ -642,6 +649,10 @@ static const uint8_t *miss(struct translator *t, const struct translator_site *s
         return call_out(t, site);
     }
     t->cpu->retired = retired_before(t, site);
+    if (site->window) {
+        return translator_fill_window(t, site) ? at(site, site->retry)
+                                               : refused(t, site, (uint32_t)t->address);
+    }
     switch (mmu_fast_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE,
                           (t->mode & MODE_USER) != 0, &host)) {
     case MMU_FAST_FILLED: return at(site, site->retry);
@@ -730,11 +741,12 @@ static uint64_t page_of_block(const struct code_block *from, const struct code_b
 }
 
 /* Patches the jump that `site` belongs to. Its target is on the same linear page; the physical ones differ
- * when the guest has changed the page table without telling, and the TLB has lost the page meanwhile. */
+ * when the guest has changed the page table without telling, and the TLB has lost the page meanwhile. A block
+ * that is running dies when one of its instructions is demoted (window.c). */
 static void link_jump(struct translator *t, const struct translator_site *site, struct code_block *to)
 {
     struct code_block *from = code_cache_at(t->cache, (const uint8_t *)site);
-    if ((page_of_block(from, to) ^ to->phys) < PAGE_SIZE) {
+    if (!from->dead && (page_of_block(from, to) ^ to->phys) < PAGE_SIZE) {
         code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), to);
     }
 }
@@ -801,6 +813,14 @@ static const uint8_t *miss_group(struct translator *t, const struct translator_s
     return translator_block_body(block);
 }
 
+/* A budget has ended: a sample of where the guest spends its time. */
+static void note_executed(struct translator *t)
+{
+    uint64_t executed = t->cpu->retired - t->noted;
+    t->noted = t->cpu->retired;
+    mmu_note_executed(t->mmu, (t->mode & MODE_USER) != 0, executed < BUDGET_MAX ? executed : BUDGET_MAX);
+}
+
 static const uint8_t *serve(struct translator *t)
 {
     const struct translator_site *site = t->site;
@@ -823,6 +843,7 @@ static const uint8_t *serve(struct translator *t)
     store_state(t);
     t->cpu->rip = site->eip;
     t->cpu->retired = retired_before(t, site);
+    note_executed(t);
     t->stuck = true; /* the rest of the budget is the fallback's */
     return t->leave;
 }

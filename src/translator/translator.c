@@ -1,10 +1,13 @@
 /* The engine: translated code where there is some, the fallback for everything else; see context.h. */
 #include "translator/translator.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "cpu/x87.h"
 #include "host/fault_signal.h"
+#include "host/gs_base.h"
+#include "mmu/view.h"
 #include "translator/sensitive.h"
 
 static struct translator *translator_of(struct cpu_engine *engine)
@@ -104,6 +107,20 @@ struct status translator_check_host(void)
     return status_ok();
 }
 
+/* Where the host cannot do it, the software TLB serves. */
+static void set_up_views(struct translator *t)
+{
+    if (t->config.mmu != MMU_SHADOW && t->config.mmu != MMU_ADAPTIVE) {
+        return;
+    }
+    struct status status = mmu_enable_views(t->mmu, t->mmu->ram_fd);
+    if (status_is_ok(&status)) {
+        t->cheap_gs_base = host_gs_base_is_cheap();
+    } else {
+        fprintf(stderr, "doppel: no shadow page tables here, the software TLB serves: %s\n", status.message);
+    }
+}
+
 static struct status set_up(struct translator *t)
 {
     unsigned size = t->config.tb_size_mib != 0 ? t->config.tb_size_mib : ENGINE_TB_SIZE_DEFAULT;
@@ -115,8 +132,11 @@ static struct status set_up(struct translator *t)
     if (status_is_ok(&status)) {
         status = code_cache_create(size * MIB, &listener, t->cpu->counters, &t->cache);
     }
-    if (status_is_ok(&status) && t->config.sensitive == SENSITIVE_TRAP) {
-        const struct fault_handler handler = {.handle = sensitive_handle_trap, .opaque = t};
+    if (status_is_ok(&status)) {
+        set_up_views(t);
+    }
+    if (status_is_ok(&status) && (t->config.sensitive == SENSITIVE_TRAP || t->mmu->views != NULL)) {
+        const struct fault_handler handler = {.handle = translator_handle_fault, .opaque = t};
         status = fault_signal_create(&handler, &t->faults);
     }
     if (status_is_ok(&status)) {

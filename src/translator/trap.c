@@ -23,7 +23,7 @@ uint8_t *sensitive_emit_trap(struct emitter *e)
 bool sensitive_handle_trap(void *opaque, struct fault_context *context)
 {
     struct translator *t = opaque;
-    if (context->signal != SIGILL || context->registers == NULL) {
+    if (context->signal != SIGILL) {
         return false;
     }
     const uint8_t *at = (const uint8_t *)(uintptr_t)context->registers[REG_RIP];

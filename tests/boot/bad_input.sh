@@ -144,7 +144,7 @@ check "unknown CPU" 2 "80486" -cpu z80
 check "SeaBIOS on an 8086" 2 "-bios" -cpu 8086
 check "SeaBIOS on an 80386" 2 "-bios" -cpu 80386
 check "unknown engine" 2 "known are: interp, dbt" -engine kvm
-check "unknown mmu strategy" 2 "known are: softtlb" -mmu shadow
+check "unknown mmu strategy" 2 "known are: softtlb, walk, shadow, adaptive" -mmu nested
 check "unknown treatment of sensitive instructions" 2 "known are: inline, callout, trap" -sensitive ignore
 check "chain that is neither" 2 "known are: on, off" -chain maybe
 check "no memory for translated code" 2 "1 to 1024 MiB" -tb-size 0

@@ -108,11 +108,13 @@ struct cpu_bench *cpu_bench_create_with(const struct cpu_model *model, uint64_t 
     require(model != NULL, "unknown CPU model");
     struct cpu_bench *bench = calloc(1, sizeof *bench);
     require(bench != NULL, "out of memory");
+    struct status status = host_memory_allocate(ram_size, &bench->memory);
+    require(status_is_ok(&status), status.message);
+    bench->ram = bench->memory.bytes;
     bench->ram_size = ram_size;
     bench->port_value = UINT32_MAX; /* nothing answers */
-    bench->ram = calloc(1, (size_t)ram_size);
     bench->bus = memory_bus_create(bench->ram, ram_size, model->address_bits, &bench->log, &bench->counters);
-    require(bench->ram != NULL && bench->bus != NULL, "out of memory");
+    require(bench->bus != NULL, "out of memory");
     memory_bus_map_ram(bench->bus, 0, ram_size, 0);
     bench->cpu.log = &bench->log;
     bench->cpu.counters = &bench->counters;
@@ -122,8 +124,9 @@ struct cpu_bench *cpu_bench_create_with(const struct cpu_model *model, uint64_t 
                                         .opaque = bench};
     bench->mmu = mmu_create(&bench->cpu, bench->bus);
     require(bench->mmu != NULL, "out of memory");
+    bench->mmu->ram_fd = bench->memory.fd;
     cpu_init(&bench->cpu, model);
-    struct status status = machine_engine_create(engine, &bench->cpu, bench->mmu, &bench->engine);
+    status = machine_engine_create(engine, &bench->cpu, bench->mmu, &bench->engine);
     require(status_is_ok(&status), status.message);
     memory_bus_set_listener(
         bench->bus,
@@ -136,7 +139,7 @@ void cpu_bench_destroy(struct cpu_bench *bench)
     bench->engine->ops->destroy(bench->engine);
     mmu_destroy(bench->mmu);
     memory_bus_destroy(bench->bus);
-    free(bench->ram);
+    host_memory_release(&bench->memory);
     free(bench);
 }
 

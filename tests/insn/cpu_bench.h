@@ -11,6 +11,7 @@
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
 #include "cpu/engine_config.h"
+#include "host/host_memory.h"
 #include "mmu/mmu.h"
 
 /* Physical (and, before a test maps otherwise, linear) addresses; all below 64 KiB for real mode. */
@@ -49,7 +50,8 @@ struct cpu_bench {
     struct memory_bus *bus;
     struct mmu *mmu;
     struct cpu_engine *engine;
-    uint8_t *ram;
+    struct host_memory memory;
+    uint8_t *ram; /* its bytes */
     uint64_t ram_size;
     struct log log;
     struct counters counters;

@@ -1,0 +1,140 @@
+/* Accesses to guest memory without a check: shadow page tables (mmu/view.h) at the base of GS.
+ *
+ *     op gs:[ebx + esi*4 + 8]
+ *
+ * is one instruction of the host, with an address that wraps at 4 GiB as the guest's does. Blocks with
+ * MODE_DIRECT have such accesses and run only while GS is based at the window of the present address space.
+ * An access whose page is not in the window faults. The handler finds the site that belongs to the place, the
+ * last one in front of it, and goes on at its code out of line, as a failed check does: r10 becomes the
+ * linear address, the service is called, and that maps the page and tries again, or leaves the instruction to
+ * the fallback, which raises the guest's page fault if there is one. An access that must be aligned and is
+ * not faults as well (#GP), and takes the same way.
+ *
+ * An instruction that keeps faulting, as those do that run over much memory once, that reach devices or that
+ * write beside code, is translated again with a check of the fast TLB (access.c). */
+#include <signal.h>
+#include <ucontext.h>
+
+#include "host/gs_base.h"
+#include "mmu/view.h"
+#include "translator/sensitive.h"
+
+/* The policy: an instruction is demoted when its level reaches HEAT_MAX. */
+#define HEAT_OF_FILL    1u
+#define HEAT_OF_REFUSAL 16u
+#define HEAT_MAX        256u
+#define COOLING         ((uint64_t)1 << 20) /* instructions executed per level */
+
+static unsigned heat_slot(uint64_t phys)
+{
+    return (unsigned)(phys * 0x9E3779B97F4A7C15u >> 52) % WINDOW_HEAT_SLOTS;
+}
+
+bool translator_may_use_window(const struct translator *t, uint64_t phys)
+{
+    return t->checked[heat_slot(phys)] != phys + 1;
+}
+
+/* ---- the window */
+
+void translator_set_window_base(const struct translator *t)
+{
+    if (t->mode & MODE_DIRECT) {
+        host_gs_base_set(t->window, t->cheap_gs_base);
+    }
+}
+
+void translator_take_window(struct translator *t, bool user)
+{
+    const uint8_t *window = mmu_window(t->mmu, user);
+    if (window != t->window) {
+        t->window = window;
+        translator_set_window_base(t);
+    }
+}
+
+/* ---- faults */
+
+/* The instruction at `site` will be translated with a check when its block is made again. */
+static void demote(struct translator *t, uint64_t phys)
+{
+    t->checked[heat_slot(phys)] = phys + 1;
+    counter_add(t->cpu->counters, COUNTER_INSNS_DEMOTED, 1);
+    code_cache_invalidate(t->cache, (struct code_range){.phys = phys, .length = 1});
+}
+
+static void heat_up(struct translator *t, uint64_t phys, uint32_t level)
+{
+    struct window_heat *heat = &t->window_heat[heat_slot(phys)];
+    uint64_t now = t->cpu->retired;
+    if (heat->phys != phys) {
+        *heat = (struct window_heat){.phys = phys, .since = now};
+    }
+    uint64_t cooled = (now - heat->since) / COOLING;
+    heat->level = cooled < heat->level ? heat->level - (uint32_t)cooled : 0;
+    heat->since += cooled * COOLING;
+    heat->level += level;
+    if (heat->level >= HEAT_MAX) {
+        heat->level = 0;
+        demote(t, phys);
+    }
+}
+
+bool translator_fill_window(struct translator *t, const struct translator_site *site)
+{
+    const struct code_block *block = code_cache_at(t->cache, (const uint8_t *)site);
+    uint64_t phys = block->phys + (site->eip - (uint32_t)block->key);
+    bool user = (t->mode & MODE_USER) != 0;
+    switch (mmu_view_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE, user)) {
+    case MMU_VIEW_FILLED: heat_up(t, phys, HEAT_OF_FILL); return true;
+    case MMU_VIEW_FAULT: counter_add(t->cpu->counters, COUNTER_VIEW_FAULTS, 1); return false;
+    case MMU_VIEW_NOT: break;
+    }
+    counter_add(t->cpu->counters, COUNTER_VIEW_REFUSALS, 1);
+    heat_up(t, phys, HEAT_OF_REFUSAL);
+    return false;
+}
+
+/* The site whose access is made at `pc` in `block`; NULL: there is none. */
+static const struct translator_site *window_site_at(const struct code_block *block, const uint8_t *pc)
+{
+    const struct engine_block_notes *notes = (const void *)(block->entry + block->notes);
+    const struct translator_site *site =
+        (const void *)(block->entry + bits_align_up(notes->code, _Alignof(struct translator_site)));
+    const struct translator_site *found = NULL;
+    for (; (const void *)(site + 1) <= (const void *)notes; site++) {
+        const uint8_t *from = (const uint8_t *)site + site->retry;
+        bool loads = site->kind == SITE_LOAD || site->kind == SITE_STORE;
+        if (loads && site->window && from <= pc &&
+            (found == NULL || from > (const uint8_t *)found + found->retry)) {
+            found = site;
+        }
+    }
+    return found;
+}
+
+static bool handle_window_fault(struct translator *t, struct fault_context *context)
+{
+    const uint8_t *pc = (const uint8_t *)(uintptr_t)context->registers[REG_RIP];
+    const struct code_block *block = code_cache_at(t->cache, pc);
+    if (block == NULL || !(t->mode & MODE_DIRECT)) {
+        return false;
+    }
+    const struct translator_site *site = window_site_at(block, pc);
+    bool in_window = context->address - (uintptr_t)t->window < VIEW_WINDOW_SIZE + VIEW_GUARD_SIZE;
+    bool misaligned = context->code == SI_KERNEL && site != NULL && site->detail != 0;
+    if (site == NULL || !(in_window || misaligned)) {
+        return false;
+    }
+    context->registers[REG_RIP] = (long long)(uintptr_t)((const uint8_t *)site + site->direct);
+    return true;
+}
+
+bool translator_handle_fault(void *opaque, struct fault_context *context)
+{
+    struct translator *t = opaque;
+    if (context->registers == NULL) {
+        return false;
+    }
+    return context->signal == SIGSEGV ? handle_window_fault(t, context) : sensitive_handle_trap(t, context);
+}
