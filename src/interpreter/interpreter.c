@@ -469,7 +469,6 @@ static void execute_once(struct interpreter *in, uint64_t budget, void (*how)(st
     struct cpu_state *cpu = in->cpu;
     in->stop_at = cpu->retired + budget;
     in->tracing = false;
-    in->quiet = true;
     in->repeat_limit = budget < REPEAT_LIMIT ? (uint32_t)budget : REPEAT_LIMIT;
     if (setjmp(in->unwind) != 0) {
         take_fault(in);
@@ -483,12 +482,16 @@ static void execute_once(struct interpreter *in, uint64_t budget, void (*how)(st
 
 static void step(struct cpu_engine *engine, uint64_t budget)
 {
-    execute_once(interpreter_of(engine), budget, execute_one);
+    struct interpreter *in = interpreter_of(engine);
+    in->quiet = true; /* whoever steps has shown the instruction */
+    execute_once(in, budget, execute_one);
 }
 
 static void step_block(struct cpu_engine *engine, uint64_t budget)
 {
-    execute_once(interpreter_of(engine), budget, execute_unchained);
+    struct interpreter *in = interpreter_of(engine);
+    in->quiet = false;
+    execute_once(in, budget, execute_unchained);
 }
 
 static struct engine_range invalidate(struct cpu_engine *engine, struct engine_range range)

@@ -46,6 +46,10 @@ shown=$(sed -n 's/^Trace.*\/\([0-9a-f]*\)\] $/\1/p' log | while read -r count; d
 # A jump in the middle of a block leaves it, so that fewer instructions than it has may have run.
 [ "$shown" -ge 1000 ] && [ "$shown" -lt 3000 ] || fail "blocks of $shown instructions were shown, 1000 ran"
 
+# Code that is not warm yet is shown as well.
+trace log 1000 -engine dbt -d in_asm
+grep -q '^0x000fe05b:  2e 66 83 3e c8 61 00' log || fail "what the fallback executes is not in in_asm"
+
 trace log 1000 -engine dbt -tb-warm 0 -d in_asm,out_asm
 for line in '0x000fe05b:  2e 66 83 3e c8 61 00.*' 'OUT: \[size=[1-9][0-9]*\]' \
     '  -- guest addr 0x000[0-9a-f]* + tb prologue' '  -- guest addr 0x000[0-9a-f]*' '  -- tb slow paths + alignment' \
