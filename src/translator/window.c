@@ -83,7 +83,7 @@ static void heat_up(struct translator *t, uint64_t phys, uint32_t level)
 bool translator_fill_window(struct translator *t, const struct translator_site *site)
 {
     const struct code_block *block = code_cache_at(t->cache, (const uint8_t *)site);
-    uint64_t phys = block->phys + (site->eip - (uint32_t)block->key);
+    uint64_t phys = block->phys + (site->eip - translator_block_eip(block));
     bool user = (t->mode & MODE_USER) != 0;
     switch (mmu_view_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE, user)) {
     case MMU_VIEW_FILLED: heat_up(t, phys, HEAT_OF_FILL); return true;

@@ -155,6 +155,48 @@ static void a_store_that_reaches_one_byte_of_code_drops_it(void **state)
     }
 }
 
+/* ---- shadow page tables */
+
+/* A loop of 10,000 stores into its own page, beside its code. `real`: with CS based at 64 KiB. */
+static void store_beside_code_in_a_window(bool real)
+{
+    const struct engine_config config = {.kind = ENGINE_DBT, .mmu = MMU_SHADOW};
+    struct cpu_bench *bench = cpu_bench_create_with(cpu_model_find("pentium3"), RAM_SIZE, &config);
+    struct cpu_state *cpu = &bench->cpu;
+    uint32_t base = 0;
+    if (real) {
+        base = 0x10000;
+        cpu_bench_enter_real(bench);
+        cpu->segment[CPU_CS].selector = (uint16_t)(base >> 4);
+        cpu->segment[CPU_CS].base = base;
+    } else {
+        cpu_bench_enter_flat(bench, 4, 0);
+    }
+    /* 1: push ax; pop ax; dec cx; jnz 1b; hlt */
+    cpu_bench_load(bench, base + BENCH_CODE, BENCH_BYTES(0x50, 0x58, 0x49, 0x75, 0xfb, 0xf4));
+    cpu->segment[CPU_SS].selector = (uint16_t)(real ? base >> 4 : cpu->segment[CPU_SS].selector);
+    cpu->segment[CPU_SS].base = base;
+    cpu->gpr[CPU_SP].d = BENCH_CODE + 0x800;
+    cpu->gpr[CPU_CX].d = 10000;
+    assert_int_equal(cpu_bench_run(bench, 100000), STOP_HALTED);
+    assert_int_equal(cpu->gpr[CPU_CX].d & 0xffff, 0);
+    assert_in_range(count(bench, COUNTER_VIEW_REFUSALS), 1, 100);
+    assert_int_equal(count(bench, COUNTER_INSNS_DEMOTED), 1);
+    cpu_bench_destroy(bench);
+}
+
+static void a_store_beside_code_is_soon_made_with_a_check(void **state)
+{
+    (void)state;
+    store_beside_code_in_a_window(false);
+}
+
+static void a_store_beside_code_is_soon_made_with_a_check_in_real_mode(void **state)
+{
+    (void)state;
+    store_beside_code_in_a_window(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -164,6 +206,8 @@ int main(void)
         cmocka_unit_test(code_that_is_overwritten_byte_by_byte_is_dropped_by_the_first),
         cmocka_unit_test(stores_beside_code_drop_nothing_and_are_not_the_interpreters),
         cmocka_unit_test(a_store_that_reaches_one_byte_of_code_drops_it),
+        cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check),
+        cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check_in_real_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
