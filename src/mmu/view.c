@@ -463,7 +463,7 @@ static bool find_target(struct mmu *mmu, const struct paging_result *result, str
 }
 
 /* Keeps what a page that is about to be mapped depends on. The copy of the others' entries stays as it was
- * when they were mapped: they may have changed since. */
+ * when they were mapped: they may have changed since. May drop pages of the region. */
 static void copy_entry(struct mmu *mmu, struct view *view, uint32_t page)
 {
     struct region *region = &view->regions[page >> REGION_SHIFT];
@@ -570,6 +570,9 @@ static enum mmu_view_result map_run(struct mmu *mmu, struct view *view, uint32_t
     struct view_pool *pool = mmu->views;
     unsigned count = run_length(mmu, view, page, first);
     reclaim(mmu, count);
+    for (unsigned i = 0; i < count; i++) {
+        copy_entry(mmu, view, page + i);
+    }
     bool populate = count <= VIEW_NEIGHBOURS && view->key.control != 0;
     if (!host_window_map(&view->window, (uint64_t)page << PAGE_SHIFT, (uint64_t)count << PAGE_SHIFT, pool->fd,
                          first->ram_offset, first->writable, populate)) {
@@ -580,7 +583,6 @@ static enum mmu_view_result map_run(struct mmu *mmu, struct view *view, uint32_t
     counter_add(mmu->cpu->counters, COUNTER_VIEW_PAGES, count);
     struct target target = *first;
     for (unsigned i = 0; i < count; i++) {
-        copy_entry(mmu, view, page + i);
         remember_page(mmu, view, page + i, &target, new_mapping(pool));
         target.ram_offset += PAGE_SIZE;
         struct paging_result next;

@@ -145,16 +145,20 @@ static void bind_next(struct builder *b)
 }
 
 /* The translations whose accesses to guest memory are each followed by the one host instruction that makes
- * it, with nothing changed before that it would need again. */
+ * it, with nothing of the guest's changed before. That is not so for XCHG with a byte, nor where a bit string
+ * is changed. */
 static bool keeps_addresses(translate_function *function, const struct insn *insn)
 {
     static translate_function *const all[] = {
-        translate_update, translate_read, translate_write,  translate_shift, translate_bit_scan,
-        translate_mov,    translate_push, translate_pop,    translate_leave, translate_bit_test,
-        translate_call,   translate_ret,  translate_jmp,    translate_xlat,  translate_cmpxchg8b,
-        translate_x87,    translate_simd, translate_string, translate_div,   translate_idiv};
+        translate_update, translate_read,   translate_write, translate_shift,     translate_bit_scan,
+        translate_mov,    translate_push,   translate_pop,   translate_leave,     translate_call,
+        translate_ret,    translate_jmp,    translate_xlat,  translate_cmpxchg8b, translate_x87,
+        translate_simd,   translate_string, translate_div,   translate_idiv};
     if (function == translate_xchg) {
         return insn->operand[0].size != 1;
+    }
+    if (function == translate_bit_test) {
+        return insn->id == INSN_BT || insn->opcode == 0xba;
     }
     for (unsigned i = 0; i < ARRAY_COUNT(all); i++) {
         if (function == all[i]) {
