@@ -348,7 +348,7 @@ void groups_begin(struct builder *b)
 void groups_plan(struct builder *b)
 {
     b->groups.count = 0;
-    if (b->mode & (MODE_SINGLE | MODE_DIRECT)) {
+    if (b->mode & MODE_SINGLE) {
         return;
     }
     groups_begin(b);
