@@ -144,21 +144,43 @@ static void bind_next(struct builder *b)
     }
 }
 
+/* Sensitive instructions for which the same is true. */
+static bool accesses_memory_once(enum insn_id id)
+{
+    switch (id) {
+    case INSN_PUSHF:
+    case INSN_POPF:
+    case INSN_PUSH_SEG:
+    case INSN_POP_SEG:
+    case INSN_MOV_SEG:
+    case INSN_SGDT:
+    case INSN_SIDT:
+    case INSN_SLDT:
+    case INSN_STR:
+    case INSN_SMSW: return true;
+    default: return false;
+    }
+}
+
 /* The translations whose accesses to guest memory are each followed by the one host instruction that makes
  * it, with nothing of the guest's changed before. That is not so for XCHG with a byte, nor where a bit string
  * is changed. */
 static bool keeps_addresses(translate_function *function, const struct insn *insn)
 {
     static translate_function *const all[] = {
-        translate_update, translate_read,   translate_write, translate_shift,     translate_bit_scan,
-        translate_mov,    translate_push,   translate_pop,   translate_leave,     translate_call,
-        translate_ret,    translate_jmp,    translate_xlat,  translate_cmpxchg8b, translate_x87,
-        translate_simd,   translate_string, translate_div,   translate_idiv};
+        translate_update, translate_read,  translate_write, translate_shift,     translate_bit_scan,
+        translate_mov,    translate_push,  translate_pop,   translate_leave,     translate_call,
+        translate_ret,    translate_jmp,   translate_xlat,  translate_cmpxchg8b, translate_x87,
+        translate_simd,   translate_fldcw, translate_mxcsr, translate_string,    translate_div,
+        translate_idiv};
     if (function == translate_xchg) {
         return insn->operand[0].size != 1;
     }
     if (function == translate_bit_test) {
         return insn->id == INSN_BT || insn->opcode == 0xba;
+    }
+    if (function == translate_sensitive) {
+        return accesses_memory_once((enum insn_id)insn->id);
     }
     for (unsigned i = 0; i < ARRAY_COUNT(all); i++) {
         if (function == all[i]) {

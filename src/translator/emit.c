@@ -183,6 +183,19 @@ void emit_lea64(struct emitter *e, unsigned to, struct host_address address)
     emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8d}, to, address);
 }
 
+struct host_address emit_lea_address(struct emitter *e, unsigned to, struct host_address address)
+{
+    struct host_address result = host_at(to, 0);
+    result.window = address.window;
+    address.window = false;
+    if (result.window) {
+        emit_lea(e, to, address);
+    } else {
+        emit_lea64(e, to, address);
+    }
+    return result;
+}
+
 void emit_not64(struct emitter *e, unsigned reg)
 {
     emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xf7}, 2, reg);

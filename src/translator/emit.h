@@ -94,6 +94,8 @@ void emit_store(struct emitter *e, struct host_address to, unsigned from);
 void emit_store64(struct emitter *e, struct host_address to, unsigned from);
 void emit_lea(struct emitter *e, unsigned to, struct host_address address); /* 32 bits, zero-extended */
 void emit_lea64(struct emitter *e, unsigned to, struct host_address address);
+/* `to` becomes the address; returns it as one with that base alone. */
+struct host_address emit_lea_address(struct emitter *e, unsigned to, struct host_address address);
 void emit_not64(struct emitter *e, unsigned reg);
 void emit_zero_extend8(struct emitter *e, unsigned to, unsigned from);
 void emit_zero_extend16(struct emitter *e, unsigned to, unsigned from);

@@ -142,10 +142,10 @@ struct host_address emit_masks_check(struct builder *b, struct host_address at, 
         }
     }
     emit_load_width(e, HOST_RCX, at, width);
-    emit_lea64(e, HOST_R11, at);
+    at = emit_lea_address(e, HOST_R11, at);
     emit_mov_immediate(e, HOST_R10, mask);
     emit_pext(e, HOST_RCX, HOST_RCX, HOST_R10);
     emit_lea(e, HOST_RCX, host_at(HOST_RCX, -(int32_t)bits));
     emit_callout_unless_zero(b);
-    return host_at(HOST_R11, 0);
+    return at;
 }

@@ -195,11 +195,7 @@ static bool translate_memory(struct builder *b, const struct insn *insn, const s
     }
     struct host_address at = emit_access(b, &memory, width, kind, count_in_cl ? HOST_R11 : HOST_RCX);
     if (high) { /* has no encoding beside r8 to r15 */
-        bool window = at.window;
-        at.window = false;
-        emit_lea64(e, HOST_RCX, at);
-        at = host_at(HOST_RCX, 0);
-        at.window = window;
+        at = emit_lea_address(e, HOST_RCX, at);
     }
     if (count_in_cl) {
         emit_copy_of_ecx(b);

@@ -36,8 +36,8 @@ static bool is_trapped_v86(const struct builder *b)
 
 /* ---- PUSHF */
 
-/* r10: where EFLAGS go. */
-static void emit_store_flags(struct builder *b, unsigned width)
+/* EFLAGS go to `to`, which r10 tells. */
+static void emit_store_flags(struct builder *b, struct host_address to, unsigned width)
 {
     struct emitter *e = &b->e;
     emit_mov(e, HOST_R11, HOST_RAX);
@@ -52,7 +52,7 @@ static void emit_store_flags(struct builder *b, unsigned width)
     emit_load(e, HOST_R11, cpu_field(offsetof(struct cpu_state, eflags_other)));
     int32_t hidden = b->mode & MODE_V86 ? -(int32_t)EFLAGS_VM : 0;
     emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_R11, 0, hidden));
-    emit_store_width(b, host_at(HOST_R10, 0), HOST_RCX, width);
+    emit_store_width(b, to, HOST_RCX, width);
 }
 
 bool inline_push_flags(struct builder *b, const struct insn *insn)
@@ -61,8 +61,7 @@ bool inline_push_flags(struct builder *b, const struct insn *insn)
         return false;
     }
     unsigned width = insn->operand_size;
-    emit_lea64(&b->e, HOST_R10, emit_push_access(b, width));
-    emit_store_flags(b, width);
+    emit_store_flags(b, emit_lea_address(&b->e, HOST_R10, emit_push_access(b, width)), width);
     emit_stack_adjust(b, -(int32_t)width);
     return true;
 }
