@@ -1,7 +1,7 @@
 /* The guest-physical address space: RAM, ROM, device memory and holes, by 4 KiB page.
  *
- * RAM is one host allocation handed in by the machine (later a memfd, so that shadow page tables can map it
- * again). Every physical page is one of:
+ * RAM is one host allocation handed in by the machine (a memfd where there are any, so that shadow page
+ * tables can map it again). Every physical page is one of:
  *   - host-backed for reading and/or writing (RAM; ROM: reads only; PAM "write to RAM, read from ROM"
  * mixtures),
  *   - a device region (MMIO),

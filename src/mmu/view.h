@@ -18,7 +18,11 @@
  * the access is made otherwise.
  *
  * Filling a page takes the host about 15 us, as long as some ten thousand guest instructions, so that views
- * are for address spaces that run long: the policy is the table of numbers below. */
+ * are for address spaces that run long: the policy is the table of numbers below.
+ *
+ * What the guest must do, and what may stay remembered: SDM 3A §4.8 (A and D bits), §4.10.4 (invalidation).
+ *
+ * NOT IMPLEMENTED: framebuffers and other memory of devices; one supervisor view for all address spaces. */
 #ifndef DOPPEL_MMU_VIEW_H
 #define DOPPEL_MMU_VIEW_H
 

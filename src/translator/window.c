@@ -11,7 +11,8 @@
  * not faults as well (#GP), and takes the same way.
  *
  * An instruction that keeps faulting, as those do that run over much memory once, that reach devices or that
- * write beside code, is translated again with a check of the fast TLB (access.c). */
+ * write beside code, is translated again with a check of the fast TLB (access.c). Host faults: SDM 3A §6.15,
+ * #GP and #PF. */
 #include <signal.h>
 #include <ucontext.h>
 

@@ -27,15 +27,7 @@
 #define FRAME_COUNT 24u
 #define DEVICE      0x3000000u
 
-enum entry_bit {
-    P = 1u << 0,
-    W = 1u << 1,
-    U = 1u << 2,
-    A = 1u << 5,
-    D = 1u << 6,
-    LARGE = 1u << 7,
-    PWU = P | W | U
-};
+enum entry_bit { P = 1u << 0, W = 1u << 1, U = 1u << 2, A = 1u << 5, D = 1u << 6, PWU = P | W | U };
 
 struct rig {
     struct cpu_state cpu;
