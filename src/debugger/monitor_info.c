@@ -134,17 +134,18 @@ static void print_view(void *opaque, const struct mmu_view_info *view)
     if (view->paged) {
         snprintf(root, sizeof root, "cr3 %08llx", (unsigned long long)view->root);
     }
-    fprintf(out, "%s, %s%s: %u pages, %u writable; %llu fills, %llu instructions\n", root,
+    fprintf(out, "%s, %s%s: %u pages, %u writable, %u pieces; %llu fills, %llu instructions\n", root,
             view->user ? "user" : "supervisor", view->current ? " (current)" : "", view->pages,
-            view->writable, (unsigned long long)view->fills, (unsigned long long)view->executed);
+            view->writable, view->pieces, (unsigned long long)view->fills,
+            (unsigned long long)view->executed);
 }
 
 static void info_views(struct monitor *monitor, FILE *out)
 {
-    static const enum counter shown[] = {
-        COUNTER_VIEWS_CREATED,  COUNTER_VIEWS_EVICTED, COUNTER_VIEWS_DEMOTED,
-        COUNTER_VIEWS_COMPARED, COUNTER_VIEW_FILLS,    COUNTER_VIEW_PAGES,
-        COUNTER_VIEW_FAULTS,    COUNTER_VIEW_REFUSALS, COUNTER_INSNS_DEMOTED};
+    static const enum counter shown[] = {COUNTER_VIEWS_CREATED, COUNTER_VIEWS_EVICTED,  COUNTER_VIEWS_REFUSED,
+                                         COUNTER_VIEWS_DEMOTED, COUNTER_VIEWS_COMPARED, COUNTER_VIEW_FILLS,
+                                         COUNTER_VIEW_PAGES,    COUNTER_VIEW_FAULTS,    COUNTER_VIEW_REFUSALS,
+                                         COUNTER_INSNS_DEMOTED};
     const struct counters *counters = machine_counters(monitor->machine);
     mmu_for_each_view(machine_mmu(monitor->machine), print_view, out);
     for (unsigned i = 0; i < ARRAY_COUNT(shown); i++) {

@@ -210,4 +210,5 @@ void paging_find_path(const struct mmu *mmu, uint64_t linear, struct paging_path
     uint64_t table = pae ? entry & frame : (entry & 0xfffff000u) + (walk.linear >> 21 & 1) * path->length;
     const struct memory_page *page = memory_bus_page(mmu->bus, table);
     path->entries = page->read != NULL ? page->read + (table & PAGE_MASK) : NULL;
+    path->hidden = page->read == NULL;
 }

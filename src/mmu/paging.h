@@ -26,6 +26,7 @@ struct paging_path {
     uint64_t upper[2];      /* the entries above the last level, PAE's directory pointer first */
     const uint8_t *entries; /* of the last level, for the 2 MiB around; NULL: there is none, or in no RAM */
     unsigned length;        /* of these, in bytes */
+    bool hidden;            /* there is a last level, in no RAM */
 };
 
 #define PAGING_PATH_MAX 4096u

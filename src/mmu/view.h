@@ -5,13 +5,15 @@
  * guest-linear pages are mapped onto guest RAM: a guest's access is one of the host. A page that is not there
  * faults. Then mmu_view_fill() looks at the guest's tables: either the page is plain memory for this access
  * and is mapped (a *hidden* fault), or somebody else has to see the access (a true page fault, a device, a
- * store to code).
+ * store to code). Of a large page of the guest, and without paging, all is mapped at once that is alike in
+ * the 2 MiB around; otherwise a few neighbours that follow each other in memory.
  *
  * Invariants. A page is mapped only while the guest's tables lead there with the A bit set; for writing only
  * with the D bit set and with no code marks on it. What the guest must do to be sure that a change of its
- * tables is seen is done to views as well: INVLPG drops a page; a load of CR3 makes the view be compared with
- * the tables before it is used again (a copy of each last-level table tells what has not changed); a change
- * of the physical map drops everything. Views of other address spaces are kept meanwhile.
+ * tables is seen is done to views as well: INVLPG drops a page (a large one is compared, as follows); a load
+ * of CR3 makes the view be compared with the tables before it is used again (a copy of each last-level table
+ * tells what has not changed); a change of the physical map drops everything. Views of other address spaces
+ * are kept meanwhile.
  *
  * A process of the host has a limited number of mappings: beyond VIEW_PIECES_MAX, views are emptied, the one
  * that was not used for the longest time first. When the host refuses something, the view is emptied too, and
@@ -44,8 +46,7 @@ struct mmu;
 #define VIEW_FILL_COST            ((uint64_t)20 << 10) /* what filling a page costs */
 #define VIEW_DEBT_MAX             ((uint64_t)64 << 20) /* cost of fills, less instructions executed: then it goes */
 #define VIEW_DEMOTION             16u /* times as much until an address space that lost its view gets another */
-#define VIEW_NEIGHBOURS           16u /* pages that are mapped together at most when they follow each other */
-#define VIEW_NEIGHBOURS_UNPAGED   512u /* the same without paging */
+#define VIEW_NEIGHBOURS           16u /* pages of 4 KiB that are mapped together when they follow each other */
 
 #define VIEW_WINDOW_SIZE ((uint64_t)4 << 30)
 #define VIEW_GUARD_SIZE                                                                                      \
@@ -80,7 +81,7 @@ struct mmu_view_info {
     bool paged, user, current;
     unsigned pages;    /* in the window */
     unsigned writable; /* of these */
-    unsigned pieces;   /* mappings of the host's kernel, at most */
+    unsigned pieces;   /* mappings of the host's kernel */
     uint64_t fills, executed;
 };
 void mmu_for_each_view(struct mmu *mmu, void (*visit)(void *opaque, const struct mmu_view_info *info),
