@@ -1,7 +1,8 @@
 /* Host code that an engine made from guest code, as debuggers see it.
  *
  * A block has host code in this order: a prologue; a piece for each guest instruction; what is out of line;
- * tables, which are no code. Where the pieces end is in a table of its own, two bytes for an instruction. */
+ * tables, which are no code. Where the pieces end is in a table of its own, two bytes for an instruction. A
+ * loop may have several *rounds*: pieces of the same guest instructions again. */
 #ifndef DOPPEL_CPU_ENGINE_BLOCK_H
 #define DOPPEL_CPU_ENGINE_BLOCK_H
 
@@ -21,6 +22,7 @@ enum engine_piece_kind {
 struct engine_block_notes {
     uint16_t prologue; /* bytes of host code */
     uint16_t code;     /* bytes of host code in front of the tables */
+    uint16_t round;    /* instructions in one pass through the guest's bytes */
     uint16_t piece[];
 };
 
@@ -35,8 +37,8 @@ struct engine_block {
     uint64_t tail; /* likewise of the page that has the bytes beyond the first one's end; none: UINT64_MAX */
     uint32_t eip;
     unsigned guest_size; /* bytes */
-    unsigned insn_count;
-    unsigned code_bits; /* 16, 32: how the guest bytes were decoded */
+    unsigned insn_count; /* with every round */
+    unsigned code_bits;  /* 16, 32: how the guest bytes were decoded */
     const uint8_t *host;
     unsigned host_size; /* bytes, with the tables */
     const struct engine_block_notes *notes;

@@ -144,20 +144,22 @@ static void print_beside(FILE *out, const char *left, const char *mark, const ui
     }
 }
 
-static void print_pieces(const struct engine_block *block, const uint8_t *guest, FILE *out)
+static void print_pieces(const struct engine_block *block, const uint8_t *code, FILE *out)
 {
     const uint8_t *host = block->host;
-    uint32_t eip = block->eip;
+    unsigned offset = 0;
     print_beside(out, "(the budget)", "", host, block->notes->prologue);
     host += block->notes->prologue;
     for (unsigned i = 0; i < block->insn_count; i++) {
         const struct engine_piece piece = engine_block_piece(block, i);
+        offset = i % block->notes->round == 0 ? 0 : offset;
+        const uint8_t *guest = code + offset;
+        uint32_t eip = block->eip + offset;
         char text[TEXT_SIZE], left[TEXT_SIZE + 16];
         format_code(block->code_bits, eip, guest, piece.guest_size, text);
         snprintf(left, sizeof left, "%08x  %s", (unsigned)eip, text);
         print_beside(out, left, mark_of(block, &piece, guest), host, piece.host_size);
-        eip += piece.guest_size;
-        guest += piece.guest_size;
+        offset += piece.guest_size;
         host += piece.host_size;
     }
     print_beside(out, "(out of line)", "", host, (size_t)(block->host + block->notes->code - host));

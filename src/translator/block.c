@@ -1,8 +1,10 @@
 /* From guest bytes to a block of host code.
  *
  * A block is a run of instructions on one guest page, up to a control transfer or to something that changes
- * what the block assumes; conditional jumps forward are left behind as side exits. It begins with the
- * budget's check:
+ * what the block assumes; conditional jumps forward are left behind as side exits. A loop whose end jumps to
+ * the block's first instruction is repeated, as if the guest had unrolled it: the *rounds* of a block have
+ * the same guest instructions, and what a block does at its beginning is done once for all of them. It begins
+ * with the budget's check:
  *
  *     lea r13, [r13 - count]; rorx rcx, r13, 32; jecxz body; jmp budget_site
  *
@@ -32,6 +34,9 @@ static translate_function *const translators[INSN_COUNT] = {
 
 bool builder_insn_is_last(const struct builder *b, const struct insn *insn)
 {
+    if (builder_insn_begins_round(b)) {
+        return false;
+    }
     bool goes_forward = insn->id == INSN_J && (int32_t)(uint32_t)insn->immediate > 0;
     if (goes_forward && control_is_possible(b, insn)) {
         return false;
@@ -85,6 +90,20 @@ void emit_callout_unless_zero(struct builder *b)
 
 /* ---- which instructions */
 
+/* Repeats a loop that has been discovered. */
+static void add_rounds(struct builder *b)
+{
+    const struct insn *last = &b->insns[b->count - 1];
+    bool may_repeat = !b->t->tracing && !b->t->unchained && !b->has_tail;
+    if (!may_repeat || !control_goes_to_first(b, last)) {
+        return;
+    }
+    unsigned most = b->most < MAX_LOOP_INSNS ? b->most : MAX_LOOP_INSNS;
+    for (; b->count + b->round <= most; b->count += b->round) {
+        memcpy(&b->insns[b->count], b->insns, b->round * sizeof b->insns[0]);
+    }
+}
+
 /* Decodes as many instructions as make a block; returns the bytes. */
 static unsigned discover(struct builder *b, const struct guest_code *code)
 {
@@ -99,7 +118,11 @@ static unsigned discover(struct builder *b, const struct guest_code *code)
         used += insn->length;
         b->count++;
         b->next_eip = b->first_eip + used;
+        b->round = b->count;
         ended = insn_ends_block(b, insn);
+    }
+    if (ended) {
+        add_rounds(b);
     }
     return used;
 }
@@ -263,7 +286,8 @@ static uint32_t emit_tables(struct builder *b)
         emit_site_stub(b, &b->sites[i]);
     }
     struct engine_block_notes notes = {.prologue = (uint16_t)b->prologue,
-                                       .code = (uint16_t)builder_position(b)};
+                                       .code = (uint16_t)builder_position(b),
+                                       .round = (uint16_t)b->round};
     while ((uintptr_t)e->at % _Alignof(struct translator_site) != 0) {
         emit_u8(e, 0xcc);
     }
@@ -299,7 +323,7 @@ static bool emit_block(struct builder *b)
         b->next_eip = b->eip + insn->length;
         translate_insn(b, insn);
         groups_advance(b, insn);
-        b->eip = b->next_eip;
+        b->eip = builder_insn_begins_round(b) ? b->first_eip : b->next_eip;
         if (!has_room_for_another(b)) {
             return false;
         }
@@ -329,7 +353,7 @@ static void begin_block(struct builder *b, struct code_space space, const struct
     b->first_eip = b->eip = eip;
     b->page_offset = (unsigned)(code->phys & PAGE_MASK);
     b->has_tail = code->tail != CODE_NO_TAIL;
-    b->index = b->count = 0;
+    b->index = b->count = b->round = 0;
     b->ended = false;
     b->site_count = b->insn_sites = b->side_exit_count = 0;
     b->loaded_float = 0;

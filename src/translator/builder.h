@@ -14,7 +14,9 @@
 #include "translator/groups.h"
 
 #define MAX_BLOCK_INSNS 64u
-#define MAX_INSN_SITES  8u
+/* How long a loop that is a block by itself becomes by repetition, at most. */
+#define MAX_LOOP_INSNS 32u
+#define MAX_INSN_SITES 8u
 /* Those of the instructions, one for each side exit, and those of the block's beginning and end. */
 #define MAX_BLOCK_SITES ((MAX_INSN_SITES + 1) * MAX_BLOCK_INSNS + 4)
 
@@ -65,6 +67,7 @@ struct builder {
     unsigned index;        /* its number in the block */
     unsigned most;         /* instructions this block may have */
     unsigned count;        /* of instructions in the block */
+    unsigned round;        /* of these, how many are one pass through the guest's bytes */
     bool ended;            /* nothing that follows is reached from here */
     bool direct;           /* accesses of this instruction go to the window */
     uint64_t phys;         /* of first_eip */
@@ -86,6 +89,13 @@ typedef bool translate_function(struct builder *b, const struct insn *insn);
 
 /* Whether the block cannot go on behind this instruction: control, or what the block assumes, may change. */
 bool builder_insn_is_last(const struct builder *b, const struct insn *insn);
+
+/* Whether the present instruction is a jump to the block's beginning, behind which the block goes on with
+ * another pass. */
+static inline bool builder_insn_begins_round(const struct builder *b)
+{
+    return b->index + 1 < b->count && (b->index + 1) % b->round == 0;
+}
 
 /* ---- sites (block.c) */
 
@@ -142,6 +152,9 @@ void emit_stack_adjust(struct builder *b, int32_t displacement);
 
 /* Whether this near transfer can be translated: no target is beyond CS's limit. */
 bool control_is_possible(const struct builder *b, const struct insn *insn);
+
+/* Whether this jump, the last instruction that was decoded, can lead to the block's first one. */
+bool control_goes_to_first(const struct builder *b, const struct insn *insn);
 
 /* Writes the exits of conditional jumps in the middle of the block. */
 void emit_side_exits(struct builder *b);

@@ -25,6 +25,13 @@ bool control_is_possible(const struct builder *b, const struct insn *insn)
            relative_target(b, insn) <= 0xffff;
 }
 
+bool control_goes_to_first(const struct builder *b, const struct insn *insn)
+{
+    bool repeats =
+        insn->id == INSN_J || (insn->id == INSN_JMP_NEAR && insn->operand[0].kind == OPERAND_RELATIVE);
+    return repeats && control_is_possible(b, insn) && relative_target(b, insn) == b->first_eip;
+}
+
 void emit_target_check(struct builder *b, const struct insn *insn)
 {
     if (!(b->mode & MODE_CODE32) && insn->operand_size == 4) {
@@ -140,15 +147,25 @@ void emit_side_exits(struct builder *b)
     }
 }
 
+/* The block goes on unless `jump` is taken. */
+static void add_side_exit(struct builder *b, uint8_t *jump, uint32_t target)
+{
+    b->side_exits[b->side_exit_count++] =
+        (struct side_exit){.jump = jump, .target = target, .refund = (int32_t)(b->count - b->index - 1)};
+}
+
 bool translate_jcc(struct builder *b, const struct insn *insn)
 {
     if (!control_is_possible(b, insn)) {
         return false;
     }
+    if (builder_insn_begins_round(b)) {
+        add_side_exit(b, emit_jcc(&b->e, insn->condition ^ 1u), b->next_eip);
+        return true;
+    }
     uint8_t *taken = emit_jcc(&b->e, insn->condition);
     if (!builder_insn_is_last(b, insn)) {
-        b->side_exits[b->side_exit_count++] = (struct side_exit){
-            .jump = taken, .target = relative_target(b, insn), .refund = (int32_t)(b->count - b->index - 1)};
+        add_side_exit(b, taken, relative_target(b, insn));
         return true;
     }
     emit_exit(b, b->next_eip);
@@ -184,8 +201,10 @@ bool translate_jmp(struct builder *b, const struct insn *insn)
         return false;
     }
     if (insn->operand[0].kind == OPERAND_RELATIVE) {
-        emit_exit(b, relative_target(b, insn));
-        b->ended = true;
+        if (!builder_insn_begins_round(b)) {
+            emit_exit(b, relative_target(b, insn));
+            b->ended = true;
+        }
         return true;
     }
     if (!emit_indirect_target(b, insn)) {

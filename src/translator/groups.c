@@ -74,7 +74,8 @@ static bool writes_only_destination(const struct insn *insn)
     case INSN_BTC:
     case INSN_BSWAP:
     case INSN_NOP:
-    case INSN_J: return true;
+    case INSN_J:
+    case INSN_JMP_NEAR: return true;
     case INSN_IMUL: return insn->operand_count > 1;
     default:
         /* floating point, but for what moves to general registers */

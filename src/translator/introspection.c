@@ -169,13 +169,14 @@ static void log_out_asm(const struct log *log, const struct engine_block *block,
     FILE *sink = log_sink(log);
     fprintf(sink, "OUT: [size=%u]\n", block->host_size);
     const uint8_t *at = block->host;
+    uint32_t guest = linear;
     for (unsigned i = 0; i < block->insn_count; i++) {
         struct engine_piece piece = engine_block_piece(block, i);
         unsigned size = piece.host_size + (i == 0 ? block->notes->prologue : 0);
-        fprintf(sink, "  -- guest addr 0x%08x%s\n", (unsigned)linear, i == 0 ? " + tb prologue" : "");
+        fprintf(sink, "  -- guest addr 0x%08x%s\n", (unsigned)guest, i == 0 ? " + tb prologue" : "");
         log_host_code(log, at, size);
         at += size;
-        linear += piece.guest_size;
+        guest = (i + 1) % block->notes->round == 0 ? linear : guest + piece.guest_size;
     }
     const uint8_t *tables = block->host + block->notes->code;
     fputs("  -- tb slow paths + alignment\n", sink);
