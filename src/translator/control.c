@@ -27,9 +27,16 @@ bool control_is_possible(const struct builder *b, const struct insn *insn)
 
 bool control_goes_to_first(const struct builder *b, const struct insn *insn)
 {
-    bool repeats =
-        insn->id == INSN_J || (insn->id == INSN_JMP_NEAR && insn->operand[0].kind == OPERAND_RELATIVE);
-    return repeats && control_is_possible(b, insn) && relative_target(b, insn) == b->first_eip;
+    switch (insn->id) {
+    case INSN_J:
+    case INSN_LOOP:
+    case INSN_LOOPE:
+    case INSN_LOOPNE:
+    case INSN_JMP_NEAR:
+        return insn->operand[0].kind == OPERAND_RELATIVE && control_is_possible(b, insn) &&
+               relative_target(b, insn) == b->first_eip;
+    default: return false;
+    }
 }
 
 void emit_target_check(struct builder *b, const struct insn *insn)
@@ -342,6 +349,7 @@ bool translate_loop(struct builder *b, const struct insn *insn)
 {
     enum { CONDITION_Z = 4, CONDITION_NZ = 5 };
     struct emitter *e = &b->e;
+    unsigned condition = insn->id == INSN_LOOPE ? CONDITION_Z : CONDITION_NZ;
     if (!control_is_possible(b, insn)) {
         return false;
     }
@@ -353,10 +361,13 @@ bool translate_loop(struct builder *b, const struct insn *insn)
     }
     emit_count(b, insn);
     uint8_t *zero = emit_jrcxz(e);
-    uint8_t *taken = insn->id == INSN_LOOP    ? emit_jmp(e)
-                     : insn->id == INSN_LOOPE ? emit_jcc(e, CONDITION_Z)
-                                              : emit_jcc(e, CONDITION_NZ);
+    uint8_t *taken = insn->id == INSN_LOOP ? emit_jmp(e) : emit_jcc(e, condition);
     emit_bind8(e, zero);
+    if (builder_insn_begins_round(b)) {
+        add_side_exit(b, emit_jmp(e), b->next_eip);
+        emit_bind32(e, taken);
+        return true;
+    }
     emit_exit(b, b->next_eip);
     emit_exit_from(b, taken, relative_target(b, insn));
     b->ended = true;

@@ -10,6 +10,9 @@
 
 #define DRAWS 4000u
 
+#define LOOP_COUNT_MAX  40u
+#define LOOP_INSN_BYTES 12u /* three of them fit into an item */
+
 struct generator {
     uint64_t random;
     struct stream *stream;
@@ -606,6 +609,49 @@ static void add_self_modification(struct generator *g)
     put(g, (uint32_t)random_draw64(&g->random), width);
 }
 
+/* An instruction of a loop's body, which leaves ECX alone. */
+static void put_loop_instruction(struct generator *g)
+{
+    enum stream_focus focus = chance(g, 70) ? FOCUS_INTEGER : FOCUS_MEMORY;
+    for (unsigned tries = 0; tries < DRAWS; tries++) {
+        uint8_t bytes[2 * INSN_MAX_LENGTH];
+        struct insn insn;
+        draw_bytes(g, focus, bytes);
+        if (!decode(g, bytes, &insn) || is_excluded(g, &insn) || focus_of(&insn) != focus ||
+            is_unwanted(g, &insn) || insn.length > LOOP_INSN_BYTES) {
+            continue;
+        }
+        bool counts = false;
+        for (unsigned i = 0; i < insn.operand_count; i++) {
+            counts |= names_register(&insn.operand[i], GPR_CX);
+        }
+        if (!counts) {
+            memcpy(g->item->bytes + g->item->length, bytes, insn.length);
+            g->item->length = (uint8_t)(g->item->length + insn.length);
+            return;
+        }
+    }
+}
+
+/* A loop that jumps to its first instruction, as often as ECX says or less. */
+static void add_loop(struct generator *g)
+{
+    static const uint8_t conditions[] = {0x4, 0x5, 0x5, 0x5, 0x5, 0x8, 0x9, 0xa, 0xb, 0xd, 0xf};
+    unsigned size = g->kind->code_size;
+    put_move(g, GPR_CX, 1 + draw(g, LOOP_COUNT_MAX), size);
+    unsigned first = g->item->length;
+    for (unsigned count = draw(g, 4); count > 0; count--) {
+        put_loop_instruction(g);
+    }
+    if (chance(g, 40)) {
+        put(g, 0xe0 + draw(g, 3), 1); /* LOOPNE, LOOPE, LOOP */
+    } else {
+        put(g, 0x48 + GPR_CX, 1); /* DEC */
+        put(g, 0x70u + conditions[draw(g, ARRAY_COUNT(conditions))], 1);
+    }
+    put(g, first - (g->item->length + 1u), 1);
+}
+
 static enum stream_focus draw_focus(struct generator *g)
 {
     static const uint8_t weight[FOCUS_COUNT] = {26, 26, 9, 16, 5, 7, 4, 7, 5, 1};
@@ -630,6 +676,8 @@ static void add_item(struct generator *g)
     *g->item = (struct stream_item){0};
     if (focus == FOCUS_BRANCH && chance(g, 30)) {
         add_indirect(g);
+    } else if (focus == FOCUS_BRANCH && chance(g, 10)) {
+        add_loop(g);
     } else if (focus == FOCUS_SENSITIVE && chance(g, 20)) {
         add_segment_load(g);
     } else if (focus == FOCUS_SENSITIVE && chance(g, 25)) {

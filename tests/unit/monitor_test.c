@@ -335,10 +335,11 @@ static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
     assert_contains(answer(bench, "info blocks 0x7c00"), "the engine makes no host code");
     memcpy(bench->machine->ram + 0x7c00, "\xf4\x9c", 2);                 /* hlt; pushf */
     static const uint8_t host[32] = {NOP, 0x0f, 0xa2, 0xf5, 0x0f, 0x0b}; /* nop; cpuid; cmc; ud2 */
-    const uint16_t notes[] = {
-        1, 6,
-        engine_piece_pack((struct engine_piece){.guest_size = 1, .host_size = 2, .kind = PIECE_CALLOUT}),
-        engine_piece_pack((struct engine_piece){.guest_size = 1, .host_size = 1})};
+    const uint16_t first =
+        engine_piece_pack((struct engine_piece){.guest_size = 1, .host_size = 2, .kind = PIECE_CALLOUT});
+    const uint16_t second = engine_piece_pack((struct engine_piece){.guest_size = 1, .host_size = 1});
+    const uint16_t notes[] = {1, 6, 2, first, second};
+    const uint16_t notes_of_two_rounds[] = {1, 6, 1, first, second};
     const struct engine_block blocks[2] = {{.phys = 0x7c00,
                                             .eip = 0x7c00,
                                             .guest_size = 2,
@@ -350,27 +351,28 @@ static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
                                             .links = 3,
                                             .samples = 1,
                                             .assumes = "cold"},
-                                           {.phys = 0x8000,
-                                            .guest_size = 4,
+                                           {.phys = 0x7c00,
+                                            .eip = 0x8000,
+                                            .guest_size = 1,
                                             .insn_count = 2,
                                             .code_bits = 32,
                                             .host = host,
                                             .host_size = sizeof host,
-                                            .notes = (const void *)notes,
+                                            .notes = (const void *)notes_of_two_rounds,
                                             .samples = 3,
                                             .assumes = "hot"}};
     bench->machine->blocks = blocks;
     bench->machine->block_count = 2;
     const char *sum = answer(bench, "info blocks");
     assert_contains(sum, "blocks: 2, of 0 that were");
-    assert_contains(sum, "guest code: 6 bytes, per block 3.0 bytes and 2.0 instructions");
+    assert_contains(sum, "guest code: 3 bytes, per block 1.5 bytes and 2.0 instructions");
     assert_contains(sum,
                     "host code: 64 bytes, per block 32.0, per guest instruction 16.0, of these 13.0 tables");
     assert_contains(sum, "links: 3, per block 1.5");
     assert_contains(strstr(sum, "75.0%"), "hot\n 25.0%");
     const char *code = answer(bench, "info blocks 7c0:1");
     assert_contains(code, "block at eip 00007c00, physical 00007c00: 16-bit code, cold");
-    assert_null(strstr(code, "physical 00008000"));
+    assert_null(strstr(code, "block at eip 00008000"));
     assert_contains(code, "  callout  ");
     assert_contains(code, "  sensitive: inline");
     if (disassembly_is_there()) {
@@ -378,6 +380,10 @@ static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
         assert_contains(strstr(code, "00007c00  hlt"), "  cpuid\n");
         assert_contains(strstr(code, "00007c01  pushf"), "  cmc\n");
         assert_contains(strstr(code, "(out of line)"), "  ud2\n");
+        const char *rounds = strstr(answer(bench, "info blocks 0x7c00"), "block at eip 00008000");
+        assert_contains(rounds, "00008000  hlt");
+        assert_contains(strstr(rounds, "00008000  hlt"), "  cpuid\n");
+        assert_contains(strstr(rounds, "cpuid\n"), "00008000  hlt");
     }
     assert_contains(answer(bench, "info blocks 0x7000"), "no block has code at 0x7000");
 }

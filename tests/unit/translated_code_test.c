@@ -37,7 +37,7 @@ struct checker {
     uint64_t random;
     const uint8_t *newest; /* blocks up to here have been checked */
     const uint8_t *highest;
-    unsigned blocks, pieces, callouts, traps;
+    unsigned blocks, loops, pieces, callouts, traps;
 };
 
 static csh open_capstone(cs_mode mode)
@@ -343,18 +343,20 @@ static bool check_block(void *opaque, const struct engine_block *block)
     checker->blocks++;
     const uint8_t *guest = checker->bench->ram + block->phys;
     const uint8_t *host = block->host;
-    uint32_t eip = block->eip;
+    unsigned offset = 0;
     struct piece_context context = {.checker = checker, .block = block, .part = "prologue"};
     check_host_code(&context, host, block->notes->prologue);
     host += block->notes->prologue;
     for (unsigned i = 0; i < block->insn_count; i++) {
         const struct engine_piece piece = engine_block_piece(block, i);
-        check_piece(&context, guest, eip, &piece, host);
-        guest += piece.guest_size;
-        eip += piece.guest_size;
+        offset = i % block->notes->round == 0 ? 0 : offset;
+        check_piece(&context, guest + offset, block->eip + offset, &piece, host);
+        offset += piece.guest_size;
         host += piece.host_size;
     }
-    assert_int_equal(eip - block->eip, block->guest_size);
+    checker->loops += block->insn_count > block->notes->round;
+    assert_int_equal(block->insn_count % block->notes->round, 0);
+    assert_int_equal(offset, block->guest_size);
     assert_true(host <= block->host + block->notes->code);
     context.part = "code out of line";
     check_host_code(&context, host, (size_t)(block->host + block->notes->code - host));
@@ -382,6 +384,18 @@ static unsigned draw_instruction(struct checker *checker, unsigned code_size, bo
     }
 }
 
+/* Two instructions and a conditional jump to the first; returns its bytes, with a NOP in front. */
+static unsigned draw_loop(struct checker *checker, unsigned code_size, uint8_t *bytes)
+{
+    unsigned length = 1;
+    for (unsigned i = 0; i < 2; i++) {
+        length += draw_instruction(checker, code_size, false, bytes + length);
+    }
+    bytes[length] = (uint8_t)(0x70 + random_draw(&checker->random, 16));
+    bytes[length + 1] = (uint8_t)(1 - (length + 2));
+    return length + 2;
+}
+
 static void run_streams(enum sensitive_strategy sensitive, unsigned code_size,
                         void (*enter)(struct cpu_bench *bench, unsigned code_size))
 {
@@ -393,6 +407,9 @@ static void run_streams(enum sensitive_strategy sensitive, unsigned code_size,
         bytes[0] = 0x90; /* nop: the first instruction of a page is executed by the fallback */
         for (unsigned i = 0; i < STREAM_INSNS; i++) {
             length += draw_instruction(checker, code_size, i + 1 == STREAM_INSNS, bytes + length);
+        }
+        if (random_chance(&checker->random, 10)) {
+            length = draw_loop(checker, code_size, bytes);
         }
         bytes[length++] = 0xf4; /* hlt */
         enter(bench, code_size);
@@ -406,6 +423,7 @@ static void run_streams(enum sensitive_strategy sensitive, unsigned code_size,
         checker->newest = checker->highest;
     }
     assert_true(checker->blocks >= STREAMS);
+    assert_true(checker->loops >= STREAMS / 50);
     assert_true(checker->pieces > 2 * checker->callouts);
     assert_true((checker->traps != 0) == (sensitive == SENSITIVE_TRAP));
     destroy_checker(checker);

@@ -58,6 +58,66 @@ static void nothing_is_left_to_the_interpreter_with_a_tb_warm_of_0(void **state)
     assert_int_equal(translated_after(0, 1), 2); /* the HLT is a block, too */
 }
 
+/* ---- loops */
+
+#define LOOP_TIMES_MAX 70u /* more passes than a block has */
+
+/* Runs `loop` with ECX = `times`, up to the HLT behind it. */
+static void run_loop(enum engine_kind kind, const uint8_t *loop, size_t size, uint32_t times,
+                     struct cpu_state *end)
+{
+    const struct engine_config config = {.kind = kind};
+    struct cpu_bench *bench = cpu_bench_create_with(cpu_model_find("pentium3"), RAM_SIZE, &config);
+    cpu_bench_enter_flat(bench, 4, 0);
+    cpu_bench_load(bench, BENCH_CODE, BENCH_BYTES(0xeb, 0x00));
+    cpu_bench_load(bench, BENCH_CODE + 2, loop, size);
+    cpu_bench_load(bench, BENCH_CODE + 2 + size, BENCH_BYTES(0xf4));
+    bench->cpu.gpr[CPU_CX].d = times;
+    bench->cpu.gpr[CPU_AX].d = bench->cpu.gpr[CPU_DX].d = 0;
+    assert_int_equal(cpu_bench_run(bench, 100000), STOP_HALTED);
+    *end = bench->cpu;
+    assert_int_equal(count(bench, COUNTER_INSNS_TRANSLATED) > LOOP_TIMES_MAX / 4, kind == ENGINE_DBT);
+    cpu_bench_destroy(bench);
+}
+
+/* The loop ends at every pass of the block, and behind several blocks. */
+static void check_loop(const uint8_t *loop, size_t size)
+{
+    for (uint32_t times = 1; times <= LOOP_TIMES_MAX; times++) {
+        struct cpu_state translated, interpreted;
+        run_loop(ENGINE_DBT, loop, size, times, &translated);
+        run_loop(ENGINE_INTERP, loop, size, times, &interpreted);
+        assert_int_equal(translated.retired, interpreted.retired);
+        for (unsigned i = 0; i < 8; i++) {
+            assert_int_equal(translated.gpr[i].d, interpreted.gpr[i].d);
+        }
+        assert_int_equal(flags_to_eflags(&translated.flags), flags_to_eflags(&interpreted.flags));
+        assert_int_equal(translated.rip, interpreted.rip);
+    }
+}
+
+static void a_loop_ends_where_its_condition_says(void **state)
+{
+    (void)state;
+    check_loop(
+        BENCH_BYTES(0x8d, 0x44, 0x08, 0x03, 0x49, 0x75, 0xf9)); /* lea eax, [eax+ecx+3]; dec ecx; jnz */
+}
+
+static void a_loop_ends_in_its_middle(void **state)
+{
+    (void)state;
+    /* dec ecx; jz out; lea eax, [eax+ecx+3]; jmp */
+    check_loop(BENCH_BYTES(0x49, 0x74, 0x06, 0x8d, 0x44, 0x08, 0x03, 0xeb, 0xf7));
+}
+
+static void a_loop_ends_as_its_counter_and_the_zero_flag_say(void **state)
+{
+    (void)state;
+    check_loop(BENCH_BYTES(0x8d, 0x44, 0x08, 0x03, 0xe2, 0xfa));             /* lea; loop */
+    check_loop(BENCH_BYTES(0x8d, 0x44, 0x08, 0x03, 0xa8, 0x40, 0xe1, 0xf8)); /* lea; test al, 40h; loope */
+    check_loop(BENCH_BYTES(0x8d, 0x44, 0x08, 0x03, 0xa8, 0x40, 0xe0, 0xf8)); /* lea; test al, 40h; loopne */
+}
+
 /* ---- the software TLB is the interpreter's */
 
 static void data_that_shares_a_slot_of_the_tlb_with_code_does_not_keep_it_from_being_translated(void **state)
@@ -202,6 +262,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cold_code_is_left_to_the_interpreter_as_often_as_tb_warm_says),
         cmocka_unit_test(nothing_is_left_to_the_interpreter_with_a_tb_warm_of_0),
+        cmocka_unit_test(a_loop_ends_where_its_condition_says),
+        cmocka_unit_test(a_loop_ends_in_its_middle),
+        cmocka_unit_test(a_loop_ends_as_its_counter_and_the_zero_flag_say),
         cmocka_unit_test(data_that_shares_a_slot_of_the_tlb_with_code_does_not_keep_it_from_being_translated),
         cmocka_unit_test(code_that_is_overwritten_byte_by_byte_is_dropped_by_the_first),
         cmocka_unit_test(stores_beside_code_drop_nothing_and_are_not_the_interpreters),
