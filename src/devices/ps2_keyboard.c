@@ -9,7 +9,7 @@
 
 #define QUEUE_SIZE       16
 #define LONGEST_SEQUENCE 8 /* Pause in set 2 */
-#define SELF_TEST_NS     (500 * NS_PER_MILLISECOND)
+#define SELF_TEST_NS     (5 * NS_PER_MILLISECOND)
 
 #define DEFAULT_TYPEMATIC 0x2b /* 500 ms, 10.9 per second */
 

@@ -5,9 +5,10 @@
  * repeats the key that is held (typematic). 16 bytes of key codes are queued; a code that does not fit
  * becomes one overrun byte (00h, in set 1 FFh). Answers to commands do not wait behind key codes.
  *
- * The self test after a reset takes 500 ms of virtual time, in which keys are lost. The power-on self test is
- * over before the machine starts and has left no completion byte behind, because the controller's clock line
- * was low.
+ * The self test after a reset takes 5 ms of virtual time, in which keys are lost: a hundredth of a real
+ * keyboard's, for which firmware would wait at every start, and still long enough that its result never comes
+ * together with the acknowledgement. The power-on self test is over before the machine starts and has left no
+ * completion byte behind, because the controller's clock line was low.
  *
  * NOT IMPLEMENTED: the make/break pairs of Shift that real keyboards put around the grey cursor keys while
  * Num Lock or Shift is on; the set-3 break code of Pause. */

@@ -7,7 +7,7 @@
 #include "base/bits.h"
 
 #define QUEUE_SIZE   16
-#define SELF_TEST_NS (300 * NS_PER_MILLISECOND)
+#define SELF_TEST_NS (5 * NS_PER_MILLISECOND)
 #define MOTION_LIMIT 8192 /* what may wait to be reported, per axis */
 
 #define ID_STANDARD 0

@@ -4,7 +4,7 @@
  *
  * Movements add up until the next sample; a sample is reported when something changed, the host listens and
  * it has taken the report before. What does not fit one report (9 bits) stays for the next, so nothing
- * overflows. The self test after a reset takes 300 ms.
+ * overflows. The self test after a reset takes 5 ms, as the keyboard's.
  *
  * NOT IMPLEMENTED: the resolution setting is only reported back: one mickey from the host is one count. */
 #ifndef DOPPEL_DEVICES_PS2_MOUSE_H

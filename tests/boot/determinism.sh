@@ -7,9 +7,11 @@ image=$2
 make_work_directory
 require_image "$image"
 cat >"$work/script" <<'END'
-run-instructions 60000000
+run-instructions 9000000
 memory-hash
 cont
+wait-screen "doppel>" 60
+memory-hash
 type "help\n"
 run-instructions 123456
 memory-hash

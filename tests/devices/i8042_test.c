@@ -241,9 +241,9 @@ static void keyboard_reset_acknowledges_and_reports_the_self_test_later(void **s
     data(fixture, 0xff);
     assert_int_equal(next_byte(fixture), 0xfa);
     assert_false(ps2_keyboard_ready(fixture->keyboard));
-    bench_run_for(fixture->bench, 400 * NS_PER_MILLISECOND);
+    bench_run_for(fixture->bench, 3 * NS_PER_MILLISECOND);
     assert_false(has_byte(fixture));
-    bench_run_for(fixture->bench, 110 * NS_PER_MILLISECOND);
+    bench_run_for(fixture->bench, 3 * NS_PER_MILLISECOND);
     assert_int_equal(next_byte(fixture), 0xaa);
     assert_true(ps2_keyboard_ready(fixture->keyboard));
 }

@@ -77,7 +77,9 @@ static void reset_reports_self_test_and_id(void **state)
 {
     struct fixture *fixture = *state;
     acknowledged(fixture, 0xff);
-    bench_run_for(fixture->bench, 301 * NS_PER_MILLISECOND);
+    bench_run_for(fixture->bench, 4 * NS_PER_MILLISECOND);
+    assert_false(fixture->request.level);
+    bench_run_for(fixture->bench, 2 * NS_PER_MILLISECOND);
     EXPECT(0xaa, 0x00);
 }
 
