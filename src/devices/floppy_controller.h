@@ -9,9 +9,9 @@
 
 /* Real mechanics need milliseconds per step and sector. These are as short as they can be without surprising
  * software that expects the interrupt to come after it has returned from sending the command. */
-#define FLOPPY_COMMAND_NS (400 * NS_PER_MICROSECOND) /* from the last command byte to the first sector */
-#define FLOPPY_SECTOR_NS  (100 * NS_PER_MICROSECOND) /* from a sector to the next */
-#define FLOPPY_STEP_NS    (200 * NS_PER_MICROSECOND) /* from a track to the next */
+#define FLOPPY_COMMAND_NS (100 * NS_PER_MICROSECOND) /* from the last command byte to the first sector */
+#define FLOPPY_SECTOR_NS  (50 * NS_PER_MICROSECOND)  /* from a sector to the next */
+#define FLOPPY_STEP_NS    (50 * NS_PER_MICROSECOND)  /* from a track to the next */
 #define FLOPPY_NOT_FOUND_NS                                                                                  \
     (10 * NS_PER_MILLISECOND) /* two turns of the disk without the header looked for */
 #define FLOPPY_RESET_NS    (250 * NS_PER_MICROSECOND) /* from the end of a reset to the polling interrupt */

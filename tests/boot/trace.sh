@@ -64,14 +64,14 @@ trace 1000 -d in_asm
 has "bytes of the first instruction" log "0xfffffff0:  ea 5b e0 00 f0.*"
 is "code is shown once" "$(grep -c '^0x000fe05b: ' log)" 1
 
-trace 20000000 -d io,mmu,reset,post
+trace 10000000 -d io,mmu,reset,post
 has "paging is off, protection on" log "CR0 update: CR0=0x00000011"
 has "reading the clock chip" log "io: in  0071/1 = [0-9a-f]*  rtc"
 has "PCI configuration" log "io: out 0cf8/4 = 80000000  pci-address"
 has "a port that nobody has" log "io: in  .*  (nothing)"
 has "memory of a device" log "io: mmio write 000b8[0-9a-f]*/[124] = .*  vga-window"
 
-trace 25000000 -d int
+trace 10000000 -d int
 has "software interrupt in real mode" log " *[0-9]*: v=13 e=0000 i=1 cpl=0 IP=[0-9a-f]*:[0-9a-f]* pc=.* SP=.* env->.*"
 has "hardware interrupt" log "Servicing hardware INT=0x20"
 has "the same in protected mode" log " *[0-9]*: v=20 e=0000 i=0 cpl=0 IP=0008:[0-9a-f]* pc=[0-9a-f]* SP=0010:.*"
