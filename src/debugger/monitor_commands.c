@@ -167,7 +167,9 @@ const struct display_frame *monitor_render(struct monitor *monitor)
 
 char *monitor_screen_rows(struct monitor *monitor)
 {
-    const struct display_text *text = &monitor_render(monitor)->text;
+    const struct display_source *source = machine_display(monitor->machine);
+    const struct display_text *text = &monitor->frame.text;
+    source->read_text(source->opaque, &monitor->frame);
     size_t columns = text->active ? text->columns : 0, rows = text->active ? text->rows : 0;
     char *screen = malloc(rows * (columns * UTF8_MAX + 1) + 1);
     if (screen == NULL) {

@@ -121,7 +121,7 @@ struct device *vga_device(struct vga *vga)
 
 struct display_source vga_display(struct vga *vga)
 {
-    return (struct display_source){.render = vga_render, .opaque = vga};
+    return (struct display_source){.render = vga_render, .read_text = vga_read_text, .opaque = vga};
 }
 
 uint64_t vga_lfb_size(const struct vga *vga)

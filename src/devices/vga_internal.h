@@ -352,6 +352,7 @@ uint64_t vga_timing_frames(struct vga *vga);
 /* vga_render.c */
 void vga_picture_get(const struct vga *vga, struct vga_picture *picture);
 void vga_render(void *opaque, struct display_frame *frame, bool force);
+void vga_read_text(void *opaque, struct display_frame *frame);
 
 /* Where the CRTC is when it begins a scan line. */
 struct vga_scan {

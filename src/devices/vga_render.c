@@ -115,7 +115,8 @@ void vga_picture_get(const struct vga *vga, struct vga_picture *picture)
 /* The frame being drawn. */
 struct canvas {
     struct display_frame *frame;
-    bool fresh; /* its pixels are undefined */
+    bool fresh;     /* its pixels are undefined */
+    bool text_only; /* and are not to be drawn */
     bool changed;
 };
 
@@ -275,7 +276,7 @@ static void draw_legacy(struct vga *vga, const struct vga_picture *picture, cons
         if (beam.row_begins && picture->kind == PICTURE_TEXT) {
             put_text_row(vga, picture, &beam.scan, colours, canvas);
         }
-        if (line % picture->repeat == 0) {
+        if (line % picture->repeat == 0 && !canvas->text_only) {
             uint32_t *pixels = picture->kind == PICTURE_TEXT
                                    ? vga_scan_text(vga, picture, &beam.scan, colours)
                                    : vga_scan_graphics(vga, picture, &beam.scan, colours);
@@ -363,6 +364,21 @@ static void draw(struct vga *vga, const struct vga_picture *picture, struct vga_
     if (vga->show_border) {
         draw_border(vga, picture, canvas);
     }
+}
+
+void vga_read_text(void *opaque, struct display_frame *frame)
+{
+    struct vga *vga = opaque;
+    struct vga_picture picture;
+    struct vga_colours colours;
+    vga_picture_get(vga, &picture);
+    if (picture.kind != PICTURE_TEXT) {
+        frame->text.active = false;
+        return;
+    }
+    struct canvas canvas = {.frame = frame, .text_only = true};
+    vga_colours_get(vga, &colours);
+    draw_text(vga, &picture, &colours, &canvas);
 }
 
 void vga_render(void *opaque, struct display_frame *frame, bool force)

@@ -61,6 +61,8 @@ struct display_source {
     /* Draws the present picture. `force` redraws all; otherwise an unchanged picture may leave
      * frame->generation as it is. */
     void (*render)(void *opaque, struct display_frame *frame, bool force);
+    /* Brings frame->text up to date and nothing else, for who only reads it: drawing takes much longer. */
+    void (*read_text)(void *opaque, struct display_frame *frame);
     void *opaque;
 };
 

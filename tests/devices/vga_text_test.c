@@ -361,6 +361,30 @@ static void generation_changes_with_the_picture_and_only_then(void **state)
     display_frame_release(&other);
 }
 
+static void text_is_read_without_drawing(void **state)
+{
+    struct vga_bench *bench = *state;
+    static struct display_frame other;
+    vga_bench_set_mode(bench, MODE_3);
+    put_char(bench, 40, 12, 'q', 0x17);
+    vga_bench_crtc(bench, 0x0e, (12 * 80 + 41) >> 8);
+    vga_bench_crtc(bench, 0x0f, (12 * 80 + 41) & 0xff);
+    bench->display.read_text(bench->display.opaque, &other);
+    assert_int_equal(other.width, 0);
+    vga_bench_render(bench);
+    const struct display_text *drawn = &bench->frame->text;
+    assert_true(other.text.active && drawn->cursor_visible && other.text.cursor_visible);
+    assert_int_equal(other.text.columns, drawn->columns);
+    assert_int_equal(other.text.rows, drawn->rows);
+    assert_int_equal(other.text.cursor_column, 41);
+    assert_int_equal(other.text.cursor_row, 12);
+    assert_int_equal(other.text.cells[12][40].character, 'q');
+    assert_int_equal(other.text.cells[12][40].background, drawn->cells[12][40].background);
+    vga_bench_set_mode(bench, MODE_13);
+    bench->display.read_text(bench->display.opaque, &other);
+    assert_false(other.text.active);
+}
+
 static void screen_is_blank_while_off_or_palette_is_open(void **state)
 {
     struct vga_bench *bench = *state;
@@ -437,6 +461,7 @@ int main(void)
         VGA_TEST(line_compare_shows_a_status_line_from_address_0),
         VGA_TEST(plane_enable_masks_attribute_bits),
         VGA_TEST(generation_changes_with_the_picture_and_only_then),
+        VGA_TEST(text_is_read_without_drawing),
         VGA_TEST(screen_is_blank_while_off_or_palette_is_open),
         VGA_TEST(reset_turns_the_display_off),
         cmocka_unit_test_setup_teardown(border_frames_the_picture_when_asked_for, vga_bench_setup_with_border,

@@ -31,6 +31,11 @@ static void render(void *opaque, struct display_frame *frame, bool force)
     }
 }
 
+static void read_text(void *opaque, struct display_frame *frame)
+{
+    render(opaque, frame, true);
+}
+
 static void take_key(void *opaque, enum key key, bool pressed)
 {
     struct machine *machine = opaque;
@@ -54,7 +59,7 @@ struct machine *fake_machine_create(void)
     struct machine *machine = calloc(1, sizeof *machine);
     machine->ram = calloc(1, FAKE_RAM);
     machine->input_ready = true;
-    machine->display = (struct display_source){.render = render, .opaque = machine};
+    machine->display = (struct display_source){.render = render, .read_text = read_text, .opaque = machine};
     machine->input = (struct input_sink){.key = take_key, .mouse = take_mouse, .opaque = machine};
     machine->memory = memory_bus_create(machine->ram, FAKE_RAM, 32, &machine->log, &machine->counters);
     memory_bus_map_ram(machine->memory, 0, FAKE_RAM, 0);
