@@ -41,7 +41,7 @@ static void vga_destroy(struct device *device)
     unmap_mmio(vga);
     memory_bus_release(vga->host.memory, VGA_WINDOW_BASE, vga);
     vga_ports_release(vga);
-    free(vga->vram);
+    free(vga->vram_allocation);
     free(vga);
 }
 
@@ -87,25 +87,26 @@ struct status vga_create(const struct device_host *host, const struct vga_config
                             "vga: display memory must be a power of two from 256 KiB to 256 MiB");
     }
     struct vga *vga = calloc(1, sizeof *vga);
-    uint8_t *vram = vga == NULL ? NULL : aligned_alloc(PAGE_SIZE, (size_t)vram_size);
-    if (vram == NULL) {
+    /* From calloc(), so that what the guest never uses never costs the host a page. */
+    uint8_t *allocation = vga == NULL ? NULL : calloc(1, (size_t)vram_size + PAGE_SIZE);
+    if (allocation == NULL) {
         free(vga);
         return status_error(STATUS_NO_MEMORY, "vga: no memory for %llu KiB of display memory",
                             (unsigned long long)(vram_size / KIB));
     }
-    memset(vram, 0, (size_t)vram_size);
     vga->device.class = &vga_class;
     vga->host = *host;
     vga->vertical_interrupt = config->vertical_interrupt;
     vga->show_border = config->show_border;
-    vga->vram = vram;
+    vga->vram_allocation = allocation;
+    vga->vram = allocation + (0 - (uintptr_t)allocation) % PAGE_SIZE;
     vga->vram_size = vram_size;
     vga->lfb_base = VGA_UNMAPPED;
     vga->mmio_base = VGA_UNMAPPED;
     vga_timing_create(vga);
     struct status status = claim_everything(vga);
     if (!status_is_ok(&status)) {
-        free(vram);
+        free(allocation);
         free(vga);
         return status;
     }

@@ -184,7 +184,8 @@ struct vga {
     struct device_host host;
     struct irq_line vertical_interrupt;
     bool show_border;
-    uint8_t *vram;
+    uint8_t *vram; /* at a page's beginning, within: */
+    uint8_t *vram_allocation;
     uint64_t vram_size; /* a power of two */
     uint64_t lfb_base, mmio_base;
 
