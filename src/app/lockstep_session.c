@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "app/counters_file.h"
 #include "chardev/char_device.h"
 #include "debugger/disassembly.h"
 #include "debugger/monitor.h"
@@ -263,7 +264,12 @@ struct status lockstep_session_run(const struct options *options, int *exit_stat
 {
     const struct lockstep_focus everything = {.from = UINT64_MAX, .step = UINT64_MAX};
     struct run run;
-    struct status status = run_once(&run, options, &everything, false);
+    FILE *counters;
+    struct status status = counters_file_open(options->counters_file, &counters);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    status = run_once(&run, options, &everything, false);
     *exit_status = run.exit_status;
     if (status_is_ok(&status) && run.stop == LOCKSTEP_DIFFERENT) {
         *exit_status = 1;
@@ -273,6 +279,8 @@ struct status lockstep_session_run(const struct options *options, int *exit_stat
         lockstep_describe_progress(run.lockstep, stdout);
         printf(": no difference%s\n", run.interrupted ? " so far" : "");
     }
+    struct machine *tested = run.lockstep != NULL ? lockstep_machine(run.lockstep, LOCKSTEP_TESTED) : NULL;
+    counters_file_close(counters, options->counters_file, tested, &status);
     take_down(&run);
     return status;
 }

@@ -9,8 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/counters_file.h"
 #include "base/bits.h"
-#include "base/counters.h"
 #include "bus/event_clock.h"
 #include "chardev/char_device.h"
 #include "debugger/disassembly.h"
@@ -73,18 +73,6 @@ static struct status open_streams(struct session *session)
         }
     }
     return open_stream(session, STREAMS - 1, options->debug_console);
-}
-
-/* Before the run: it may be long, and a path that cannot be written is better known at its beginning. */
-static struct status open_counters(struct session *session)
-{
-    if (session->options->counters_file == NULL) {
-        return status_ok();
-    }
-    session->counters_file = fopen(session->options->counters_file, "w");
-    return session->counters_file != NULL
-               ? status_ok()
-               : status_from_errno(errno, "cannot write the counters %s", session->options->counters_file);
 }
 
 static struct status create_machine(struct session *session)
@@ -200,7 +188,7 @@ static struct status build(struct session *session)
         status = open_streams(session);
     }
     if (status_is_ok(&status)) {
-        status = open_counters(session);
+        status = counters_file_open(session->options->counters_file, &session->counters_file);
     }
     if (status_is_ok(&status)) {
         status = create_machine(session);
@@ -384,22 +372,14 @@ static void close_stream(struct session *session, unsigned index, struct status 
     char_device_close(stream);
 }
 
-static void close_file(FILE *file, const char *kind, const char *path, struct status *status)
+static void close_log(struct session *session, struct status *status)
 {
-    bool failed = ferror(file) != 0;
+    bool failed = ferror(session->log_file) != 0;
     errno = 0;
-    failed |= fclose(file) != 0;
+    failed |= fclose(session->log_file) != 0;
     if (failed && status_is_ok(status)) {
-        *status = status_from_errno(errno != 0 ? errno : EIO, "cannot write the %s %s", kind, path);
-    }
-}
-
-static void write_counters(struct machine *machine, FILE *out)
-{
-    const struct counters *counters = machine_counters(machine);
-    fprintf(out, "instructions %llu\n", (unsigned long long)machine_retired(machine));
-    for (enum counter counter = 0; counter < COUNTER_COUNT; counter++) {
-        fprintf(out, "%s %llu\n", counter_name(counter), (unsigned long long)counters->value[counter]);
+        *status = status_from_errno(errno != 0 ? errno : EIO, "cannot write the log %s",
+                                    session->options->log_file);
     }
 }
 
@@ -407,18 +387,13 @@ static void take_down(struct session *session, struct status *status)
 {
     front_end_destroy(session->front_end);
     monitor_destroy(session->monitor);
-    if (session->counters_file != NULL) {
-        if (session->machine != NULL) {
-            write_counters(session->machine, session->counters_file);
-        }
-        close_file(session->counters_file, "counters", session->options->counters_file, status);
-    }
+    counters_file_close(session->counters_file, session->options->counters_file, session->machine, status);
     machine_destroy(session->machine);
     for (unsigned i = 0; i < STREAMS; i++) {
         close_stream(session, i, status);
     }
     if (session->log_file != NULL) {
-        close_file(session->log_file, "log", session->options->log_file, status);
+        close_log(session, status);
     }
     if (session->signal_fd >= 0) {
         quit_signals_close(session->signal_fd);

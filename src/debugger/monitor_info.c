@@ -142,10 +142,10 @@ static void print_view(void *opaque, const struct mmu_view_info *view)
 
 static void info_views(struct monitor *monitor, FILE *out)
 {
-    static const enum counter shown[] = {COUNTER_VIEWS_CREATED, COUNTER_VIEWS_EVICTED,  COUNTER_VIEWS_REFUSED,
-                                         COUNTER_VIEWS_DEMOTED, COUNTER_VIEWS_COMPARED, COUNTER_VIEW_FILLS,
-                                         COUNTER_VIEW_PAGES,    COUNTER_VIEW_FAULTS,    COUNTER_VIEW_REFUSALS,
-                                         COUNTER_INSNS_DEMOTED};
+    static const enum counter shown[] = {COUNTER_VIEWS_CREATED, COUNTER_VIEWS_EVICTED, COUNTER_VIEW_RECLAIMS,
+                                         COUNTER_VIEWS_REFUSED, COUNTER_VIEWS_DEMOTED, COUNTER_VIEWS_COMPARED,
+                                         COUNTER_VIEW_FILLS,    COUNTER_VIEW_PAGES,    COUNTER_VIEW_FAULTS,
+                                         COUNTER_VIEW_REFUSALS, COUNTER_INSNS_DEMOTED};
     const struct counters *counters = machine_counters(monitor->machine);
     mmu_for_each_view(machine_mmu(monitor->machine), print_view, out);
     for (unsigned i = 0; i < ARRAY_COUNT(shown); i++) {

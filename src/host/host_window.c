@@ -5,7 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HOST_PAGE 4096
+#define HOST_PAGE   4096
+#define SPARE_PAGES 33u
 
 #if defined(__linux__)
 
@@ -77,6 +78,15 @@ bool host_window_unmap(const struct host_window *window, uint64_t offset, uint64
 bool host_window_protect(const struct host_window *window, uint64_t offset, uint64_t length)
 {
     return mprotect(window->base + offset, (size_t)length, PROT_READ) == 0;
+}
+
+/* Every other page has another protection, so that none are put together. */
+void host_window_take_spare(struct host_window *spare)
+{
+    struct status status = host_window_reserve(SPARE_PAGES * HOST_PAGE, spare);
+    for (unsigned page = 0; status_is_ok(&status) && page < SPARE_PAGES; page += 2) {
+        mprotect(spare->base + (size_t)page * HOST_PAGE, HOST_PAGE, PROT_READ);
+    }
 }
 
 void host_window_release(struct host_window *window)

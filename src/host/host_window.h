@@ -22,6 +22,10 @@ struct host_window {
  * `ulimit -v`), STATUS_UNSUPPORTED where pages are not of 4 KiB. */
 struct status host_window_reserve(uint64_t length, struct host_window *window) STATUS_MUST_CHECK;
 
+/* Uses up a few mappings of the host's kernel, as long as `spare` is not released: at the limit not even one
+ * can be replaced. Without effect where the host refuses. */
+void host_window_take_spare(struct host_window *spare);
+
 /* Gives the range back; a zeroed structure is allowed. */
 void host_window_release(struct host_window *window);
 

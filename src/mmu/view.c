@@ -28,6 +28,7 @@ struct status mmu_enable_views(struct mmu *mmu, int fd)
         return status_error(STATUS_NO_MEMORY, "no memory for shadow page tables");
     }
     pool->fd = fd;
+    host_window_take_spare(&pool->spare);
     pool->mappings = mappings;
     pool->untouched = VIEW_NO_MAPPING + 1;
     mmu->views = pool;
@@ -174,6 +175,7 @@ void views_destroy(struct mmu *mmu)
 {
     views_clear(mmu);
     if (mmu->views != NULL) {
+        host_window_release(&mmu->views->spare);
         free(mmu->views->mappings);
         free(mmu->views);
         mmu->views = NULL;

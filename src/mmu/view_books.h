@@ -65,6 +65,7 @@ struct view_candidate {
 
 struct view_pool {
     int fd;
+    struct host_window spare; /* mappings to give back when the host has no more */
     uint64_t clock;
     struct view views[VIEWS_MAX];
     struct view *current[2]; /* [user]; NULL: none */

@@ -100,6 +100,7 @@ static void reclaim(struct mmu *mmu, unsigned pages)
             return;
         }
         struct view *oldest = view_oldest(pool);
+        counter_add(mmu->cpu->counters, COUNTER_VIEW_RECLAIMS, 1);
         counter_add(mmu->cpu->counters, COUNTER_VIEWS_EVICTED, 1);
         if (oldest != NULL) {
             view_destroy(mmu, oldest);

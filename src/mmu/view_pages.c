@@ -127,11 +127,17 @@ void view_forget_all(struct view_pool *pool, struct view *view)
 
 /* ---- taking pages away */
 
-/* One mapping over everything needs no more of them than there are: the host does not refuse that. */
+/* One mapping over everything leaves fewer of them than there are. The host's kernel refuses even that when
+ * it is at its limit, until the spare ones are given back. */
 void view_empty(struct view_pool *pool, struct view *view)
 {
     view_forget_all(pool, view);
     bool unmapped = host_window_unmap(&view->window, 0, view->window.length);
+    if (!unmapped) {
+        host_window_release(&pool->spare);
+        unmapped = host_window_unmap(&view->window, 0, view->window.length);
+        host_window_take_spare(&pool->spare);
+    }
     assert(unmapped);
     (void)unmapped;
 }
