@@ -92,21 +92,39 @@ static struct view *find_view(struct view_pool *pool, const struct view_key *key
     return NULL;
 }
 
-static struct view *create_view(struct mmu *mmu, const struct view_key *key)
+/* NULL: there is none but the current ones. */
+static struct view *evict_oldest(struct mmu *mmu)
 {
-    struct view_pool *pool = mmu->views;
-    struct view *view = NULL;
-    for (unsigned i = 0; i < VIEWS_MAX && view == NULL; i++) {
-        view = pool->views[i].window.base == NULL ? &pool->views[i] : NULL;
-    }
-    if (view == NULL) {
-        view = view_oldest(pool);
+    struct view *view = view_oldest(mmu->views);
+    if (view != NULL) {
         view_destroy(mmu, view);
         counter_add(mmu->cpu->counters, COUNTER_VIEWS_EVICTED, 1);
     }
+    return view;
+}
+
+/* A place for one more view, where there is one at all. */
+static struct view *find_place(struct mmu *mmu)
+{
+    struct view_pool *pool = mmu->views;
+    for (unsigned i = 0; i < VIEWS_MAX; i++) {
+        if (pool->views[i].window.base == NULL) {
+            return &pool->views[i];
+        }
+    }
+    return evict_oldest(mmu);
+}
+
+static struct view *create_view(struct mmu *mmu, const struct view_key *key)
+{
+    struct view *view = find_place(mmu);
     struct status status = host_window_reserve(VIEW_WINDOW_SIZE + VIEW_GUARD_SIZE, &view->window);
-    if (!status_is_ok(&status)) {
-        return NULL;
+    while (!status_is_ok(&status)) { /* the host has no more addresses for us (ulimit -v) */
+        view = evict_oldest(mmu);
+        if (view == NULL) {
+            return NULL;
+        }
+        status = host_window_reserve(VIEW_WINDOW_SIZE + VIEW_GUARD_SIZE, &view->window);
     }
     view->index = calloc(VIEW_PAGES, sizeof *view->index);
     view->regions = calloc(VIEW_REGIONS, sizeof *view->regions);
