@@ -18,8 +18,11 @@
 
 #include "base/bits.h"
 
-/* How often signals, ticks and the end of a program that keeps its output open are looked for. */
+/* How often signals and the end of a program that keeps its output open are looked for. */
 #define LOOK_SECONDS 0.1
+
+/* A tick may end the measured time, so that it comes as late as this. */
+#define TICK_SECONDS 0.02
 
 #define LINE_SIZE 1024
 
@@ -293,14 +296,14 @@ static void wait_for_text(struct listener *listener, double now)
     if (listener->errors >= 0) {
         fds[count++] = (struct pollfd){.fd = listener->errors, .events = POLLIN};
     }
-    double look = count > 0 ? LOOK_SECONDS : 0.005;
+    double look = count == 0 ? 0.005 : listener->request->tick != NULL ? TICK_SECONDS : LOOK_SECONDS;
     double wait = listener->deadline - now < look ? listener->deadline - now : look;
     poll(fds, count, wait > 0 ? (int)(wait * 1000) + 1 : 0);
 }
 
 static void listen_to(struct listener *listener)
 {
-    double next_tick = listener->started + LOOK_SECONDS;
+    double next_tick = listener->started + TICK_SECONDS;
     while (!has_ended(listener->pid)) {
         double now = process_clock();
         if (process_is_interrupted()) {
@@ -313,7 +316,7 @@ static void listen_to(struct listener *listener)
             return;
         }
         if (listener->request->tick != NULL && now >= next_tick) {
-            next_tick = now + LOOK_SECONDS;
+            next_tick = now + TICK_SECONDS;
             if (!listener->satisfied &&
                 !listener->request->tick(listener->request->opaque, now - listener->started)) {
                 be_satisfied(listener, now);

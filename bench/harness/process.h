@@ -32,7 +32,7 @@ struct process_request {
     /* Called with each line of standard output, without its end, and with the moment at which the line's end
      * arrived. False: what was waited for has come. */
     bool (*line)(void *opaque, const char *line, struct process_moment moment);
-    /* Called about ten times a second, with the seconds since the start; may be NULL. False: as for `line`.
+    /* Called about fifty times a second, with the seconds since the start; may be NULL. False: as for `line`.
      */
     bool (*tick)(void *opaque, double seconds);
     void *opaque;

@@ -1,6 +1,6 @@
 /* What a guest on QEMU or Bochs has on its text screen, for guests that say nothing on a port. The emulator
  * saves the screen's memory into a file of the run's directory: QEMU when its monitor, a socket there, is
- * asked to, ten times a second; Bochs by commands of its debugger, which command.c writes. Both cost the
+ * asked to, fifty times a second; Bochs by commands of its debugger, which command.c writes. Both cost the
  * guest little.
  *
  * NOT IMPLEMENTED: graphics modes; screens that do not begin at B8000h. */
