@@ -140,18 +140,56 @@ static void print_view(void *opaque, const struct mmu_view_info *view)
             (unsigned long long)view->executed);
 }
 
+static void print_counters(const struct monitor *monitor, const enum counter *shown, size_t count, FILE *out)
+{
+    const struct counters *counters = machine_counters(monitor->machine);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, "%-20s %14llu  %s\n", counter_name(shown[i]),
+                (unsigned long long)counters->value[shown[i]], counter_text(shown[i]));
+    }
+}
+
+struct view_totals {
+    unsigned views, pages, pieces;
+};
+
+static void add_view(void *opaque, const struct mmu_view_info *view)
+{
+    struct view_totals *totals = opaque;
+    totals->views++;
+    totals->pages += view->pages;
+    totals->pieces += view->pieces;
+}
+
+static void info_mmu(struct monitor *monitor, FILE *out)
+{
+    static const enum counter shown[] = {COUNTER_PAGE_WALKS,  COUNTER_TLB_FILLS,  COUNTER_FAST_TLB_FILLS,
+                                         COUNTER_TLB_FLUSHES, COUNTER_VIEW_FILLS, COUNTER_VIEW_FAULTS};
+    struct mmu *mmu = machine_mmu(monitor->machine);
+    const struct cpu_state *cpu = mmu->cpu;
+    struct view_totals totals = {0};
+    if (cpu->cr0 & CR0_PG) {
+        fprintf(out, "paging: cr3 %08llx%s%s%s%s%s\n", (unsigned long long)cpu->cr3,
+                cpu->cr4 & CR4_PAE ? ", PAE" : "", cpu->cr4 & CR4_PSE ? ", PSE" : "",
+                cpu->cr4 & CR4_PGE ? ", PGE" : "", cpu->cr0 & CR0_WP ? ", WP" : "",
+                cpu->efer & EFER_NXE ? ", NX" : "");
+    } else {
+        fprintf(out, "paging: off\n");
+    }
+    mmu_for_each_view(mmu, add_view, &totals);
+    fprintf(out, "views: %u of %u; %u pages of %u, %u pieces of %u\n", totals.views, VIEWS_MAX, totals.pages,
+            VIEW_PAGES_MAX, totals.pieces, VIEW_PIECES_MAX);
+    print_counters(monitor, shown, ARRAY_COUNT(shown), out);
+}
+
 static void info_views(struct monitor *monitor, FILE *out)
 {
     static const enum counter shown[] = {COUNTER_VIEWS_CREATED, COUNTER_VIEWS_EVICTED, COUNTER_VIEW_RECLAIMS,
                                          COUNTER_VIEWS_REFUSED, COUNTER_VIEWS_DEMOTED, COUNTER_VIEWS_COMPARED,
                                          COUNTER_VIEW_FILLS,    COUNTER_VIEW_PAGES,    COUNTER_VIEW_FAULTS,
                                          COUNTER_VIEW_REFUSALS, COUNTER_INSNS_DEMOTED};
-    const struct counters *counters = machine_counters(monitor->machine);
     mmu_for_each_view(machine_mmu(monitor->machine), print_view, out);
-    for (unsigned i = 0; i < ARRAY_COUNT(shown); i++) {
-        fprintf(out, "%-20s %14llu  %s\n", counter_name(shown[i]),
-                (unsigned long long)counters->value[shown[i]], counter_text(shown[i]));
-    }
+    print_counters(monitor, shown, ARRAY_COUNT(shown), out);
 }
 
 static void info_counters(struct monitor *monitor, FILE *out)

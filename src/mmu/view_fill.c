@@ -44,7 +44,10 @@ static bool continues(struct mmu *mmu, const struct view *view, const struct run
     struct paging_result result = run->result;
     struct target target;
     uint32_t error_code;
-    if (view->index[page] != VIEW_NO_MAPPING) {
+    uint32_t number = view->index[page];
+    /* What is mapped for reading comes to be written with its neighbours. */
+    if (number != VIEW_NO_MAPPING &&
+        (!run->target.mapping.writable || mmu->views->mappings[number].writable)) {
         return false;
     }
     if (run->target.large) {
@@ -128,6 +131,9 @@ static enum mmu_view_result map_run(struct mmu *mmu, struct view *view, const st
     }
     counter_add(mmu->cpu->counters, COUNTER_VIEW_PAGES, run->count);
     for (unsigned i = 0; i < run->count; i++, mapping.frame++, mapping.place++) {
+        if (view->index[run->first + i] != VIEW_NO_MAPPING) {
+            view_forget_page(pool, view, run->first + i);
+        }
         view_remember_page(pool, view, run->first + i, &mapping);
     }
     return MMU_VIEW_FILLED;

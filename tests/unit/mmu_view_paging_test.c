@@ -132,6 +132,8 @@ static void check_large_page(struct view_rig *rig, uint8_t *entry, uint32_t line
     assert_int_equal(view_rig_fill(rig, linear + 0x7000, 4, true), MMU_VIEW_FILLED);
     assert_int_equal(load_le32(entry), LARGE_FRAMES | PWU | LARGE | A | D);
     assert_true(view_rig_may_store(rig, linear + 0x7000));
+    assert_true(view_rig_may_store(rig, linear));
+    assert_true(view_rig_may_store(rig, linear + 0x1ff000));
     store_le32(entry, (LARGE_FRAMES + size) | PWU | LARGE | A | D);
     view_rig_invlpg(rig, linear + size - 1);
     for (uint32_t at = 0; at < size; at += 0x3d000) {

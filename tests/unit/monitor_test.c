@@ -319,6 +319,9 @@ static void info_knows_topics_and_devices(void **state)
     assert_contains(list, "devices: pic");
     assert_contains(answer(bench, "info pic"), "all quiet");
     assert_contains(answer(bench, "info mem"), "00000fffff       1024 KiB  ram");
+    assert_contains(answer(bench, "info mmu"), "paging: off");
+    assert_contains(answer(bench, "info mmu"), "views: 0 of 16; 0 pages of ");
+    assert_contains(answer(bench, "info views"), "view-reclaims ");
     assert_contains(answer(bench, "info status"), "running");
     assert_contains(answer(bench, "info block"), "floppy a: empty");
     assert_contains(answer(bench, "info cpus"), "pentium3");
