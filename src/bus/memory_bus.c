@@ -34,6 +34,7 @@ struct memory_bus {
     struct memory_listener listener;
     struct memory_page open_bus;
     struct io_region devices[MAX_DEVICES]; /* free when length is 0 */
+    struct memory_watcher watchers[MAX_DEVICES];
     size_t chunk_count;
     struct chunk *chunks[];
 };
@@ -124,6 +125,7 @@ static void forget_code(struct memory_bus *bus, struct memory_page *page, uint64
 {
     if (page->code_lines != 0) {
         page->code_lines = 0;
+        page->watched = false;
         memset(page->code_bytes, 0, CODE_LINES * sizeof page->code_bytes[0]);
         if (bus->listener.code_written != NULL) {
             bus->listener.code_written(bus->listener.opaque, phys, PAGE_SIZE);
@@ -230,12 +232,15 @@ struct status memory_bus_claim(struct memory_bus *bus, const struct io_region *r
 }
 
 struct status memory_bus_map_device_memory(struct memory_bus *bus, const char *name, uint64_t phys,
-                                           uint64_t length, uint8_t *bytes)
+                                           uint64_t length, uint8_t *bytes,
+                                           const struct memory_watcher *watcher)
 {
     struct io_region region = {.name = name, .base = phys, .length = length, .opaque = bytes};
     struct io_region *slot = NULL;
     struct status status = reserve_device(bus, &region, &slot);
     if (status_is_ok(&status)) {
+        bus->watchers[slot - bus->devices] =
+            watcher != NULL ? *watcher : (struct memory_watcher){.stored = NULL};
         cover_pages(bus, slot, bytes);
     }
     return status;
@@ -349,15 +354,50 @@ static bool unmark_code(struct memory_page *page, uint64_t phys, unsigned length
 void memory_bus_unmark_code(struct memory_bus *bus, uint64_t phys, unsigned length)
 {
     struct memory_page *page = memory_bus_page(bus, phys);
-    if (page->code_lines != 0) {
+    if (page->code_lines != 0 && !page->watched) {
         unmark_code(page, phys, length);
     }
+}
+
+void memory_bus_watch(struct memory_bus *bus, uint64_t phys, uint64_t length)
+{
+    for (uint64_t at = phys; at < phys + length; at += PAGE_SIZE) {
+        struct memory_page *page = memory_bus_page(bus, at);
+        assert(page->region != NULL && bus->watchers[page->region - bus->devices].stored != NULL);
+        memory_bus_mark_code(bus, at, PAGE_SIZE);
+        page->watched = true;
+    }
+    if (bus->listener.watched != NULL) {
+        bus->listener.watched(bus->listener.opaque, memory_bus_effective(bus, phys), length);
+    }
+}
+
+/* The code that may be on such a page is lost with its marks. */
+void memory_bus_unwatch(struct memory_bus *bus, uint64_t phys, uint64_t length)
+{
+    for (uint64_t at = phys; at < phys + length; at += PAGE_SIZE) {
+        struct memory_page *page = memory_bus_page(bus, at);
+        if (page->watched) {
+            forget_code(bus, page, memory_bus_effective(bus, at));
+        }
+    }
+}
+
+static void tell_watcher(struct memory_bus *bus, const struct io_region *region, uint64_t phys)
+{
+    const struct memory_watcher *watcher = &bus->watchers[region - bus->devices];
+    memory_bus_unwatch(bus, phys, PAGE_SIZE);
+    watcher->stored(watcher->opaque, phys - region->base);
 }
 
 void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned length)
 {
     struct memory_page *page = memory_bus_page(bus, phys);
     if (page->code_lines == 0) {
+        return;
+    }
+    if (page->watched) {
+        tell_watcher(bus, page->region, memory_bus_effective(bus, phys) & ~PAGE_MASK);
         return;
     }
     counter_add(bus->counters, COUNTER_CODE_WRITES, 1);

@@ -11,7 +11,10 @@
  *
  * Marks: a page may hold decoded or translated code, marked byte by byte. Stores to a page with marks must go
  * through memory_bus_write() or memory_bus_note_write(), which tell the code listener first when marked bytes
- * are hit. DMA and loaders use memory_bus_write() and so invalidate too. */
+ * are hit. DMA and loaders use memory_bus_write() and so invalidate too.
+ *
+ * Pages of device memory can be *watched*: all their bytes are marked, until the first store takes the marks
+ * away and is told to the device. So whoever respects marks keeps a display up to date. */
 #ifndef DOPPEL_BUS_MEMORY_BUS_H
 #define DOPPEL_BUS_MEMORY_BUS_H
 
@@ -39,6 +42,7 @@ struct memory_page {
     const struct io_region *region; /* device for what the pointers above do not cover; NULL: open bus */
     uint64_t code_lines;            /* bit n: some byte of 64-byte line n is marked as code */
     uint64_t *code_bytes; /* [line] bit n: byte n of the line is marked; NULL while nothing ever was */
+    bool watched;         /* all bytes are marked, whatever is there */
 };
 
 /* Who wants to know. Calls come on the thread that runs the machine. */
@@ -48,6 +52,16 @@ struct memory_listener {
     void (*code_written)(void *opaque, uint64_t phys, unsigned length);
     /* The map or A20 changed: every cached memory_page / host pointer is stale. */
     void (*map_changed)(void *opaque);
+    /* [phys, phys + length), whole pages, is watched from now on: stores must come to note_write(). */
+    void (*watched)(void *opaque, uint64_t phys, uint64_t length);
+    void *opaque;
+};
+
+/* The device that owns watched memory. */
+struct memory_watcher {
+    /* A store is about to change the page at this offset; it is not watched any more. May watch, and give
+     * up watching, other pages. NULL: nobody watches. */
+    void (*stored)(void *opaque, uint64_t offset);
     void *opaque;
 };
 
@@ -76,10 +90,15 @@ struct status memory_bus_claim(struct memory_bus *bus, const struct io_region *r
 void memory_bus_release(struct memory_bus *bus, uint64_t base, void *opaque);
 
 /* Like a claim, but loads and stores go straight to `bytes` (a linear framebuffer): host-backed device
- * memory. Borrowed. */
+ * memory. Borrowed. `watcher` may be NULL. */
 struct status memory_bus_map_device_memory(struct memory_bus *bus, const char *name, uint64_t phys,
-                                           uint64_t length, uint8_t *bytes) STATUS_MUST_CHECK;
+                                           uint64_t length, uint8_t *bytes,
+                                           const struct memory_watcher *watcher) STATUS_MUST_CHECK;
 void memory_bus_unmap_device_memory(struct memory_bus *bus, uint64_t phys, uint64_t length);
+
+/* Watches pages of device memory that has a watcher, or no longer. Whole pages. */
+void memory_bus_watch(struct memory_bus *bus, uint64_t phys, uint64_t length);
+void memory_bus_unwatch(struct memory_bus *bus, uint64_t phys, uint64_t length);
 
 /* The A20 gate: false forces address bit 20 to zero. */
 void memory_bus_set_a20(struct memory_bus *bus, bool enabled);

@@ -17,14 +17,6 @@ static void vga_reset(struct device *device)
     vga_registers_reset(vga);
 }
 
-static void unmap_lfb(struct vga *vga)
-{
-    if (vga->lfb_base != VGA_UNMAPPED) {
-        memory_bus_unmap_device_memory(vga->host.memory, vga->lfb_base, vga->vram_size);
-        vga->lfb_base = VGA_UNMAPPED;
-    }
-}
-
 static void unmap_mmio(struct vga *vga)
 {
     if (vga->mmio_base != VGA_UNMAPPED) {
@@ -37,7 +29,7 @@ static void vga_destroy(struct device *device)
 {
     struct vga *vga = vga_of(device);
     vga_timing_destroy(vga);
-    unmap_lfb(vga);
+    vga_lfb_unmap(vga);
     unmap_mmio(vga);
     memory_bus_release(vga->host.memory, VGA_WINDOW_BASE, vga);
     vga_ports_release(vga);
@@ -88,8 +80,9 @@ struct status vga_create(const struct device_host *host, const struct vga_config
     }
     struct vga *vga = calloc(1, sizeof *vga);
     /* From calloc(), so that what the guest never uses never costs the host a page. */
-    uint8_t *allocation = vga == NULL ? NULL : calloc(1, (size_t)vram_size + PAGE_SIZE);
-    if (allocation == NULL) {
+    bool own = config->vram == NULL;
+    uint8_t *allocation = vga == NULL || !own ? NULL : calloc(1, (size_t)vram_size + PAGE_SIZE);
+    if (vga == NULL || (own && allocation == NULL)) {
         free(vga);
         return status_error(STATUS_NO_MEMORY, "vga: no memory for %llu KiB of display memory",
                             (unsigned long long)(vram_size / KIB));
@@ -99,7 +92,7 @@ struct status vga_create(const struct device_host *host, const struct vga_config
     vga->vertical_interrupt = config->vertical_interrupt;
     vga->show_border = config->show_border;
     vga->vram_allocation = allocation;
-    vga->vram = allocation + (0 - (uintptr_t)allocation) % PAGE_SIZE;
+    vga->vram = own ? allocation + (0 - (uintptr_t)allocation) % PAGE_SIZE : config->vram;
     vga->vram_size = vram_size;
     vga->lfb_base = VGA_UNMAPPED;
     vga->mmio_base = VGA_UNMAPPED;
@@ -128,23 +121,6 @@ struct display_source vga_display(struct vga *vga)
 uint64_t vga_lfb_size(const struct vga *vga)
 {
     return vga->vram_size;
-}
-
-struct status vga_set_lfb_base(struct vga *vga, uint64_t phys)
-{
-    if (phys == vga->lfb_base) {
-        return status_ok();
-    }
-    unmap_lfb(vga);
-    if (phys == VGA_UNMAPPED) {
-        return status_ok();
-    }
-    struct status status =
-        memory_bus_map_device_memory(vga->host.memory, "vga-framebuffer", phys, vga->vram_size, vga->vram);
-    if (status_is_ok(&status)) {
-        vga->lfb_base = phys;
-    }
-    return status;
 }
 
 #define MMIO_PORTS      0x400u

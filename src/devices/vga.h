@@ -8,6 +8,9 @@
  * 3C0h-3CFh, 1CEh-1D1h. Memory: A0000h-BFFFFh, the linear framebuffer where vga_set_lfb_base() puts it, and
  * the register window of vga_set_mmio_base().
  *
+ * Stores to the linear framebuffer go straight to memory. What of it is shown is watched by the bus between
+ * one drawing and the first store behind it, 64 KiB at a time.
+ *
  * The picture is drawn on request from the registers as they are then. What the hardware latches once per
  * frame (the start address) is latched at the vertical retrace of the programmed timing; status bits,
  * blinking and the vertical interrupt follow the same timing on the event clock.
@@ -43,7 +46,8 @@
 struct vga;
 
 struct vga_config {
-    uint64_t vram_size;                 /* a power of two, VGA_MIN_VRAM..VGA_MAX_VRAM; 0: VGA_DEFAULT_VRAM */
+    uint8_t *vram;      /* zeroes, page-aligned, borrowed; NULL: memory of the adapter's own */
+    uint64_t vram_size; /* a power of two, VGA_MIN_VRAM..VGA_MAX_VRAM; 0: VGA_DEFAULT_VRAM */
     struct irq_line vertical_interrupt; /* IRQ 2 (9) on a PC */
     bool show_border;                   /* pictures of standard modes include the overscan border */
 };

@@ -118,6 +118,8 @@ struct vga_dac {
     bool eight_bit;
 };
 
+#define VGA_LFB_UNIT (64 * KIB) /* of the linear framebuffer: what becomes open for stores together */
+
 struct vga_dispi {
     uint16_t index;
     uint16_t reg[DISPI_REGISTER_COUNT];
@@ -208,6 +210,8 @@ struct vga {
     struct clock_event retrace_event, interrupt_event;
     bool interrupt_pending;
 
+    /* Which VGA_LFB_UNITs of the linear framebuffer the guest may write to without being seen, by bit. */
+    uint64_t open_units[VGA_MAX_VRAM / VGA_LFB_UNIT / 64];
     bool dirty;                              /* something visible may have changed since the last drawing */
     const struct display_frame *drawn_frame; /* compared only, never followed */
     uint64_t drawn_generation;
@@ -349,6 +353,16 @@ void vga_timing_interrupt_written(struct vga *vga);
 uint8_t vga_timing_status(struct vga *vga);
 /* Whole frames since power-on as the present timing counts them. */
 uint64_t vga_timing_frames(struct vga *vga);
+
+/* vga_lfb.c */
+
+void vga_lfb_unmap(struct vga *vga);
+
+/* Whether what `picture` shows may have been changed through the linear framebuffer without being seen. */
+bool vga_lfb_is_open(const struct vga *vga, const struct vga_picture *picture);
+
+/* `picture` has been drawn: the next stores to what it shows are to be seen. */
+void vga_lfb_watch(struct vga *vga, const struct vga_picture *picture);
 
 /* vga_render.c */
 void vga_picture_get(const struct vga *vga, struct vga_picture *picture);

@@ -2,8 +2,7 @@
  *
  * Every line is drawn in a scratch buffer and compared with the frame, so that the frame's generation changes
  * only with its contents. Nothing at all is drawn while no register and no display memory was written
- * (`dirty`) and no blinking is due; stores through the linear framebuffer leave no trace, so that DISPI modes
- * are always compared while it is mapped.
+ * (`dirty`) and no blinking is due.
  *
  * Blanking: the comparators act one count after the programmed value (IBM's mode tables and the VESA timings
  * of the same modes agree only that way), so that "blank start" 50h leaves characters 0-50h visible. */
@@ -333,8 +332,7 @@ static uint64_t blink_phase(struct vga *vga, const struct vga_picture *picture, 
 static bool frame_is_current(const struct vga *vga, const struct display_frame *frame,
                              const struct vga_picture *picture, uint64_t phase)
 {
-    bool untracked = picture->kind == PICTURE_DISPI && vga->lfb_base != VGA_UNMAPPED;
-    return !vga->dirty && !untracked && frame == vga->drawn_frame &&
+    return !vga->dirty && !vga_lfb_is_open(vga, picture) && frame == vga->drawn_frame &&
            frame->generation == vga->drawn_generation && phase == vga->drawn_blink_phase;
 }
 
@@ -407,6 +405,7 @@ void vga_render(void *opaque, struct display_frame *frame, bool force)
         frame->generation++;
     }
     vga->dirty = false;
+    vga_lfb_watch(vga, &picture);
     vga->drawn_frame = frame;
     vga->drawn_generation = frame->generation;
     vga->drawn_blink_phase = phase;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "devices/vga.h"
 #include "host/host_clock.h"
 #include "machine/engine_factory.h"
 #include "machine/machine_internal.h"
@@ -95,6 +96,12 @@ static void memory_code_written(void *opaque, uint64_t phys, unsigned length)
     memory_bus_unmark_code(machine->memory, dropped.phys, (unsigned)dropped.length);
 }
 
+static void memory_watched(void *opaque, uint64_t phys, uint64_t length)
+{
+    struct machine *machine = opaque;
+    mmu_protect_pages(machine->mmu, phys, length);
+}
+
 static void memory_map_changed(void *opaque)
 {
     struct machine *machine = opaque;
@@ -135,7 +142,8 @@ static struct status create_core(struct machine *machine, const struct machine_c
 {
     const struct cpu_model *model =
         cpu_model_find(config->cpu != NULL ? config->cpu : cpu_model_default_name);
-    struct status status = host_memory_allocate(config->ram_size, &machine->ram);
+    /* Display memory follows, so that shadow page tables can map it too. */
+    struct status status = host_memory_allocate(config->ram_size + VGA_DEFAULT_VRAM, &machine->ram);
     if (!status_is_ok(&status)) {
         return status;
     }
@@ -163,6 +171,7 @@ static struct status create_core(struct machine *machine, const struct machine_c
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
     machine->mmu->ram_fd = machine->ram.fd;
+    machine->mmu->ram_fd_size = machine->ram.length;
     status = (config->create_engine != NULL ? config->create_engine : machine_engine_create)(
         &config->engine, &machine->cpu, machine->mmu, &machine->engine);
     if (!status_is_ok(&status)) {
@@ -170,6 +179,7 @@ static struct status create_core(struct machine *machine, const struct machine_c
     }
     memory_bus_set_listener(machine->memory, &(struct memory_listener){.code_written = memory_code_written,
                                                                        .map_changed = memory_map_changed,
+                                                                       .watched = memory_watched,
                                                                        .opaque = machine});
     return create_clock(machine, config);
 }

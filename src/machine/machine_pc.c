@@ -375,7 +375,9 @@ static void map_memory(struct machine *machine)
     const struct firmware *system = &machine->system_rom;
     const struct firmware *vga = &machine->vga_rom;
     uint64_t top = address_space(machine);
-    memory_bus_map_ram(machine->memory, 0, machine->ram.length < top ? machine->ram.length : top, 0);
+    memory_bus_map_ram(
+        machine->memory, 0,
+        memory_bus_ram_size(machine->memory) < top ? memory_bus_ram_size(machine->memory) : top, 0);
     if (top > MIB) {
         memory_bus_map_rom(machine->memory, top - system->size, system->size, system->bytes);
     }

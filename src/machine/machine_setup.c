@@ -54,7 +54,7 @@ static void set_equipment(struct machine *machine)
 static struct status add_firmware_items(struct machine *machine)
 {
     struct fw_cfg *fw_cfg = machine->chips.fw_cfg;
-    uint64_t ram_size = machine->ram.length;
+    uint64_t ram_size = memory_bus_ram_size(machine->memory);
     uint8_t map[20]; /* one entry: base, length, type */
     store_le64(map, 0);
     store_le64(map + 8, ram_size);
@@ -83,7 +83,7 @@ struct status machine_describe_to_firmware(struct machine *machine, const struct
         return status;
     }
     machine_add_device(machine, fw_cfg_device(machine->chips.fw_cfg));
-    set_memory_sizes(machine->chips.rtc, machine->ram.length);
+    set_memory_sizes(machine->chips.rtc, memory_bus_ram_size(machine->memory));
     set_equipment(machine);
     status = machine_ide_describe_to_firmware(machine);
     if (status_is_ok(&status)) {
@@ -96,7 +96,8 @@ struct status machine_describe_to_firmware(struct machine *machine, const struct
         status = machine_boot_create(machine, config);
     }
     if (status_is_ok(&status)) {
-        status = kernel_loader_install(machine->chips.fw_cfg, &config->kernel, machine->ram.length);
+        status = kernel_loader_install(machine->chips.fw_cfg, &config->kernel,
+                                       memory_bus_ram_size(machine->memory));
     }
     mc146818_update_checksum(machine->chips.rtc);
     return status;

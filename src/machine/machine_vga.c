@@ -67,7 +67,11 @@ const struct display_source *machine_display(struct machine *machine)
 struct status machine_vga_create(struct machine *machine)
 {
     struct device_host host = machine_device_host(machine);
-    struct status status = vga_create(&host, &(struct vga_config){0}, &machine->chips.vga);
+    const struct vga_config config = {
+        .vram_size = VGA_DEFAULT_VRAM,
+        .vram = machine->ram.bytes + machine->ram.length - VGA_DEFAULT_VRAM,
+    };
+    struct status status = vga_create(&host, &config, &machine->chips.vga);
     if (!status_is_ok(&status)) {
         return status;
     }

@@ -91,7 +91,7 @@ void fast_tlb_drop_all(struct fast_tlb *fast)
     fast_tlb_drop_space(fast);
 }
 
-void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host)
+void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host, uint64_t length)
 {
     for (unsigned group = 0; group < ARRAY_COUNT(fast->filled_words); group++) {
         for (uint64_t words = fast->filled_words[group]; words != 0;) {
@@ -100,7 +100,7 @@ void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host)
                 unsigned slot = word * 64 + take_bit(&slots);
                 uint32_t linear = -fast->store[slot];
                 /* An empty slot's addend may be left from a page that was there: no harm. */
-                if (fast->addend[slot] + linear == (uint64_t)(uintptr_t)host) {
+                if (fast->addend[slot] + linear - (uint64_t)(uintptr_t)host < length) {
                     fast->store[slot] = fast_tlb_empty_tag(slot);
                 }
             }
@@ -144,6 +144,9 @@ static enum mmu_fast_result walk_for_access(struct mmu *mmu, uint32_t linear, un
         return MMU_FAST_NOT;
     }
     const struct memory_page *page = memory_bus_page(mmu->bus, result.phys);
+    if (store && page->watched) {
+        memory_bus_note_write(mmu->bus, result.phys, width);
+    }
     if (page->read == NULL ||
         (store && (page->write != page->read || memory_page_holds_code(page, offset, width)))) {
         return MMU_FAST_NOT;
@@ -157,6 +160,9 @@ static enum mmu_fast_result store_beside_code(struct mmu *mmu, struct tlb_entry 
                                               unsigned width, bool user, uint8_t **host)
 {
     unsigned offset = linear & PAGE_MASK;
+    if (entry->page->watched) {
+        memory_bus_note_write(mmu->bus, entry->phys | offset, width);
+    }
     if (entry->page->code_lines == 0) {
         mmu_open_for_stores(mmu, entry);
         set_slot(mmu, entry, (uint32_t)entry->direct_tag, user);

@@ -105,7 +105,7 @@ void fast_tlb_drop_page(struct fast_tlb *fast, uint32_t linear);
 void fast_tlb_drop_space(struct fast_tlb *fast);
 void fast_tlb_drop_all(struct fast_tlb *fast);
 
-/* Takes away the right to store to the page at host address `host`, under each of its linear addresses. */
-void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host);
+/* Takes away the right to store to the pages at host address `host`, under each of their linear addresses. */
+void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host, uint64_t length);
 
 #endif

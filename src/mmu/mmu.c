@@ -284,22 +284,49 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
     }
 }
 
-void mmu_protect_page(struct mmu *mmu, uint64_t phys)
+/* Those from `phys` on that follow each other on the host, too; how many bytes they are. */
+static uint64_t refuse_like_pages(struct mmu *mmu, struct fast_tlb *fast, uint64_t phys, uint64_t length)
 {
-    views_refuse_stores(mmu, phys);
-    if (!bit_is_set(mmu->stored_pages, stored_page(phys))) {
+    const uint8_t *host = memory_bus_page(mmu->bus, phys)->write;
+    uint64_t done = PAGE_SIZE;
+    while (host != NULL && done < length && memory_bus_page(mmu->bus, phys + done)->write == host + done) {
+        done += PAGE_SIZE;
+    }
+    fast_tlb_refuse_stores(fast, host, done);
+    return done;
+}
+
+static bool may_be_stored_to(const struct mmu *mmu, uint64_t phys, uint64_t length)
+{
+    uint64_t pages = length >> PAGE_SHIFT;
+    bool found = pages >= STORED_PAGES;
+    for (uint64_t i = 0; i < pages && !found; i++) {
+        found = bit_is_set(mmu->stored_pages, stored_page(phys + (i << PAGE_SHIFT)));
+    }
+    return found;
+}
+
+void mmu_protect_pages(struct mmu *mmu, uint64_t phys, uint64_t length)
+{
+    views_refuse_stores(mmu, phys, length);
+    if (!may_be_stored_to(mmu, phys, length)) {
         return;
     }
     for (unsigned user = 0; user < 2; user++) {
         for (unsigned i = 0; i < TLB_ENTRIES; i++) {
-            if (mmu->tlb[user][i].phys == (phys & ~PAGE_MASK)) {
+            if (mmu->tlb[user][i].phys - phys < length) {
                 mmu->tlb[user][i].store_tag = TLB_INVALID;
             }
         }
-        if (mmu->fast[user] != NULL) {
-            fast_tlb_refuse_stores(mmu->fast[user], memory_bus_page(mmu->bus, phys)->write);
+        for (uint64_t at = phys; mmu->fast[user] != NULL && at < phys + length;) {
+            at += refuse_like_pages(mmu, mmu->fast[user], at, phys + length - at);
         }
     }
+}
+
+void mmu_protect_page(struct mmu *mmu, uint64_t phys)
+{
+    mmu_protect_pages(mmu, phys & ~PAGE_MASK, PAGE_SIZE);
 }
 
 void mmu_begin_generation(struct mmu *mmu)
@@ -460,6 +487,7 @@ struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
     mmu->bus = bus;
     mmu->cpu = cpu;
     mmu->ram_fd = -1;
+    mmu->ram_fd_size = memory_bus_ram_size(bus);
     cpu->memory_ops = &memory_ops;
     cpu->memory = mmu;
     mmu->fills[false].count = TLB_FILLED + 1; /* nothing is valid yet */

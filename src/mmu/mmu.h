@@ -52,6 +52,7 @@ struct mmu {
     struct fast_tlb *fast[2];             /* [user]; NULL until mmu_enable_fast_tlb() */
     struct view_pool *views;              /* NULL until mmu_enable_views() */
     int ram_fd;                           /* the memfd behind the bus's RAM; -1: there is none */
+    uint64_t ram_fd_size;                 /* bytes of it: RAM, and device memory may follow */
     enum mmu_strategy strategy;
     struct memory_bus *bus;
     struct cpu_state *cpu;
@@ -99,8 +100,10 @@ uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user);
 /* The same, but raises nothing: false when a fetch there faults. For engines that look before they go. */
 bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys);
 
-/* The stores to the page at effective address `phys` must be seen from now on (it holds code). */
+/* The stores to the page at effective address `phys`, or to `length` bytes of whole pages from there on, must
+ * be seen from now on (it holds code, or is watched). */
 void mmu_protect_page(struct mmu *mmu, uint64_t phys);
+void mmu_protect_pages(struct mmu *mmu, uint64_t phys, uint64_t length);
 
 /* The entry that may hold the page of `linear` in a TLB (mmu->tlb[user]). */
 static inline struct tlb_entry *tlb_entry_for(struct tlb_entry *tlb, uint64_t linear)

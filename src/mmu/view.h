@@ -24,7 +24,8 @@
  *
  * What the guest must do, and what may stay remembered: SDM 3A §4.8 (A and D bits), §4.10.4 (invalidation).
  *
- * NOT IMPLEMENTED: framebuffers and other memory of devices; one supervisor view for all address spaces. */
+ * NOT IMPLEMENTED: memory of devices that is not behind the same descriptor as RAM; one supervisor view for
+ * all address spaces. */
 #ifndef DOPPEL_MMU_VIEW_H
 #define DOPPEL_MMU_VIEW_H
 
@@ -99,7 +100,7 @@ void views_clear(struct mmu *mmu);
 
 void views_drop_page(struct mmu *mmu, uint32_t linear);
 
-/* Takes away the right to store to the page at `phys`, wherever it is mapped. */
-void views_refuse_stores(struct mmu *mmu, uint64_t phys);
+/* Takes away the right to store to the pages from effective address `phys` on, wherever they are mapped. */
+void views_refuse_stores(struct mmu *mmu, uint64_t phys, uint64_t length);
 
 #endif

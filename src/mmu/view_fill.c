@@ -10,14 +10,14 @@ struct target {
     bool large;                  /* the guest's page is, or there is no paging: neighbours need no walk */
 };
 
-/* False: the page is not plain RAM. */
+/* False: the page is not plain memory behind pool->fd. */
 static bool find_target(struct mmu *mmu, const struct view *view, const struct paging_result *result,
                         struct target *target)
 {
     uint64_t phys = memory_bus_effective(mmu->bus, result->phys);
     const struct memory_page *page = memory_bus_page(mmu->bus, phys);
     const uint8_t *ram = memory_bus_ram(mmu->bus);
-    if (page->read == NULL || page->read < ram || page->read >= ram + memory_bus_ram_size(mmu->bus)) {
+    if (page->read == NULL || (uint64_t)((uintptr_t)page->read - (uintptr_t)ram) >= mmu->ram_fd_size) {
         return false;
     }
     bool writable = result->writable && result->dirty && page->write == page->read && page->code_lines == 0;
@@ -154,6 +154,9 @@ static enum mmu_view_result fill_page(struct mmu *mmu, struct view *view, uint32
                            &mmu->fast_error)) {
         mmu->fast_faulted = true;
         return MMU_VIEW_FAULT;
+    }
+    if (store && memory_bus_page(mmu->bus, run.result.phys)->watched) {
+        memory_bus_note_write(mmu->bus, run.result.phys, 1);
     }
     if (!find_target(mmu, view, &run.result, &run.target) || (store && !run.target.mapping.writable)) {
         return MMU_VIEW_NOT;

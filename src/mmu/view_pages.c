@@ -185,24 +185,59 @@ void views_drop_page(struct mmu *mmu, uint32_t linear)
     }
 }
 
-void views_refuse_stores(struct mmu *mmu, uint64_t phys)
+/* Pages of a view that lose the right to store together. */
+struct protection {
+    uint32_t page, count;
+};
+
+/* False: the host refused, and the view is empty. */
+static bool protect(struct mmu *mmu, unsigned number, const struct protection *pages)
+{
+    struct view *view = &mmu->views->views[number];
+    if (pages->count == 0 || host_window_protect(&view->window, (uint64_t)pages->page << PAGE_SHIFT,
+                                                 (uint64_t)pages->count << PAGE_SHIFT)) {
+        return true;
+    }
+    view_give_in(mmu, view);
+    return false;
+}
+
+/* Notes that the mapping's page is to be protected. What was noted before and is elsewhere is done first;
+ * false as above. */
+static bool protect_with(struct mmu *mmu, struct view_mapping *mapping, struct protection *pending)
 {
     struct view_pool *pool = mmu->views;
-    uint32_t frame = (uint32_t)(phys >> PAGE_SHIFT);
-    for (uint32_t number = pool != NULL ? *bucket_of(pool, frame) : VIEW_NO_MAPPING;
-         number != VIEW_NO_MAPPING;) {
-        struct view_mapping *mapping = &pool->mappings[number];
-        number = mapping->next;
-        if (mapping->frame != frame || !mapping->writable) {
-            continue;
+    struct view *view = &pool->views[mapping->view];
+    if (pending->count == 0 || mapping->page != pending->page + pending->count) {
+        struct protection former = *pending;
+        *pending = (struct protection){.page = mapping->page};
+        if (!protect(mmu, mapping->view, &former)) {
+            return false;
         }
-        struct view *view = &pool->views[mapping->view];
-        view->pieces -= pieces_around(pool, view, mapping->page);
-        mapping->writable = false;
-        view->pieces += pieces_around(pool, view, mapping->page);
-        if (!host_window_protect(&view->window, (uint64_t)mapping->page << PAGE_SHIFT, PAGE_SIZE)) {
-            view_give_in(mmu, view);
-            number = *bucket_of(pool, frame); /* the list has changed */
+    }
+    pending->count++;
+    view->pieces -= pieces_around(pool, view, mapping->page);
+    mapping->writable = false;
+    view->pieces += pieces_around(pool, view, mapping->page);
+    return true;
+}
+
+void views_refuse_stores(struct mmu *mmu, uint64_t phys, uint64_t length)
+{
+    struct view_pool *pool = mmu->views;
+    struct protection pending[VIEWS_MAX] = {{0}};
+    uint32_t first = (uint32_t)(phys >> PAGE_SHIFT);
+    for (uint32_t frame = first; pool != NULL && frame < first + (length >> PAGE_SHIFT); frame++) {
+        for (uint32_t number = *bucket_of(pool, frame); number != VIEW_NO_MAPPING;) {
+            struct view_mapping *mapping = &pool->mappings[number];
+            bool wanted = mapping->frame == frame && mapping->writable;
+            number = mapping->next;
+            if (wanted && !protect_with(mmu, mapping, &pending[mapping->view])) {
+                number = *bucket_of(pool, frame); /* the list has changed */
+            }
         }
+    }
+    for (unsigned i = 0; pool != NULL && i < VIEWS_MAX; i++) {
+        protect(mmu, i, &pending[i]);
     }
 }

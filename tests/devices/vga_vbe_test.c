@@ -130,6 +130,40 @@ static void every_depth_shows_the_linear_framebuffer(void **state)
     }
 }
 
+/* A store that the bus does not see, as the guest's own are while a part of the picture is open for them. */
+static void poke_unseen(struct vga_bench *bench, uint64_t phys, uint8_t value)
+{
+    memory_bus_page(bench->memory, phys)->write[phys % PAGE_SIZE] = value;
+}
+
+static void only_what_was_stored_to_is_looked_at_again(void **state)
+{
+    struct vga_bench *bench = *state;
+    vga_bench_set_mode(bench, MODE_3);
+    map_lfb(bench);
+    set_dispi_mode(bench, 640, 480, 32);
+    poke_unseen(bench, LFB, 0x11);
+    vga_bench_render(bench);
+    vga_bench_expect_pixel(bench, 0, 0, 0x11);
+    assert_true(memory_bus_page(bench->memory, LFB)->watched);
+    assert_false(memory_bus_page(bench->memory, LFB + 8 * MIB)->watched);
+    poke_unseen(bench, LFB, 0x22);
+    vga_bench_render(bench);
+    vga_bench_expect_pixel(bench, 0, 0, 0x11); /* nothing was told: nothing was drawn */
+    vga_bench_poke(bench, LFB + 4, 0x33);
+    assert_false(memory_bus_page(bench->memory, LFB + 0xf000)->watched); /* 64 KiB together */
+    assert_true(memory_bus_page(bench->memory, LFB + 0x10000)->watched);
+    poke_unseen(bench, LFB + 8, 0x44);
+    vga_bench_render(bench);
+    vga_bench_expect_pixel(bench, 0, 0, 0x22);
+    vga_bench_expect_pixel(bench, 1, 0, 0x33);
+    vga_bench_expect_pixel(bench, 2, 0, 0x44);
+    vga_bench_dispi(bench, Y_OFFSET, 480); /* what was never shown was never watched */
+    poke_unseen(bench, LFB + 480 * 640 * 4, 0x55);
+    vga_bench_render(bench);
+    vga_bench_expect_pixel(bench, 0, 0, 0x55);
+}
+
 static void framebuffer_stores_change_the_generation(void **state)
 {
     struct vga_bench *bench = *state;
@@ -372,6 +406,7 @@ int main(void)
         VGA_TEST(data_port_has_an_aligned_twin_and_no_bytes),
         VGA_TEST(capabilities_are_the_limits),
         VGA_TEST(every_depth_shows_the_linear_framebuffer),
+        VGA_TEST(only_what_was_stored_to_is_looked_at_again),
         VGA_TEST(framebuffer_stores_change_the_generation),
         VGA_TEST(enabling_clears_memory_unless_told_not_to),
         VGA_TEST(banks_move_the_window_at_a0000),

@@ -24,7 +24,8 @@ struct rig {
     uint8_t *ram;
     uint8_t *bytes; /* two pages of ROM or of device memory */
     struct recording a, b;
-    char told[512]; /* "c<address>+<length> " for code_written, "m " for map_changed */
+    char told[512]; /* "c<address>+<length> " for code_written, "m " for map_changed, "w..." for watched,
+                       "s<offset> " for stored */
     uint8_t seen;   /* what was at the address when code_written was called */
 };
 
@@ -34,6 +35,21 @@ static void note_code_written(void *opaque, uint64_t phys, unsigned length)
     size_t used = strlen(rig->told);
     snprintf(rig->told + used, sizeof rig->told - used, "c%llx+%x ", (unsigned long long)phys, length);
     rig->seen = phys < RAM_SIZE ? rig->ram[phys] : 0;
+}
+
+static void note_watched(void *opaque, uint64_t phys, uint64_t length)
+{
+    struct rig *rig = opaque;
+    size_t used = strlen(rig->told);
+    snprintf(rig->told + used, sizeof rig->told - used, "w%llx+%llx ", (unsigned long long)phys,
+             (unsigned long long)length);
+}
+
+static void note_stored(void *opaque, uint64_t offset)
+{
+    struct rig *rig = opaque;
+    size_t used = strlen(rig->told);
+    snprintf(rig->told + used, sizeof rig->told - used, "s%llx ", (unsigned long long)offset);
 }
 
 static void note_map_changed(void *opaque)
@@ -56,8 +72,10 @@ static struct rig *rig_create(unsigned address_bits)
     memset(rig->bytes, 0x5a, 2 * PAGE_SIZE);
     rig->bus = memory_bus_create(rig->ram, RAM_SIZE, address_bits, &rig->log, &rig->counters);
     assert_non_null(rig->bus);
-    struct memory_listener listener = {
-        .code_written = note_code_written, .map_changed = note_map_changed, .opaque = rig};
+    struct memory_listener listener = {.code_written = note_code_written,
+                                       .map_changed = note_map_changed,
+                                       .watched = note_watched,
+                                       .opaque = rig};
     memory_bus_set_listener(rig->bus, &listener);
     return rig;
 }
@@ -228,7 +246,7 @@ static void overlapping_claims_are_refused_by_name(void **state)
         expect_refusal(memory_bus_claim(rig->bus, &new), STATUS_CONFLICT, "video");
         expect_refusal(memory_bus_claim(rig->bus, &new), STATUS_CONFLICT, "card");
     }
-    expect_refusal(memory_bus_map_device_memory(rig->bus, "card", 0xa1000, PAGE_SIZE, rig->bytes),
+    expect_refusal(memory_bus_map_device_memory(rig->bus, "card", 0xa1000, PAGE_SIZE, rig->bytes, NULL),
                    STATUS_CONFLICT, "video");
     struct io_region below = recording_region(&rig->b, "card", 0x9f000, 0x1000, 4);
     struct io_region above = recording_region(&rig->b, "card", 0xa3000, 0x1000, 4);
@@ -262,17 +280,45 @@ static void device_memory_is_reached_without_the_device(void **state)
 {
     struct rig *rig = *state;
     struct status status =
-        memory_bus_map_device_memory(rig->bus, "framebuffer", 0xe0000000, 2 * PAGE_SIZE, rig->bytes);
+        memory_bus_map_device_memory(rig->bus, "framebuffer", 0xe0000000, 2 * PAGE_SIZE, rig->bytes, NULL);
     assert_true(status_is_ok(&status));
     memory_bus_write(rig->bus, 0xe0000ffe, 4, 0x44332211);
     assert_memory_equal(rig->bytes + 0xffe, "\x11\x22\x33\x44", 4);
     assert_ptr_equal(memory_bus_page(rig->bus, 0xe0001234)->write, rig->bytes + PAGE_SIZE);
-    status = memory_bus_map_device_memory(rig->bus, "another", 0xe8000000, PAGE_SIZE, rig->bytes);
+    status = memory_bus_map_device_memory(rig->bus, "another", 0xe8000000, PAGE_SIZE, rig->bytes, NULL);
     assert_true(status_is_ok(&status));
     memory_bus_unmap_device_memory(rig->bus, 0xe8000000, PAGE_SIZE);
     assert_int_equal(memory_bus_read(rig->bus, 0xe8000000, 1), 0xff);
     memory_bus_unmap_device_memory(rig->bus, 0xe0000000, 2 * PAGE_SIZE);
     assert_int_equal(memory_bus_read(rig->bus, 0xe0000000, 4), 0xffffffff);
+}
+
+static void the_first_store_to_a_watched_page_is_told(void **state)
+{
+    struct rig *rig = *state;
+    const struct memory_watcher watcher = {.stored = note_stored, .opaque = rig};
+    struct status status = memory_bus_map_device_memory(rig->bus, "framebuffer", 0xe0000000, 2 * PAGE_SIZE,
+                                                        rig->bytes, &watcher);
+    assert_true(status_is_ok(&status));
+    rig->told[0] = '\0';
+    memory_bus_write(rig->bus, 0xe0000010, 4, 1);
+    expect_told(rig, "");
+    memory_bus_watch(rig->bus, 0xe0000000, 2 * PAGE_SIZE);
+    expect_told(rig, "we0000000+2000 ");
+    assert_true(memory_page_holds_code(memory_bus_page(rig->bus, 0xe0001000), 0xffc, 4));
+    memory_bus_unmark_code(rig->bus, 0xe0001000, PAGE_SIZE); /* as when blocks are dropped */
+    memory_bus_write(rig->bus, 0xe0001ffc, 4, 2);
+    expect_told(rig, "ce0001000+1000 s1000 ");
+    memory_bus_write(rig->bus, 0xe0001ff8, 4, 3);
+    expect_told(rig, "");
+    memory_bus_write_block(rig->bus, 0xe0000800, "abc", 3);
+    expect_told(rig, "ce0000000+1000 s0 ");
+    memory_bus_watch(rig->bus, 0xe0000000, PAGE_SIZE);
+    memory_bus_unwatch(rig->bus, 0xe0000000, 2 * PAGE_SIZE);
+    rig->told[0] = '\0';
+    memory_bus_write(rig->bus, 0xe0000000, 1, 4);
+    expect_told(rig, "");
+    assert_int_equal(memory_bus_page(rig->bus, 0xe0000000)->code_lines, 0);
 }
 
 static void a20_off_forces_address_bit_20_to_zero(void **state)
@@ -472,6 +518,7 @@ int main(void)
         WITH_BUS(nothing_mapped_reads_ones_and_ignores_writes),
         WITH_BUS(ram_is_little_endian_at_every_width),
         WITH_BUS(ram_may_appear_twice),
+        WITH_BUS(the_first_store_to_a_watched_page_is_told),
         WITH_BUS(rom_ignores_stores),
         WITH_BUS(split_pages_load_here_and_store_there),
         WITH_BUS(devices_see_offsets_and_no_wider_than_they_take),

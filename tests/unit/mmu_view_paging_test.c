@@ -404,6 +404,61 @@ static void code_is_written_in_no_view(void **state)
     view_rig_assert_shows(rig, 0x4000, RIG_FRAMES);
 }
 
+static void display_memory_is_mapped_and_watched(void **state)
+{
+    struct view_rig *rig = *state;
+    view_rig_turn_paging_on(rig);
+    for (uint32_t at = 0; at < 0x8000; at += 0x1000) {
+        view_rig_set_entry(rig, 0, 0x4000 + at, (RIG_DISPLAY + at) | PWU | A | D);
+        view_rig_set_entry(rig, 1, 0x24000 + at, (RIG_DISPLAY + at) | PWU | A | D);
+    }
+    assert_int_equal(view_rig_fill(rig, 0x4000, 4, true), MMU_VIEW_FILLED);
+    view_rig_assert_shows(rig, 0x5008, RIG_DISPLAY + 0x1008);
+    assert_true(view_rig_may_store(rig, 0x7000));
+    view_rig_load_cr3(rig, 1);
+    assert_int_equal(view_rig_fill(rig, 0x24000, 4, true), MMU_VIEW_FILLED);
+    memory_bus_watch(rig->bus, RIG_DISPLAY, 0x6000);
+    for (uint32_t at = 0; at < 0x6000; at += 0x1000) {
+        assert_false(view_rig_may_store(rig, 0x24000 + at));
+    }
+    assert_true(view_rig_may_store(rig, 0x2a000));
+    assert_int_equal(rig->stored, 0);
+    assert_int_equal(view_rig_fill(rig, 0x26010, 4, true), MMU_VIEW_FILLED);
+    assert_int_equal(rig->stored, 1);
+    assert_true(view_rig_may_store(rig, 0x26000));
+    assert_false(view_rig_may_store(rig, 0x27000));
+    view_rig_load_cr3(rig, 0);
+    assert_false(view_rig_may_store(rig, 0x5000));
+    memory_bus_unwatch(rig->bus, RIG_DISPLAY, 0x6000);
+    assert_int_equal(view_rig_fill(rig, 0x5000, 4, true), MMU_VIEW_FILLED);
+    assert_true(view_rig_may_store(rig, 0x9000));
+    assert_int_equal(rig->stored, 1);
+}
+
+/* The TLB of translated code, and the interpreter's. */
+static void tlbs_tell_of_the_first_store_too(void **state)
+{
+    struct view_rig *rig = *state;
+    struct status status = mmu_enable_fast_tlb(rig->mmu);
+    uint8_t *host;
+    assert_true(status_is_ok(&status));
+    assert_int_equal(mmu_fast_fill(rig->mmu, RIG_DISPLAY, 4, true, false, &host), MMU_FAST_FILLED);
+    assert_true(fast_tlb_hits(rig->mmu->fast[false]->store, RIG_DISPLAY, 4));
+    memory_bus_watch(rig->bus, RIG_DISPLAY, 2 * PAGE_SIZE);
+    assert_false(fast_tlb_hits(rig->mmu->fast[false]->store, RIG_DISPLAY, 4));
+    assert_true(fast_tlb_hits(rig->mmu->fast[false]->load, RIG_DISPLAY, 4));
+    assert_int_equal(mmu_fast_fill(rig->mmu, RIG_DISPLAY, 4, true, false, &host), MMU_FAST_FILLED);
+    assert_true(fast_tlb_hits(rig->mmu->fast[false]->store, RIG_DISPLAY, 4));
+    assert_int_equal(rig->stored, 1);
+    memory_bus_watch(rig->bus, RIG_DISPLAY, 2 * PAGE_SIZE);
+    mmu_store(rig->mmu, RIG_DISPLAY + 0x1234, 4, 77, false);
+    assert_int_equal(rig->stored, 2);
+    mmu_store(rig->mmu, RIG_DISPLAY + 0x1234, 4, 78, false);
+    mmu_store(rig->mmu, RIG_DISPLAY + 8, 4, 79, false);
+    assert_int_equal(rig->stored, 3);
+    assert_int_equal(memory_bus_read(rig->bus, RIG_DISPLAY + 0x1234, 4), 78);
+}
+
 /* ---- everything at random */
 
 #define SPACES      4u /* two of 32-bit paging, two of PAE */
@@ -635,6 +690,8 @@ int main(void)
         VIEW_TEST(dma_and_other_views_write_the_same_memory),
         VIEW_TEST(dma_to_page_tables_is_seen_with_the_next_cr3),
         VIEW_TEST(code_is_written_in_no_view),
+        VIEW_TEST(display_memory_is_mapped_and_watched),
+        VIEW_TEST(tlbs_tell_of_the_first_store_too),
         VIEW_TEST(guests_that_do_anything_see_no_stale_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

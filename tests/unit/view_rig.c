@@ -18,6 +18,19 @@ static void flush_mmu(void *opaque)
     mmu_flush(rig->mmu);
 }
 
+static void protect(void *opaque, uint64_t phys, uint64_t length)
+{
+    struct view_rig *rig = opaque;
+    mmu_protect_pages(rig->mmu, phys, length);
+}
+
+static void note_stored(void *opaque, uint64_t offset)
+{
+    struct view_rig *rig = opaque;
+    assert_true(offset < RIG_DISPLAY_SIZE);
+    rig->stored++;
+}
+
 uint32_t view_rig_directory(unsigned space)
 {
     return RIG_TABLES + space * 0x10000u;
@@ -46,7 +59,7 @@ void view_rig_invlpg(struct view_rig *rig, uint32_t linear)
 struct view_rig *view_rig_create(enum mmu_strategy strategy)
 {
     struct view_rig *rig = calloc(1, sizeof *rig);
-    struct status status = host_memory_allocate(RIG_RAM_SIZE, &rig->ram);
+    struct status status = host_memory_allocate(RIG_RAM_SIZE + RIG_DISPLAY_SIZE, &rig->ram);
     assert_true(status_is_ok(&status));
     rig->random = 7;
     rig->cpu.log = &rig->log;
@@ -60,13 +73,18 @@ struct view_rig *view_rig_create(enum mmu_strategy strategy)
     assert_true(status_is_ok(&status));
     rig->mmu = mmu_create(&rig->cpu, rig->bus);
     assert_non_null(rig->mmu);
+    rig->mmu->ram_fd_size = rig->ram.length;
     mmu_set_strategy(rig->mmu, strategy);
     status = mmu_enable_views(rig->mmu, rig->ram.fd);
     if (!status_is_ok(&status)) {
         print_message("SKIPPED: %s\n", status.message);
         skip();
     }
-    struct memory_listener listener = {.map_changed = flush_mmu, .opaque = rig};
+    const struct memory_watcher watcher = {.stored = note_stored, .opaque = rig};
+    status = memory_bus_map_device_memory(rig->bus, "display", RIG_DISPLAY, RIG_DISPLAY_SIZE,
+                                          rig->ram.bytes + RIG_RAM_SIZE, &watcher);
+    assert_true(status_is_ok(&status));
+    struct memory_listener listener = {.map_changed = flush_mmu, .watched = protect, .opaque = rig};
     memory_bus_set_listener(rig->bus, &listener);
     rig->cpu.unwind = &rig->unwind;
     for (unsigned space = 0; space < RIG_DIRECTORIES; space++) {

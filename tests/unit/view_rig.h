@@ -10,11 +10,13 @@
 #include "mmu/paging.h"
 #include "mmu/view.h"
 
-#define RIG_RAM_SIZE    ((uint64_t)64 << 20)
-#define RIG_DIRECTORIES 2u
-#define RIG_TABLES      0x600000u /* of each directory: 4 tables for its first 16 MiB */
-#define RIG_FRAMES      0x200000u /* for tests to map */
-#define RIG_DEVICE      0x3000000u
+#define RIG_RAM_SIZE     ((uint64_t)64 << 20)
+#define RIG_DIRECTORIES  2u
+#define RIG_TABLES       0x600000u /* of each directory: 4 tables for its first 16 MiB */
+#define RIG_FRAMES       0x200000u /* for tests to map */
+#define RIG_DEVICE       0x3000000u
+#define RIG_DISPLAY      0xe0000000u /* watched memory behind RAM's descriptor */
+#define RIG_DISPLAY_SIZE 0x20000u
 
 enum entry_bit {
     P = 1u << 0,
@@ -38,6 +40,7 @@ struct view_rig {
     uint64_t random;
     bool user; /* whose view is filled and looked at */
     int pipe[2];
+    unsigned stored; /* how often a first store to the display's memory was told */
 };
 
 /* Skips the test where the host has no views. */
