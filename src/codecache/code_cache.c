@@ -31,12 +31,15 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     }
     struct code_store *store = calloc(1, sizeof *store);
     struct code_block **buckets = calloc((size_t)1 << bucket_bits, sizeof *buckets);
-    if (store == NULL || buckets == NULL) {
+    struct code_block **versions = calloc((size_t)1 << bucket_bits, sizeof *versions);
+    if (store == NULL || buckets == NULL || versions == NULL) {
+        free(versions);
         free(buckets);
         free(store);
         return status_error(STATUS_NO_MEMORY, "no memory for the index of translated code");
     }
     store->cache.buckets = buckets;
+    store->cache.versions = versions;
     store->cache.shift = 64 - bucket_bits;
     store->listener = *listener;
     store->counters = counters;
@@ -72,19 +75,33 @@ void code_cache_destroy(struct code_cache *cache)
         free(segment->chunks);
     }
     executable_memory_release(&store->memory);
+    free(store->cache.versions);
     free(store->cache.buckets);
     free(store);
+}
+
+void code_cache_unlist(struct code_cache *cache, struct code_block *block)
+{
+    struct code_block **at = &cache->buckets[code_cache_bucket(cache, block->phys, block->key)];
+    while (*at != block) {
+        at = &(*at)->hash_next;
+    }
+    *at = block->hash_next;
+}
+
+void code_cache_list(struct code_cache *cache, struct code_block *block)
+{
+    struct code_block **bucket = &cache->buckets[code_cache_bucket(cache, block->phys, block->key)];
+    block->hash_next = *bucket;
+    *bucket = block;
 }
 
 /* The block is in no page's list any more. */
 static void bury(struct code_store *store, struct code_block *block)
 {
     struct code_cache *cache = &store->cache;
-    struct code_block **at = &cache->buckets[code_cache_bucket(cache, block->phys, block->key)];
-    while (*at != block) {
-        at = &(*at)->hash_next;
-    }
-    *at = block->hash_next;
+    code_cache_unlist(cache, block);
+    code_versions_remove(cache, block);
     code_links_drop(store, block);
     block->dead = true;
     cache->epoch++;
@@ -171,7 +188,6 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
     assert(host_size > 0 && host_size <= space.size);
     assert(bytes_are_possible(phys, tail, length));
     assert(code_cache_find_with_tail(cache, phys, tail, key) == NULL);
-    struct code_block **bucket = &cache->buckets[code_cache_bucket(cache, phys, key)];
     struct code_block *block = next_block(segment);
     if (block == NULL) {
         return NULL;
@@ -183,12 +199,11 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
                                  .insn_count = (uint16_t)insn_count,
                                  .host_size = (uint32_t)host_size,
                                  .entry = space.exec,
-                                 .write = space.write,
-                                 .hash_next = *bucket};
+                                 .write = space.write};
     if (!code_pages_add(&store->pages, block)) {
         return NULL;
     }
-    *bucket = block;
+    code_cache_list(cache, block);
     segment->blocks++;
     segment->used += align_up(host_size) < space.size ? align_up(host_size) : space.size;
     counter_add(store->counters, COUNTER_BLOCKS_TRANSLATED, 1);

@@ -5,6 +5,9 @@
  * byte and a key, which says what else the code assumes and means nothing here. Several blocks may be made of
  * the same bytes, and with the same key of bytes that only begin on the same page.
  *
+ * Blocks on one page whose keys differ in their lower halves only can be *versions* of each other, when their
+ * owner knows how to make one of them the other by changing a few bytes: one may be moved to another key.
+ *
  * Memory is filled in order and divided into CODE_CACHE_SEGMENTS segments. When all are full the oldest one
  * is evicted, so that a guest with more code than fits loses a sixteenth of it at a time. Blocks die before
  * that when their guest bytes change. A dead block is not found and not linked any more, but its host code
@@ -53,8 +56,11 @@ struct code_block {
     uint16_t user;        /* the owner's */
     uint8_t body;         /* the owner's: for example where in the block its second entry is */
     bool dead;            /* not found any more */
+    bool movable;         /* code_cache_add_version() was called */
+    uint32_t used;        /* the owner's: for example when it was last found */
     /* Private. */
     struct code_block *hash_next;
+    struct code_block *version_next;
     struct code_block *page_next; /* blocks that begin in the same part of the page */
     struct code_block **page_back;
     struct code_block *tail_next; /* blocks that have the same page for a tail */
@@ -66,6 +72,7 @@ struct code_block {
 /* What is looked at for each jump to code that is not linked; the rest of a cache is private. */
 struct code_cache {
     struct code_block **buckets;
+    struct code_block **versions; /* likewise, by address and the upper half of the key */
     unsigned shift;
     uint64_t epoch;
 };
@@ -76,8 +83,8 @@ struct code_range {
 };
 
 struct code_cache_listener {
-    /* Called once for each block, after it died: it must be forgotten wherever a jump could find it. It may
-     * not call the cache. May be NULL. */
+    /* Called once for each block, after it died, and whenever it is moved, before it has its new key: it must
+     * be forgotten wherever a jump could find it. It may not call the cache. May be NULL. */
     void (*block_died)(void *opaque, struct code_block *block);
     void *opaque;
 };
@@ -123,6 +130,19 @@ static inline struct code_block *code_cache_find_with_tail(const struct code_cac
     }
     return block;
 }
+
+/* Makes a block without a tail findable as a version. */
+void code_cache_add_version(struct code_cache *cache, struct code_block *block);
+
+/* The first version for `phys` and the upper half of `key`, and the one after `block`; NULL: there is none.
+ */
+struct code_block *code_cache_first_version(const struct code_cache *cache, uint64_t phys, uint64_t key);
+struct code_block *code_cache_next_version(const struct code_block *block);
+
+/* Gives a version another lower half of its key, which no living block of its bytes has. Its links are undone
+ * and the listener is told, as if it had died, but the epoch stays: whoever knows its code finds that it is
+ * for another key now. The owner then changes the code. */
+void code_cache_move(struct code_cache *cache, struct code_block *block, uint64_t key);
 
 /* A number that grows whenever a block dies. */
 static inline uint64_t code_cache_epoch(const struct code_cache *cache)

@@ -1,7 +1,8 @@
 /* What the files of the code cache share.
  *
  * code_cache.c has memory, segments and the hash index and decides when blocks die; code_links.c the patched
- * jumps; code_pages.c the way from guest bytes to blocks.
+ * jumps; code_pages.c the way from guest bytes to blocks; code_versions.c blocks that are moved to other
+ * keys.
  */
 #ifndef DOPPEL_CODECACHE_CODE_CACHE_INTERNAL_H
 #define DOPPEL_CODECACHE_CODE_CACHE_INTERNAL_H
@@ -64,6 +65,17 @@ struct code_store {
     struct code_link *unused_links;
     struct code_pages pages;
 };
+
+/* code_cache.c */
+
+/* Takes a block out of the hash index, or puts it there. */
+void code_cache_unlist(struct code_cache *cache, struct code_block *block);
+void code_cache_list(struct code_cache *cache, struct code_block *block);
+
+/* code_versions.c */
+
+/* Takes a dying block out of the versions, when it is one. */
+void code_versions_remove(struct code_cache *cache, struct code_block *block);
 
 /* code_links.c */
 

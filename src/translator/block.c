@@ -15,7 +15,7 @@
  *
  * then come the instructions, and behind them, out of line, what the sites need: `lea rcx, [site]; jmp
  * service`, the sites themselves, and a struct engine_block_notes, at block->notes, which says where the host
- * code of each instruction begins. */
+ * code of each instruction begins; then what relocate.c needs. */
 #include <assert.h>
 #include <string.h>
 
@@ -104,6 +104,15 @@ static void add_rounds(struct builder *b)
     }
 }
 
+/* Whether the instruction, moved to another EIP, has the same operand, or one that has moved with it: not so
+ * for EIPs of 16 bits and far ones. */
+static bool insn_is_movable(const struct insn *insn)
+{
+    bool has_eip = insn->operand[0].kind == OPERAND_RELATIVE || insn->id == INSN_CALL_NEAR;
+    bool is_far = insn->id == INSN_JMP_FAR || insn->id == INSN_CALL_FAR;
+    return !is_far && !(has_eip && insn->operand_size == 2);
+}
+
 /* Decodes as many instructions as make a block; returns the bytes. */
 static unsigned discover(struct builder *b, const struct guest_code *code)
 {
@@ -119,6 +128,7 @@ static unsigned discover(struct builder *b, const struct guest_code *code)
         b->count++;
         b->next_eip = b->first_eip + used;
         b->round = b->count;
+        b->movable &= insn_is_movable(insn);
         ended = insn_ends_block(b, insn);
     }
     if (ended) {
@@ -216,6 +226,7 @@ static bool keeps_addresses(translate_function *function, const struct insn *ins
 static void translate_insn(struct builder *b, const struct insn *insn)
 {
     b->insn_sites = b->site_count;
+    b->insn_fixups = b->fixup_count;
     b->ended = false;
     b->kind = PIECE_TRANSLATED;
     uint8_t *start = b->e.at;
@@ -226,6 +237,7 @@ static void translate_insn(struct builder *b, const struct insn *insn)
     if (function == NULL || repeats || !isa_has(b->t->cpu->model, insn) || !function(b, insn)) {
         b->e.at = start;
         b->site_count = b->insn_sites;
+        b->fixup_count = b->insn_fixups;
         emit_callout(b, insn);
     }
     bind_next(b);
@@ -298,6 +310,7 @@ static uint32_t emit_tables(struct builder *b)
     memcpy(e->at, &notes, sizeof notes);
     memcpy(e->at + sizeof notes, b->pieces, b->count * sizeof b->pieces[0]);
     e->at += sizeof notes + b->count * sizeof b->pieces[0];
+    emit_fixups(b);
     return position;
 }
 
@@ -305,7 +318,8 @@ static uint32_t emit_tables(struct builder *b)
 static bool has_room_for_another(const struct builder *b)
 {
     unsigned sites = b->site_count + MAX_INSN_SITES + 2 * (b->side_exit_count + 2);
-    return emit_has_room(&b->e, MAX_INSN_HOST_SIZE + sites * MAX_SITE_HOST_SIZE + sizeof b->pieces);
+    return emit_has_room(&b->e, MAX_INSN_HOST_SIZE + sites * MAX_SITE_HOST_SIZE + sizeof b->pieces +
+                                    sizeof b->fixups);
 }
 
 static bool emit_block(struct builder *b)
@@ -357,6 +371,8 @@ static void begin_block(struct builder *b, struct code_space space, const struct
     b->ended = false;
     b->site_count = b->insn_sites = b->side_exit_count = 0;
     b->loaded_float = 0;
+    b->fixup_count = b->insn_fixups = 0;
+    b->movable = !b->has_tail && relocation_is_possible(b->mode);
 }
 
 /* Instructions whose code does not fit into a block, as only freak ones do, make shorter blocks. Returns the
@@ -416,6 +432,10 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
     if (block != NULL) {
         block->notes = notes;
         block->body = (uint8_t)b->body;
+        block->used = (uint32_t)t->mmu->generation;
+        if (b->movable) {
+            code_cache_add_version(t->cache, block);
+        }
         mark_block(t, block);
         translator_log_block(t, block, code->bytes);
     }

@@ -53,6 +53,19 @@ struct side_exit {
     int32_t refund; /* instructions that were counted and are not executed */
 };
 
+/* Something in host code that depends on the block's EIP; see relocate.c. */
+enum fixup_kind {
+    FIXUP_EIP,    /* 32 bits that grow with it */
+    FIXUP_RETURN, /* 32 bits that grow when it falls */
+    FIXUP_JUMP    /* likewise as EIP, in the middle of emit_jump_cache_look() */
+};
+
+struct fixup {
+    uint16_t position;
+    uint16_t kind; /* enum fixup_kind */
+};
+#define MAX_BLOCK_FIXUPS (4 * MAX_BLOCK_INSNS)
+
 struct builder {
     struct translator *t;
     struct emitter e;
@@ -81,6 +94,10 @@ struct builder {
     struct insn insns[MAX_BLOCK_INSNS];
     struct pending_site sites[MAX_BLOCK_SITES];
     struct group_state groups;
+    bool movable; /* all that depends on EIP is in `fixups` or in sites */
+    unsigned fixup_count;
+    unsigned insn_fixups; /* fixups when this instruction began */
+    struct fixup fixups[MAX_BLOCK_FIXUPS];
     unsigned side_exit_count;
     struct side_exit side_exits[MAX_BLOCK_INSNS];
 };
@@ -109,6 +126,17 @@ static inline int32_t builder_position(const struct builder *b)
 {
     return (int32_t)(b->e.at - b->e.begin);
 }
+
+/* ---- EIP in host code (relocate.c) */
+
+/* The last four bytes written are `value`, which depends on EIP as `kind` says. */
+void builder_note_eip(struct builder *b, enum fixup_kind kind, uint32_t value);
+
+/* Whether blocks of this mode can be made movable at all. */
+bool relocation_is_possible(uint32_t mode);
+
+/* Writes what translator_find_version() needs to know of a movable block, behind its notes. */
+void emit_fixups(struct builder *b);
 
 /* ---- guest memory (access.c) */
 

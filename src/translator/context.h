@@ -19,6 +19,8 @@
 #ifndef DOPPEL_TRANSLATOR_CONTEXT_H
 #define DOPPEL_TRANSLATOR_CONTEXT_H
 
+#include <stddef.h>
+
 #include "codecache/code_cache.h"
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
@@ -244,6 +246,12 @@ static inline uint32_t jump_slot_index(uint32_t place)
     return ((place >> 15 | place << 17) + place) & (JUMP_CACHE_SLOTS - 1);
 }
 
+/* Where the slot of `place` is in the struct translator. */
+static inline int32_t jump_slot_position(uint32_t place)
+{
+    return (int32_t)(offsetof(struct translator, jumps) + jump_slot_index(place) * sizeof(struct jump_slot));
+}
+
 /* The place of CS:eip in the present context. */
 static inline uint32_t translator_place(const struct translator *t, uint32_t eip)
 {
@@ -361,6 +369,14 @@ struct guest_code {
 /* The block of `code` for `mode`; NULL when not even one instruction can be translated there. */
 struct code_block *translator_make_block(struct translator *t, const struct guest_code *code, uint32_t eip,
                                          uint32_t mode);
+
+/* ---- relocate.c */
+
+/* Makes the block for CS:eip of one that was made of the same bytes at another EIP, where that is not used
+ * just now; NULL: there is none. */
+struct code_block *translator_move_version(struct translator *t, uint64_t phys, uint32_t eip, uint32_t mode);
+
+/* ---- block.c */
 
 /* Where a block is entered when it is known that its tail, if it has one, is what the present context has
  * there: behind the check at block->entry. */

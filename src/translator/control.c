@@ -58,8 +58,7 @@ static bool is_on_same_page(const struct builder *b, uint32_t distance)
 
 static struct host_address jump_slot_field(uint32_t place, size_t field)
 {
-    size_t slot = offsetof(struct translator, jumps) + jump_slot_index(place) * sizeof(struct jump_slot);
-    return host_at(HOST_R14, (int32_t)(slot + field));
+    return host_at(HOST_R14, jump_slot_position(place) + (int32_t)field);
 }
 
 uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target)
@@ -68,6 +67,7 @@ uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target
     place += target;
     emit_load64(e, HOST_RCX, jump_slot_field(place, offsetof(struct jump_slot, tag)));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, (int32_t)target));
+    builder_note_eip(b, FIXUP_JUMP, target);
     uint8_t *known = emit_jrcxz(e);
     uint8_t *unknown = emit_jmp(e);
     emit_bind8(e, known);
@@ -238,6 +238,7 @@ static void emit_return_address(struct builder *b, const struct insn *insn)
         emit_u16(e, b->next_eip);
     } else {
         emit_u32(e, b->next_eip);
+        builder_note_eip(b, FIXUP_EIP, b->next_eip);
     }
     emit_stack_adjust(b, -(int32_t)width);
 }
@@ -253,7 +254,8 @@ uint8_t *emit_call_and_landing(struct builder *b, const struct insn *insn)
     if (b->mode & MODE_PARAGRAPH) {
         emit_lea(e, HOST_RCX, host_sum(HOST_R10, HOST_R12, 0, (int32_t)(0 - (b->place + eip))));
     } else {
-        emit_lea(e, HOST_RCX, host_at(HOST_R10, -(int32_t)eip));
+        emit_lea(e, HOST_RCX, host_at(HOST_R10, (int32_t)(0 - eip)));
+        builder_note_eip(b, FIXUP_RETURN, 0 - eip);
     }
     uint8_t *expected = emit_jrcxz(e);
     emit_jmp_to(e, b->t->indirect);

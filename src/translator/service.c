@@ -215,10 +215,9 @@ static void forget_shortcuts(struct translator *t)
 }
 
 /* Translating costs as much as interpreting some dozen times, and most code is executed less often. */
-static bool has_become_warm(struct translator *t, uint64_t phys, uint32_t eip)
+static bool has_become_warm(struct translator *t, uint64_t phys)
 {
-    uint64_t place = (phys ^ (uint64_t)eip << 20) * 0x9E3779B97F4A7C15u;
-    uint8_t *heat = &t->heat[place >> 48];
+    uint8_t *heat = &t->heat[phys * 0x9E3779B97F4A7C15u >> 48];
     if (*heat < t->config.tb_warm && !t->tracing) {
         ++*heat;
         return false;
@@ -315,11 +314,16 @@ static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_
         if (memory_bus_page(t->mmu->bus, phys)->read == NULL) {
             return NULL;
         }
-        if (extra == 0 && !has_become_warm(t, phys, eip)) {
+        block = translator_move_version(t, phys, eip, mode);
+        if (block == NULL && extra == 0 && !has_become_warm(t, phys)) {
             t->cold = true;
             return NULL;
         }
-        block = make_block(t, phys, linear, eip, mode);
+        if (block == NULL) {
+            block = make_block(t, phys, linear, eip, mode);
+        }
+    } else {
+        block->used = (uint32_t)t->mmu->generation;
     }
     if (block != NULL && (uint64_t)eip + block->length - 1 > cs->limit) {
         return NULL;

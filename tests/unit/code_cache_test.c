@@ -48,6 +48,7 @@ struct rig {
     uint32_t count;
     uint32_t oldest; /* the first whose memory has not been reused */
     uint64_t deaths;
+    uint64_t moves; /* of which the listener was told */
     uint64_t random;
 };
 
@@ -63,6 +64,11 @@ static void note_death(void *opaque, struct code_block *block)
     struct model_block *model = &rig->model[block->notes];
     assert_ptr_equal(model->block, block);
     assert_false(model->died);
+    assert_int_equal(block->key, model->key);
+    if (!block->dead) {
+        rig->moves++;
+        return;
+    }
     model->died = true;
     rig->deaths++;
 }
@@ -92,9 +98,8 @@ static uint8_t pattern(uint32_t index, uint32_t offset)
     return (uint8_t)(index * 31 + offset * 7 + (offset >> 8));
 }
 
-static void expect_death(struct rig *rig, uint32_t index)
+static void expect_no_links(struct rig *rig, uint32_t index)
 {
-    rig->model[index].alive = false;
     for (unsigned site = 0; site < SITES; site++) {
         rig->model[index].link[site] = NOT_LINKED;
     }
@@ -105,6 +110,12 @@ static void expect_death(struct rig *rig, uint32_t index)
             }
         }
     }
+}
+
+static void expect_death(struct rig *rig, uint32_t index)
+{
+    rig->model[index].alive = false;
+    expect_no_links(rig, index);
 }
 
 /* Everything the cache says of a block whose memory has not been reused, and its host code byte by byte. */
@@ -199,6 +210,9 @@ static void commit_with_tail(struct rig *rig, uint64_t phys, uint64_t tail, uint
     assert_ptr_equal(block->entry, space.exec);
     assert_ptr_equal(block->write, space.write);
     block->notes = index;
+    if (tail == CODE_NO_TAIL) {
+        code_cache_add_version(rig->cache, block);
+    }
     rig->model[index] = (struct model_block){.block = block,
                                              .phys = phys,
                                              .tail = tail,
@@ -262,6 +276,46 @@ static void link_random(struct rig *rig)
         code_cache_link(rig->cache, rig->model[from].block, site_offset[site], rig->model[to].block);
         rig->model[from].link[site] = to;
     }
+}
+
+/* Each version of a block is found once, and nothing else is. */
+static void check_versions(struct rig *rig, uint32_t index)
+{
+    const struct model_block *model = &rig->model[index];
+    unsigned count = 0;
+    for (uint32_t i = rig->oldest; i < rig->count; i++) {
+        const struct model_block *other = &rig->model[i];
+        count += other->alive && other->tail == CODE_NO_TAIL && other->phys == model->phys &&
+                 other->key >> 32 == model->key >> 32;
+    }
+    struct code_block *block = code_cache_first_version(rig->cache, model->phys, model->key);
+    for (; block != NULL; block = code_cache_next_version(block)) {
+        assert_int_not_equal(count--, 0);
+        assert_false(block->dead);
+        assert_int_equal(block->phys, model->phys);
+        assert_int_equal(block->key >> 32, model->key >> 32);
+    }
+    assert_int_equal(count, 0);
+}
+
+static void move_random(struct rig *rig)
+{
+    uint32_t index = pick_living(rig);
+    if (index == NOT_LINKED || rig->model[index].tail != CODE_NO_TAIL) {
+        return;
+    }
+    struct model_block *model = &rig->model[index];
+    uint64_t key = (model->key & ~(uint64_t)UINT32_MAX) | random_below(rig, 4);
+    if (code_cache_find_with_tail(rig->cache, model->phys, CODE_NO_TAIL, key) == NULL) {
+        uint64_t moves = rig->moves;
+        code_cache_move(rig->cache, model->block, key);
+        assert_int_equal(rig->moves, moves + 1);
+        assert_ptr_not_equal(code_cache_find_with_tail(rig->cache, model->phys, CODE_NO_TAIL, model->key),
+                             model->block);
+        model->key = key;
+        expect_no_links(rig, index);
+    }
+    check_versions(rig, index);
 }
 
 /* Whether a block has a byte in [phys, phys + length). */
@@ -329,8 +383,10 @@ static void any_history_agrees_with_the_model(void **state)
             commit_random(&rig);
         } else if (choice < 500) {
             commit_random_with_tail(&rig);
-        } else if (choice < 900) {
+        } else if (choice < 850) {
             link_random(&rig);
+        } else if (choice < 900) {
+            move_random(&rig);
         } else if (choice < 998) {
             invalidate_random(&rig);
         } else if (choice < 999) {
@@ -357,6 +413,7 @@ static void any_history_agrees_with_the_model(void **state)
     assert_true(rig.counters.value[COUNTER_BLOCKS_EVICTED] > 1000);
     assert_true(rig.counters.value[COUNTER_BLOCKS_INVALIDATED] > 1000);
     assert_true(rig.counters.value[COUNTER_BLOCKS_LINKED] > 1000);
+    assert_true(rig.counters.value[COUNTER_BLOCKS_MOVED] > 100);
     assert_int_equal(rig.counters.value[COUNTER_BLOCKS_TRANSLATED], rig.count);
     destroy(&rig);
 }

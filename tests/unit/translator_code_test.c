@@ -257,6 +257,58 @@ static void a_store_beside_code_is_soon_made_with_a_check_in_real_mode(void **st
     store_beside_code_in_a_window(true);
 }
 
+/* ---- the same code at several addresses */
+
+#define ALIASES 5u
+
+static uint32_t alias(uint32_t number)
+{
+    return 0x00200000 + number * 0x00040000;
+}
+
+/* Calls the function at BENCH_DATA `times` in all, at one of its addresses after the other. On its own page
+ * it calls another one on the next, which finds out where it was called from; EBX is the sum. */
+static void call_aliases(struct cpu_bench *bench, uint32_t times)
+{
+    const uint32_t table = BENCH_DATA + 0x2000;
+    cpu_bench_enable_paging(bench);
+    for (uint32_t i = 0; i < ALIASES; i++) {
+        cpu_bench_map(bench, alias(i), BENCH_DATA, PAGE_ALL);
+        cpu_bench_map(bench, alias(i) + 0x1000, BENCH_DATA + 0x1000, PAGE_ALL);
+        cpu_bench_write(bench, table + 4 * i, 4, alias(i));
+    }
+    /* call +0ffbh; add ebx, eax; jc 0; ret; and on the next page: mov eax, [esp]; ret */
+    cpu_bench_load(bench, BENCH_DATA,
+                   BENCH_BYTES(0xe8, 0xfb, 0x0f, 0x00, 0x00, 0x01, 0xc3, 0x72, 0x00, 0xc3));
+    cpu_bench_load(bench, BENCH_DATA + 0x1000, BENCH_BYTES(0x8b, 0x04, 0x24, 0xc3));
+    /* jmp 0; again: call [edx*4 + table]; inc edx; cmp edx, ALIASES; sbb eax, eax; and edx, eax; dec ecx;
+     * jnz again; hlt */
+    cpu_bench_load(bench, BENCH_CODE,
+                   BENCH_BYTES(0xeb, 0x00, 0xff, 0x14, 0x95, table & 0xff, table >> 8 & 0xff, table >> 16,
+                               0x00, 0x42, 0x83, 0xfa, ALIASES, 0x19, 0xc0, 0x21, 0xc2, 0x49, 0x75, 0xee,
+                               0xf4));
+    bench->cpu.gpr[CPU_BX].d = bench->cpu.gpr[CPU_DX].d = 0;
+    bench->cpu.gpr[CPU_CX].d = times;
+    assert_int_equal(cpu_bench_run(bench, 100000), STOP_HALTED);
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < times; i++) {
+        sum += alias(i % ALIASES) + 5;
+    }
+    assert_int_equal(bench->cpu.gpr[CPU_BX].d, sum);
+}
+
+static void code_at_many_addresses_is_translated_a_few_times_and_then_moved(void **state)
+{
+    (void)state;
+    struct cpu_bench *bench = create_bench(0);
+    call_aliases(bench, 1000);
+    uint64_t translated = count(bench, COUNTER_BLOCKS_TRANSLATED);
+    uint64_t moved = count(bench, COUNTER_BLOCKS_MOVED);
+    assert_true(moved > 1000);
+    assert_true(translated < 3 * 6 + 10);
+    cpu_bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -271,6 +323,7 @@ int main(void)
         cmocka_unit_test(a_store_that_reaches_one_byte_of_code_drops_it),
         cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check),
         cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check_in_real_mode),
+        cmocka_unit_test(code_at_many_addresses_is_translated_a_few_times_and_then_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
