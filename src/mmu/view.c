@@ -64,9 +64,7 @@ void view_destroy(struct mmu *mmu, struct view *view)
         }
     }
     host_window_release(&view->window);
-    free(view->index);
-    free(view->regions);
-    *view = (struct view){0};
+    *view = (struct view){.index = view->index, .regions = view->regions}; /* all zeroes, for the next one */
 }
 
 struct view *view_oldest(struct view_pool *pool)
@@ -126,8 +124,12 @@ static struct view *create_view(struct mmu *mmu, const struct view_key *key)
         }
         status = host_window_reserve(VIEW_WINDOW_SIZE + VIEW_GUARD_SIZE, &view->window);
     }
-    view->index = calloc(VIEW_PAGES, sizeof *view->index);
-    view->regions = calloc(VIEW_REGIONS, sizeof *view->regions);
+    if (view->index == NULL) {
+        view->index = calloc(VIEW_PAGES, sizeof *view->index);
+    }
+    if (view->regions == NULL) {
+        view->regions = calloc(VIEW_REGIONS, sizeof *view->regions);
+    }
     if (view->index == NULL || view->regions == NULL) {
         view_destroy(mmu, view);
         return NULL;
@@ -193,6 +195,10 @@ void views_destroy(struct mmu *mmu)
 {
     views_clear(mmu);
     if (mmu->views != NULL) {
+        for (unsigned i = 0; i < VIEWS_MAX; i++) {
+            free(mmu->views->views[i].index);
+            free(mmu->views->views[i].regions);
+        }
         host_window_release(&mmu->views->spare);
         free(mmu->views->mappings);
         free(mmu->views);

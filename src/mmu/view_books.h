@@ -48,8 +48,8 @@ struct view_region {
 
 struct view {
     struct view_key key;
-    struct host_window window;   /* base NULL: this view does not exist */
-    uint32_t *index;             /* [page]: its mapping */
+    struct host_window window; /* base NULL: this view does not exist */
+    uint32_t *index; /* [page]: its mapping. This and the next stay when the view goes; NULL: none */
     struct view_region *regions; /* [VIEW_REGIONS] */
     uint64_t used_regions[VIEW_REGIONS / 64];
     uint64_t last_use; /* of pool->clock */

@@ -649,7 +649,7 @@ static void do_anything(struct chaos *chaos)
 
 static void guests_that_do_anything_see_no_stale_page(void **state)
 {
-    enum { ROUNDS = 40000 };
+    enum { ROUNDS = 100000 };
     struct view_rig *rig = *state;
     struct chaos chaos = {.rig = rig};
     memset(chaos.told, true, sizeof chaos.told);
