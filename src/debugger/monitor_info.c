@@ -131,7 +131,9 @@ static void print_view(void *opaque, const struct mmu_view_info *view)
 {
     FILE *out = opaque;
     char root[24] = "no paging";
-    if (view->paged) {
+    if (view->shared) {
+        snprintf(root, sizeof root, "global pages");
+    } else if (view->paged) {
         snprintf(root, sizeof root, "cr3 %08llx", (unsigned long long)view->root);
     }
     fprintf(out, "%s, %s%s: %u pages, %u writable, %u pieces; %llu fills, %llu instructions\n", root,

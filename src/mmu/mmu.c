@@ -344,12 +344,8 @@ static void drop_fills(struct mmu *mmu, struct tlb_fills *fills)
     memset(fills->large_regions, 0, sizeof fills->large_regions);
 }
 
-/* Forgets the translations that a load of CR3 leaves alone, too. */
-static void flush_all(struct mmu *mmu)
+static void flush_tlbs(struct mmu *mmu)
 {
-    counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
-    views_expire(mmu);
-    mmu_begin_generation(mmu);
     if (mmu->fills[false].count > TLB_FILLED || mmu->fills[true].count > TLB_FILLED) {
         for (unsigned i = 0; i < TLB_ENTRIES; i++) {
             mmu->tlb[0][i] = mmu->tlb[1][i] = empty_entry;
@@ -366,6 +362,15 @@ static void flush_all(struct mmu *mmu)
     memset(mmu->stored_pages, 0, sizeof mmu->stored_pages);
 }
 
+/* Forgets the translations that a load of CR3 leaves alone, too. */
+static void flush_all(struct mmu *mmu)
+{
+    counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
+    views_expire(mmu);
+    mmu_begin_generation(mmu);
+    flush_tlbs(mmu);
+}
+
 void mmu_flush(struct mmu *mmu)
 {
     views_clear(mmu);
@@ -375,13 +380,13 @@ void mmu_flush(struct mmu *mmu)
 /* CR3 was loaded. Slots that were used for global pages and others are in both lists, and go. */
 static void flush_space(struct mmu *mmu)
 {
+    counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
+    views_expire_space(mmu);
+    mmu_begin_generation(mmu);
     if (mmu->fills[false].count > TLB_FILLED || mmu->fills[true].count == 0) {
-        flush_all(mmu);
+        flush_tlbs(mmu);
         return;
     }
-    counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
-    views_expire(mmu);
-    mmu_begin_generation(mmu);
     drop_fills(mmu, &mmu->fills[false]);
     for (unsigned user = 0; user < 2; user++) {
         if (mmu->fast[user] != NULL) {

@@ -43,10 +43,15 @@ static struct view_key present_key(const struct mmu *mmu, bool user)
     if (!(cpu->cr0 & CR0_PG)) {
         return (struct view_key){.user = user};
     }
-    return (struct view_key){.root = cpu->cr3,
-                             .control = (cpu->cr0 & (CR0_PG | CR0_WP)) | (cpu->cr4 & (CR4_PAE | CR4_PSE)) |
-                                        (cpu->efer & EFER_NXE),
-                             .user = user};
+    struct view_key key = {.root = cpu->cr3,
+                           .control = (cpu->cr0 & (CR0_PG | CR0_WP)) | (cpu->cr4 & (CR4_PAE | CR4_PSE)) |
+                                      (cpu->efer & EFER_NXE),
+                           .user = user};
+    if (!user && (cpu->cr4 & CR4_PGE)) {
+        key.control |= CR4_PGE;
+        key.root = 0;
+    }
+    return key;
 }
 
 static bool keys_are_equal(const struct view_key *a, const struct view_key *b)
@@ -172,12 +177,28 @@ uint8_t *mmu_window(struct mmu *mmu, bool user)
     return pool->current[user] != NULL ? pool->current[user]->window.base : NULL;
 }
 
+static void expire(struct view_pool *pool, bool user)
+{
+    pool->known[user] = false;
+    pool->current[user] = NULL;
+}
+
 void views_expire(struct mmu *mmu)
+{
+    if (mmu->views != NULL) {
+        expire(mmu->views, false);
+        expire(mmu->views, true);
+    }
+}
+
+void views_expire_space(struct mmu *mmu)
 {
     struct view_pool *pool = mmu->views;
     if (pool != NULL) {
-        pool->known[0] = pool->known[1] = false;
-        pool->current[0] = pool->current[1] = NULL;
+        expire(pool, true);
+        if (pool->current[0] == NULL || !view_is_shared(pool->current[0])) {
+            expire(pool, false);
+        }
     }
 }
 
@@ -218,8 +239,7 @@ static struct view_candidate *candidate_for(struct view_pool *pool, const struct
         }
         oldest = candidate->last_use < oldest->last_use ? candidate : oldest;
     }
-    *oldest = (struct view_candidate){
-        .key = *key, .needed = !key->user && key->control != 0 ? VIEW_PROMOTION_SUPERVISOR : VIEW_PROMOTION};
+    *oldest = (struct view_candidate){.key = *key, .needed = VIEW_PROMOTION};
     return oldest;
 }
 
@@ -270,6 +290,7 @@ void mmu_for_each_view(struct mmu *mmu, void (*visit)(void *opaque, const struct
         struct mmu_view_info info = {.root = view->key.root,
                                      .paged = view->key.control != 0,
                                      .user = view->key.user,
+                                     .shared = view_is_shared(view),
                                      .current = view == pool->current[view->key.user],
                                      .pages = view->pages,
                                      .pieces = view->pieces,

@@ -1,19 +1,20 @@
 /* Shadow page tables: the host's MMU does the guest's translation.
  *
  * A *view* is one address space of the guest as one privilege sees it, keyed by CR3, the bits of CR0 and CR4
- * that change what paging means, and user or supervisor. It has a *window*, 4 GiB of host addresses, in which
- * guest-linear pages are mapped onto guest RAM: a guest's access is one of the host. A page that is not there
- * faults. Then mmu_view_fill() looks at the guest's tables: either the page is plain memory for this access
- * and is mapped (a *hidden* fault), or somebody else has to see the access (a true page fault, a device, a
- * store to code). Of a large page of the guest, and without paging, all is mapped at once that is alike in
- * the 2 MiB around; otherwise a few neighbours that follow each other in memory.
+ * that change what paging means, and user or supervisor. A supervisor with global pages (CR4.PGE) is the same
+ * in all address spaces: it has one view, whose pages are the global ones. It has a *window*, 4 GiB of host
+ * addresses, in which guest-linear pages are mapped onto guest RAM: a guest's access is one of the host. A
+ * page that is not there faults. Then mmu_view_fill() looks at the guest's tables: either the page is plain
+ * memory for this access and is mapped (a *hidden* fault), or somebody else has to see the access (a true
+ * page fault, a device, a store to code). Of a large page of the guest, and without paging, all is mapped at
+ * once that is alike in the 2 MiB around; otherwise a few neighbours that follow each other in memory.
  *
  * Invariants. A page is mapped only while the guest's tables lead there with the A bit set; for writing only
  * with the D bit set and with no code marks on it. What the guest must do to be sure that a change of its
  * tables is seen is done to views as well: INVLPG drops a page (a large one is compared, as follows); a load
- * of CR3 makes the view be compared with the tables before it is used again (a copy of each last-level table
- * tells what has not changed); a change of the physical map drops everything. Views of other address spaces
- * are kept meanwhile.
+ * of CR3 makes the view, unless its pages are global, be compared with the tables before it is used again (a
+ * copy of each last-level table tells what has not changed); a change of the physical map drops everything.
+ * Views of other address spaces are kept meanwhile.
  *
  * A process of the host has a limited number of mappings: beyond VIEW_PIECES_MAX, views are emptied, the one
  * that was not used for the longest time first. When the host refuses something, the view is emptied too, and
@@ -24,8 +25,8 @@
  *
  * What the guest must do, and what may stay remembered: SDM 3A §4.8 (A and D bits), §4.10.4 (invalidation).
  *
- * NOT IMPLEMENTED: memory of devices that is not behind the same descriptor as RAM; one supervisor view for
- * all address spaces. */
+ * NOT IMPLEMENTED: memory of devices that is not behind the same descriptor as RAM; supervisors with CR4.PGE:
+ * pages that are not global. */
 #ifndef DOPPEL_MMU_VIEW_H
 #define DOPPEL_MMU_VIEW_H
 
@@ -41,13 +42,11 @@ struct mmu;
 #define VIEW_PAGES_MAX  262144u /* pages in all windows together */
 
 /* The policy of MMU_ADAPTIVE, in instructions. MMU_SHADOW makes a view of every address space at once. */
-#define VIEW_PROMOTION ((uint64_t)128 << 20) /* executed in an address space before it gets a view */
-/* The same for a paged supervisor: kernels serve many processes in as many address spaces. */
-#define VIEW_PROMOTION_SUPERVISOR ((uint64_t)1024 << 20)
-#define VIEW_FILL_COST            ((uint64_t)20 << 10) /* what filling a page costs */
-#define VIEW_DEBT_MAX             ((uint64_t)64 << 20) /* cost of fills, less instructions executed: then it goes */
-#define VIEW_DEMOTION             16u /* times as much until an address space that lost its view gets another */
-#define VIEW_NEIGHBOURS           16u /* pages of 4 KiB that are mapped together when they follow each other */
+#define VIEW_PROMOTION  ((uint64_t)128 << 20) /* executed in an address space before it gets a view */
+#define VIEW_FILL_COST  ((uint64_t)20 << 10)  /* what filling a page costs */
+#define VIEW_DEBT_MAX   ((uint64_t)64 << 20)  /* cost of fills, less instructions executed: then it goes */
+#define VIEW_DEMOTION   16u /* times as much until an address space that lost its view gets another */
+#define VIEW_NEIGHBOURS 16u /* pages of 4 KiB that are mapped together when they follow each other */
 
 #define VIEW_WINDOW_SIZE ((uint64_t)4 << 30)
 #define VIEW_GUARD_SIZE                                                                                      \
@@ -80,6 +79,7 @@ void mmu_note_executed(struct mmu *mmu, bool user, uint64_t instructions);
 struct mmu_view_info {
     uint64_t root; /* CR3; 0 without paging */
     bool paged, user, current;
+    bool shared;       /* the supervisor's of all address spaces: `root` is 0 */
     unsigned pages;    /* in the window */
     unsigned writable; /* of these */
     unsigned pieces;   /* mappings of the host's kernel */
@@ -92,8 +92,10 @@ void mmu_for_each_view(struct mmu *mmu, void (*visit)(void *opaque, const struct
 
 void views_destroy(struct mmu *mmu);
 
-/* The tables may have changed: views are to be compared with them before they are used. */
+/* The tables may have changed: views are to be compared with them before they are used. Those with global
+ * pages need not when CR3 was loaded (views_expire_space). */
 void views_expire(struct mmu *mmu);
+void views_expire_space(struct mmu *mmu);
 
 /* The physical map has changed. */
 void views_clear(struct mmu *mmu);

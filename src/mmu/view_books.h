@@ -12,6 +12,7 @@
 #define DOPPEL_MMU_VIEW_BOOKS_H
 
 #include "host/host_window.h"
+#include "mmu/paging.h"
 #include "mmu/tlb_fill.h"
 #include "mmu/view.h"
 
@@ -25,7 +26,8 @@
 
 struct view_key {
     uint64_t root;
-    uint64_t control; /* CR0.PG, CR0.WP, CR4.PSE, CR4.PAE and EFER.NXE have no bit in common; 0: no paging */
+    uint64_t control; /* CR0.PG, CR0.WP, CR4.PSE, CR4.PAE, CR4.PGE and EFER.NXE have no bit in common; 0: no
+                         paging. CR4.PGE: the view of all address spaces, whose `root` is 0 */
     bool user;
 };
 
@@ -79,6 +81,17 @@ struct view_pool {
 static inline bool view_is_paged(const struct view *view)
 {
     return view->key.control != 0;
+}
+
+/* Whether its pages are the global ones, and no others. */
+static inline bool view_is_shared(const struct view *view)
+{
+    return (view->key.control & CR4_PGE) != 0;
+}
+
+static inline bool view_may_have(const struct view *view, const struct paging_result *result)
+{
+    return result->global || !view_is_shared(view);
 }
 
 /* ---- view_pages.c */

@@ -14,7 +14,8 @@ static bool page_is_true(struct mmu *mmu, const struct view *view, const struct 
     uint64_t linear = (uint64_t)mapping->page << PAGE_SHIFT;
     return paging_walk(mmu, linear, MMU_LOAD, view->key.user, false, &result, &error_code) &&
            memory_bus_effective(mmu->bus, result.phys) == ((uint64_t)mapping->frame << PAGE_SHIFT) &&
-           result.accessed && (!mapping->writable || (result.writable && result.dirty));
+           view_may_have(view, &result) && result.accessed &&
+           (!mapping->writable || (result.writable && result.dirty));
 }
 
 /* Keeps what the pages of a region depend on. */

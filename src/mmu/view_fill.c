@@ -17,7 +17,8 @@ static bool find_target(struct mmu *mmu, const struct view *view, const struct p
     uint64_t phys = memory_bus_effective(mmu->bus, result->phys);
     const struct memory_page *page = memory_bus_page(mmu->bus, phys);
     const uint8_t *ram = memory_bus_ram(mmu->bus);
-    if (page->read == NULL || (uint64_t)((uintptr_t)page->read - (uintptr_t)ram) >= mmu->ram_fd_size) {
+    if (!view_may_have(view, result) || page->read == NULL ||
+        (uint64_t)((uintptr_t)page->read - (uintptr_t)ram) >= mmu->ram_fd_size) {
         return false;
     }
     bool writable = result->writable && result->dirty && page->write == page->read && page->code_lines == 0;

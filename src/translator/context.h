@@ -160,6 +160,7 @@ struct fast_call {
     uint64_t to;
     uint64_t code, code_bounds, stack; /* parts of struct segment */
     uint8_t *tlb;
+    const uint8_t *window; /* NULL: GS stays based where it is */
     uint32_t mode;
     uint32_t esp, eip; /* SYSENTER */
 };

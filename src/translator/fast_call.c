@@ -30,9 +30,9 @@ void fast_call_learn(struct translator *t, const struct translator_site *site, u
     const struct cpu_state *cpu = t->cpu;
     bool possible =
         (from_mode & flat) == flat && mode_segment_class(from_mode, CPU_SS) == SEGMENT_FLAT && from_base == 0;
-    /* GS stays at the window of the one that has one. */
-    bool one_window = !(from_mode & t->mode & MODE_DIRECT);
-    if (possible && one_window) {
+    /* When only one of the two has a window, GS stays there. */
+    bool other_window = (from_mode & t->mode & MODE_DIRECT) != 0;
+    if (possible && (!other_window || t->cheap_gs_base)) {
         t->fast_calls[site->insn == INSN_SYSEXIT] = (struct fast_call){
             .from = 0 - from_context,
             .to = t->context,
@@ -40,6 +40,7 @@ void fast_call_learn(struct translator *t, const struct translator_site *site, u
             .code_bounds = quadword_of(&cpu->segment[CPU_CS], offsetof(struct segment, read_first)),
             .stack = quadword_of(&cpu->segment[CPU_SS], 0),
             .tlb = t->tlb,
+            .window = other_window ? t->window : NULL,
             .mode = t->mode,
             .esp = (uint32_t)cpu->sysenter_esp,
             .eip = (uint32_t)cpu->sysenter_eip};
@@ -117,6 +118,17 @@ static void emit_clear_interrupt_flag(struct builder *b)
     emit_store(e, flags, HOST_RCX);
 }
 
+/* WRGSBASE where there is a window to be at. */
+static void emit_window(struct builder *b, const struct insn *insn)
+{
+    struct emitter *e = &b->e;
+    emit_load64(e, HOST_RCX, call_field(insn, offsetof(struct fast_call, window)));
+    uint8_t *none = emit_jrcxz(e);
+    emit_reg(e, (struct host_opcode){.prefixes = HOST_F3 | HOST_W, .map = 1, .opcode = 0xae}, 3, HOST_RCX);
+    emit_store64(e, field(offsetof(struct translator, window)), HOST_RCX);
+    emit_bind8(e, none);
+}
+
 static void emit_context(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
@@ -156,6 +168,9 @@ bool inline_fast_call(struct builder *b, const struct insn *insn)
         emit_mov(e, HOST_R10, HOST_RDX);
     }
     emit_context(b, insn);
+    if (b->t->cheap_gs_base) {
+        emit_window(b, insn);
+    }
     emit_indirect_exit(b);
     return true;
 }

@@ -4,7 +4,7 @@
 # Runs the guest that does to its page tables whatever it may (paging_guest.c), with these parameters, on doppel with
 # these options. It checks itself; -check lockstep compares it with the interpreter as well. WANTED, in the environment,
 # names counters, each of which must not be 0 afterwards. The checksum and these counters are printed. Also from the
-# environment: NOTICE must be in one line of what doppel says; PRELOAD is a library that it is started with; ADDRESSES is how
+# environment: CPU is one without global pages, or the pentium3; NOTICE must be in one line of what doppel says; PRELOAD is a library that it is started with; ADDRESSES is how
 # many KiB of them it may have.
 set -eu
 
@@ -33,7 +33,7 @@ run_doppel()
 }
 
 status=0
-(run_doppel -cpu pentium3 -m 64 -kernel "$work/image" -display none -debugcon "file:$work/output" -no-reboot \
+(run_doppel -cpu "${CPU:-pentium3}" -m 64 -kernel "$work/image" -display none -debugcon "file:$work/output" -no-reboot \
     -device isa-debug-exit,iobase=0xf4,iosize=4 -counters "$work/counters" "$@") > "$work/log" 2>&1 || status=$?
 cat "$work/log"
 last=$(tail -n 1 "$work/output" | tr -d '\r\0')

@@ -41,8 +41,9 @@
 #define LINEAR_LARGE  0x30000000u
 #define LINEAR_CROWD  0x38000000u
 
-#define CR0_WP  0x00010000u
-#define CR4_PGE 0x80u
+#define CR0_WP    0x00010000u
+#define CR4_PGE   0x80u
+#define CPUID_PGE 0x2000u
 
 #define PRESENT  GUEST_PAGE_PRESENT
 #define WRITE    GUEST_PAGE_WRITE
@@ -552,6 +553,13 @@ static uint32_t spin(uint32_t rounds)
     return *word;
 }
 
+static bool has_global_pages(void)
+{
+    uint32_t features, other;
+    __asm__ volatile("cpuid" : "=d"(features), "=a"(other) : "a"(1) : "ebx", "ecx");
+    return (features & CPUID_PGE) != 0;
+}
+
 static void prepare(void)
 {
     state = parameters.seed;
@@ -567,9 +575,11 @@ static void prepare(void)
                                                 : LINEAR_GLOBAL + (page - GLOBAL_FIRST) * GUEST_PAGE_SIZE;
     }
     guest_paging_start(WRITE | USER | GUEST_PAGE_LARGE);
-    uint32_t cr4;
-    __asm__ volatile("movl %%cr4, %0" : "=r"(cr4));
-    __asm__ volatile("movl %0, %%cr4" : : "r"(cr4 | CR4_PGE));
+    if (has_global_pages()) {
+        uint32_t cr4;
+        __asm__ volatile("movl %%cr4, %0" : "=r"(cr4));
+        __asm__ volatile("movl %0, %%cr4" : : "r"(cr4 | CR4_PGE));
+    }
     guest_set_page_fault_handler(mend);
     for (unsigned i = 0; i < SPACES; i++) {
         spaces[i] = guest_space_create();

@@ -214,7 +214,46 @@ static void a_page_table_in_a_device_is_never_trusted(void **state)
 
 /* ---- rights */
 
-static void global_pages_are_compared_like_others(void **state)
+static void global_pages_stay_in_every_address_space_until_invlpg(void **state)
+{
+    struct view_rig *rig = *state;
+    view_rig_turn_paging_on(rig);
+    cpu_write_control(&rig->cpu, 4, CR4_PGE);
+    view_rig_set_entry(rig, 0, 0x4000, RIG_FRAMES | PWU | GLOBAL);
+    view_rig_set_entry(rig, 0, 0x6000, (RIG_FRAMES + 0x1000) | PWU | GLOBAL);
+    view_rig_set_entry(rig, 1, 0x4000, (RIG_FRAMES + 0x3000) | PWU | GLOBAL);
+    view_rig_set_entry(rig, 1, 0x6000, (RIG_FRAMES + 0x1000) | PWU | GLOBAL);
+    assert_int_equal(view_rig_fill(rig, 0x4000, 1, true), MMU_VIEW_FILLED);
+    assert_int_equal(view_rig_fill(rig, 0x6000, 1, true), MMU_VIEW_FILLED);
+    uint64_t compared = rig->counters.value[COUNTER_VIEWS_COMPARED];
+    view_rig_load_cr3(rig, 1);
+    view_rig_assert_shows(rig, 0x4000, RIG_FRAMES);
+    assert_int_equal(rig->counters.value[COUNTER_VIEWS_COMPARED], compared);
+    view_rig_invlpg(rig, 0x4000);
+    view_rig_assert_absent(rig, 0x4000);
+    view_rig_assert_shows(rig, 0x6000, RIG_FRAMES + 0x1000);
+    assert_int_equal(view_rig_fill(rig, 0x4000, 1, true), MMU_VIEW_FILLED);
+    view_rig_assert_shows(rig, 0x4000, RIG_FRAMES + 0x3000);
+}
+
+static void pages_that_are_not_global_have_no_place_among_those_that_are(void **state)
+{
+    struct view_rig *rig = *state;
+    view_rig_turn_paging_on(rig);
+    view_rig_set_entry(rig, 0, 0x4000, RIG_FRAMES | PWU);
+    assert_int_equal(view_rig_fill(rig, 0x4000, 1, true), MMU_VIEW_FILLED);
+    cpu_write_control(&rig->cpu, 4, CR4_PGE);
+    assert_int_equal(view_rig_fill(rig, 0x4000, 1, true), MMU_VIEW_NOT);
+    view_rig_set_entry(rig, 0, 0x4000, RIG_FRAMES | PWU | A | D | GLOBAL);
+    view_rig_set_entry(rig, 0, 0x5000, (RIG_FRAMES + 0x1000) | PWU | A | D);
+    view_rig_invlpg(rig, 0x4000);
+    assert_int_equal(view_rig_fill(rig, 0x4000, 1, true), MMU_VIEW_FILLED);
+    view_rig_assert_absent(rig, 0x5000);
+    rig->user = true;
+    assert_int_equal(view_rig_fill(rig, 0x5000, 1, true), MMU_VIEW_FILLED);
+}
+
+static void global_pages_are_compared_when_they_are_no_longer(void **state)
 {
     struct view_rig *rig = *state;
     view_rig_turn_paging_on(rig);
@@ -224,10 +263,9 @@ static void global_pages_are_compared_like_others(void **state)
     view_rig_fill(rig, 0x4000, 1, true);
     view_rig_fill(rig, 0x6000, 1, true);
     uint64_t fills = rig->counters.value[COUNTER_VIEW_FILLS];
-    view_rig_load_cr3(rig, 0);
-    view_rig_assert_shows(rig, 0x4000, RIG_FRAMES);
-    view_rig_set_entry(rig, 0, 0x4000, (RIG_FRAMES + 0x3000) | PWU | GLOBAL);
-    cpu_write_control(&rig->cpu, 4, 0);
+    view_rig_set_entry(rig, 0, 0x4000, RIG_FRAMES | PWU | A | D);
+    cpu_write_control(&rig->cpu, 4, CR4_PGE | CR4_PSE);
+    cpu_write_control(&rig->cpu, 4, CR4_PGE);
     view_rig_assert_absent(rig, 0x4000);
     view_rig_assert_shows(rig, 0x6000, RIG_FRAMES + 0x1000);
     assert_int_equal(rig->counters.value[COUNTER_VIEW_FILLS], fills);
@@ -495,7 +533,7 @@ static void go_to(struct chaos *chaos, unsigned space)
         cpu_write_control(&rig->cpu, 3, root);
     }
     chaos->space = space;
-    memset(chaos->told[space], true, sizeof chaos->told[space]);
+    memset(chaos->told[space], !(cr4 & CR4_PGE), sizeof chaos->told[space]); /* global pages stay */
 }
 
 static uint8_t *leaf(struct chaos *chaos, unsigned space, uint32_t linear)
@@ -679,7 +717,9 @@ int main(void)
         VIEW_TEST(code_in_a_large_page_is_left_out),
         VIEW_TEST(an_entry_means_something_else_without_pse),
         VIEW_TEST(a_page_table_in_a_device_is_never_trusted),
-        VIEW_TEST(global_pages_are_compared_like_others),
+        VIEW_TEST(global_pages_stay_in_every_address_space_until_invlpg),
+        VIEW_TEST(pages_that_are_not_global_have_no_place_among_those_that_are),
+        VIEW_TEST(global_pages_are_compared_when_they_are_no_longer),
         VIEW_TEST(write_protection_of_the_supervisor_follows_cr0),
         VIEW_TEST(the_user_sees_no_page_of_the_supervisor),
         VIEW_TEST(accesses_to_be_checked_for_alignment_have_no_view),

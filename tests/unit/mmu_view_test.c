@@ -239,7 +239,7 @@ static void an_address_space_gets_a_view_when_it_has_run_long(void **state)
     struct view_rig *rig = *state;
     view_rig_turn_paging_on(rig);
     assert_null(mmu_window(rig->mmu, false));
-    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION_SUPERVISOR - 1);
+    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION - 1);
     assert_null(mmu_window(rig->mmu, false));
     view_rig_load_cr3(rig, 1);
     assert_null(mmu_window(rig->mmu, false));
@@ -256,7 +256,7 @@ static void a_view_that_costs_too_much_goes(void **state)
     struct view_rig *rig = *state;
     view_rig_turn_paging_on(rig);
     assert_null(mmu_window(rig->mmu, false));
-    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION_SUPERVISOR);
+    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION);
     for (uint64_t debt = 0; debt < VIEW_DEBT_MAX; debt += VIEW_FILL_COST) {
         assert_non_null(mmu_window(rig->mmu, false));
         view_rig_set_entry(rig, 0, 0x4000, RIG_FRAMES | PWU);
@@ -265,7 +265,7 @@ static void a_view_that_costs_too_much_goes(void **state)
     }
     mmu_note_executed(rig->mmu, false, 0);
     assert_null(mmu_window(rig->mmu, false));
-    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION_SUPERVISOR);
+    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION);
     assert_null(mmu_window(rig->mmu, false));
     assert_int_equal(rig->counters.value[COUNTER_VIEWS_DEMOTED], 1);
 }
