@@ -41,9 +41,8 @@
 #define LINEAR_LARGE  0x30000000u
 #define LINEAR_CROWD  0x38000000u
 
-#define CR0_WP    0x00010000u
-#define CR4_PGE   0x80u
-#define CPUID_PGE 0x2000u
+#define CR0_WP  0x00010000u
+#define CR4_PGE 0x80u
 
 #define PRESENT  GUEST_PAGE_PRESENT
 #define WRITE    GUEST_PAGE_WRITE
@@ -54,7 +53,8 @@
 static volatile const struct {
     char magic[8];
     uint32_t seed, operations, spin;
-} parameters = {"PAGINGST", 1, 20000, 0};
+    uint32_t global; /* CR4.PGE is on */
+} parameters = {"PAGINGST", 1, 20000, 0, 1};
 
 struct model {
     uint32_t entry; /* what must be in the table */
@@ -553,13 +553,6 @@ static uint32_t spin(uint32_t rounds)
     return *word;
 }
 
-static bool has_global_pages(void)
-{
-    uint32_t features, other;
-    __asm__ volatile("cpuid" : "=d"(features), "=a"(other) : "a"(1) : "ebx", "ecx");
-    return (features & CPUID_PGE) != 0;
-}
-
 static void prepare(void)
 {
     state = parameters.seed;
@@ -575,7 +568,7 @@ static void prepare(void)
                                                 : LINEAR_GLOBAL + (page - GLOBAL_FIRST) * GUEST_PAGE_SIZE;
     }
     guest_paging_start(WRITE | USER | GUEST_PAGE_LARGE);
-    if (has_global_pages()) {
+    if (parameters.global) {
         uint32_t cr4;
         __asm__ volatile("movl %%cr4, %0" : "=r"(cr4));
         __asm__ volatile("movl %0, %%cr4" : : "r"(cr4 | CR4_PGE));
