@@ -30,7 +30,7 @@ enum sensitive_strategy {
     SENSITIVE_STRATEGY_COUNT
 };
 
-#define ENGINE_TB_SIZE_DEFAULT 64u   /* MiB */
+#define ENGINE_TB_SIZE_DEFAULT 128u  /* MiB */
 #define ENGINE_TB_SIZE_MAX     1024u /* MiB */
 #define ENGINE_TB_WARM_DEFAULT 16u
 #define ENGINE_TB_WARM_MAX     255u

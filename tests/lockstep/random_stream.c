@@ -36,7 +36,7 @@ static void print_usage(FILE *out)
     fputs("usage: random-stream [OPTION VALUE]...\n"
           "  --engine, --mmu, --sensitive NAME, --chain on|off: what is tested, as for doppel (interp)\n"
           "  --tb-warm N          times that a block is left to the interpreter first (0)\n"
-          "  --tb-size N          MiB for translated code (64)\n"
+          "  --tb-size N          MiB for translated code (128)\n"
           "  --cpu MODEL          (max)\n"
           "  --seed N             which sequence of streams (1)\n"
           "  --first N            its first stream (0)\n"
