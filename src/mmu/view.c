@@ -239,7 +239,8 @@ static struct view_candidate *candidate_for(struct view_pool *pool, const struct
         }
         oldest = candidate->last_use < oldest->last_use ? candidate : oldest;
     }
-    *oldest = (struct view_candidate){.key = *key, .needed = VIEW_PROMOTION};
+    *oldest = (struct view_candidate){.key = *key,
+                                      .needed = key->control != 0 ? VIEW_PROMOTION : VIEW_PROMOTION_UNPAGED};
     return oldest;
 }
 

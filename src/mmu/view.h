@@ -42,11 +42,13 @@ struct mmu;
 #define VIEW_PAGES_MAX  262144u /* pages in all windows together */
 
 /* The policy of MMU_ADAPTIVE, in instructions. MMU_SHADOW makes a view of every address space at once. */
-#define VIEW_PROMOTION  ((uint64_t)128 << 20) /* executed in an address space before it gets a view */
-#define VIEW_FILL_COST  ((uint64_t)20 << 10)  /* what filling a page costs */
-#define VIEW_DEBT_MAX   ((uint64_t)64 << 20)  /* cost of fills, less instructions executed: then it goes */
-#define VIEW_DEMOTION   16u /* times as much until an address space that lost its view gets another */
-#define VIEW_NEIGHBOURS 16u /* pages of 4 KiB that are mapped together when they follow each other */
+#define VIEW_PROMOTION ((uint64_t)128 << 20) /* executed in an address space before it gets a view */
+/* The same without paging: there is one such space, and some dozen fills show all of it. */
+#define VIEW_PROMOTION_UNPAGED ((uint64_t)24 << 20)
+#define VIEW_FILL_COST         ((uint64_t)20 << 10) /* what filling a page costs */
+#define VIEW_DEBT_MAX          ((uint64_t)64 << 20) /* cost of fills, less instructions executed: then it goes */
+#define VIEW_DEMOTION          16u /* times as much until an address space that lost its view gets another */
+#define VIEW_NEIGHBOURS        16u /* pages of 4 KiB that are mapped together when they follow each other */
 
 #define VIEW_WINDOW_SIZE ((uint64_t)4 << 30)
 #define VIEW_GUARD_SIZE                                                                                      \
