@@ -300,33 +300,27 @@ static void write_data(struct ide_channel *channel, uint16_t value)
     }
 }
 
-/* As many elements of `width` bytes as the block that goes in `direction` still has, at most `count`: at its
- * end the drive does something else. */
-static uint32_t elements_left(const struct ide_drive *drive, enum ide_transfer direction, uint64_t offset,
-                              unsigned width, uint32_t count)
+/* As many elements of `width` bytes as the block that goes in `direction` still has but for the last, at most
+ * `count`. What follows a block depends on when it ends: its last element is an access by itself, whose time
+ * is known. */
+static uint32_t elements_before_last(const struct ide_drive *drive, enum ide_transfer direction,
+                                     uint64_t offset, unsigned width, uint32_t count)
 {
-    if (offset != REGISTER_DATA || width == 1 || drive->transfer != direction) {
+    if (offset != REGISTER_DATA || width == 1 || drive->transfer != direction ||
+        drive->position == drive->block_end) {
         return 0;
     }
-    uint32_t left = (drive->block_end - drive->position) / width;
+    uint32_t left = (drive->block_end - drive->position - 1) / width;
     return left < count ? left : count;
-}
-
-static void move_on(struct ide_drive *drive, uint32_t bytes)
-{
-    drive->position += bytes;
-    if (drive->position == drive->block_end) {
-        drive->moved(drive);
-    }
 }
 
 uint32_t ide_channel_read_block(void *opaque, uint64_t offset, unsigned width, void *to, uint32_t count)
 {
     struct ide_drive *drive = selected_drive(opaque);
-    uint32_t elements = elements_left(drive, IDE_TRANSFER_PIO_IN, offset, width, count);
+    uint32_t elements = elements_before_last(drive, IDE_TRANSFER_PIO_IN, offset, width, count);
     if (elements != 0) {
         memcpy(to, drive->buffer + drive->position, (size_t)elements * width);
-        move_on(drive, elements * width);
+        drive->position += elements * width;
     }
     return elements;
 }
@@ -335,10 +329,10 @@ uint32_t ide_channel_write_block(void *opaque, uint64_t offset, unsigned width, 
                                  uint32_t count)
 {
     struct ide_drive *drive = selected_drive(opaque);
-    uint32_t elements = elements_left(drive, IDE_TRANSFER_PIO_OUT, offset, width, count);
+    uint32_t elements = elements_before_last(drive, IDE_TRANSFER_PIO_OUT, offset, width, count);
     if (elements != 0) {
         memcpy(drive->buffer + drive->position, from, (size_t)elements * width);
-        move_on(drive, elements * width);
+        drive->position += elements * width;
     }
     return elements;
 }

@@ -209,7 +209,7 @@ static void data_port_takes_32_bit_accesses(void **state)
     assert_int_equal(ide_rig_wait(rig), 0x50);
 }
 
-static void blocks_move_at_once_up_to_the_end_of_the_drives_block(void **state)
+static void blocks_move_at_once_but_for_the_last_element_of_the_drives_block(void **state)
 {
     struct ide_rig *rig = *state;
     struct port_bus *ports = rig->bench->host.ports;
@@ -222,17 +222,25 @@ static void blocks_move_at_once_up_to_the_end_of_the_drives_block(void **state)
     assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 1, data, 256), 0);
     assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 2, data, 2), 2);
     assert_int_equal(load_le32(data), 0x123);
-    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 4, data, 300), 127);
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 4, data, 300), 126);
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 4, data, 300),
+                     0); /* the last one ends the block */
+    assert_int_equal(reg(rig, 7), 0x58);
+    port_bus_read(ports, RIG_COMMAND, 4);
+    assert_int_equal(reg(rig, 7), 0x90);
     assert_int_equal(ide_rig_wait(rig), 0x58);
-    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 4, data, 300), 128);
+    assert_int_equal(port_bus_read_block(ports, RIG_COMMAND, 4, data, 300), 127);
     assert_int_equal(load_le32(data), 0x124);
+    port_bus_read(ports, RIG_COMMAND, 4);
     assert_int_equal(ide_rig_wait(rig), 0x50);
     ide_rig_command(rig, 0xE0, 0, 2, 0x200, 0x30);
     assert_int_equal(ide_rig_wait(rig), 0x58);
     memset(data, 0x77, sizeof data);
-    assert_int_equal(port_bus_write_block(ports, RIG_COMMAND, 2, data, 1024), 256);
+    assert_int_equal(port_bus_write_block(ports, RIG_COMMAND, 2, data, 1024), 255);
+    port_bus_write(ports, RIG_COMMAND, 2, 0x7777);
     assert_int_equal(ide_rig_wait(rig), 0x58);
-    assert_int_equal(port_bus_write_block(ports, RIG_COMMAND, 4, data, 128), 128);
+    assert_int_equal(port_bus_write_block(ports, RIG_COMMAND, 4, data, 128), 127);
+    port_bus_write(ports, RIG_COMMAND, 4, 0x77777777);
     assert_int_equal(ide_rig_wait(rig), 0x50);
     bench_check(block_device_read(ide_rig_disk_image(rig), 0x200, 3, data));
     assert_int_equal(data[0], 0x77);
@@ -449,7 +457,7 @@ int main(void)
         TEST(sectors_are_written_without_an_interrupt_for_the_first),
         TEST(multiple_moves_blocks_once_it_is_set),
         TEST(data_port_takes_32_bit_accesses),
-        TEST(blocks_move_at_once_up_to_the_end_of_the_drives_block),
+        TEST(blocks_move_at_once_but_for_the_last_element_of_the_drives_block),
         TEST(disabled_interrupts_wait_for_nien),
         TEST(interrupt_belongs_to_the_selected_drive),
         TEST(verify_and_seek_check_the_address),
