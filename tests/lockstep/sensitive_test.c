@@ -20,8 +20,8 @@
 #define RAM_SIZE     ((uint64_t)64 * KIB)
 #define FAR_TARGET   (BENCH_CODE + 0x80) /* RETF, or IRET behind a pushed EFLAGS */
 #define INT_VECTOR   0x80
-#define ROUNDS       6u
-#define STEP         7u
+#define ROUNDS       40u
+#define STEP         41u /* more than a loop has within its block */
 #define STEPS        40u
 #define CODE_MAX     16u
 #define POINTER_OF_8 0x10u /* where the far pointer of a `far` row is */
