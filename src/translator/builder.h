@@ -135,7 +135,7 @@ void builder_note_eip(struct builder *b, enum fixup_kind kind, uint32_t value);
 /* Whether blocks of this mode can be made movable at all. */
 bool relocation_is_possible(uint32_t mode);
 
-/* Writes what translator_find_version() needs to know of a movable block, behind its notes. */
+/* Writes what translator_move_version() needs to know of a movable block, behind its notes. */
 void emit_fixups(struct builder *b);
 
 /* ---- guest memory (access.c) */
