@@ -147,6 +147,8 @@ struct code_space code_cache_reserve(struct code_cache *cache)
         segment->blocks = 0;
         space = segment_space(store, store->current);
     }
+    uint64_t begin = (uint64_t)(space.write - store->memory.write);
+    executable_memory_reach(&store->memory, begin + CODE_BLOCK_MAX);
     return space;
 }
 

@@ -194,6 +194,29 @@ static void executable_memory_is_never_writable_and_executable(void **state)
 #endif
 }
 
+static void executable_memory_keeps_its_bytes_when_pages_grow(void **state)
+{
+    (void)state;
+#if defined(__linux__)
+    enum { SIZE = (5 << 20) + 1, STEP = 4093 };
+    struct executable_memory memory;
+    struct status status = executable_memory_allocate(SIZE, &memory);
+    assert_int_equal(status.code, STATUS_OK);
+    for (uint32_t end = 1; end < SIZE; end += STEP) {
+        memory.write[end - 1] = (uint8_t)(end | 1);
+        executable_memory_reach(&memory, end);
+    }
+    executable_memory_reach(&memory, SIZE);
+    for (uint32_t at = 0; at < SIZE; at++) {
+        assert_int_equal(memory.exec[at], at % STEP == 0 && at + 1 < SIZE ? (uint8_t)((at + 1) | 1) : 0);
+    }
+    executable_memory_release(&memory);
+#else
+    print_message("SKIPPED: machine code needs Linux\n");
+    skip();
+#endif
+}
+
 /* Each thread faults on its own page again and again. */
 static void *fault_repeatedly(void *opaque)
 {
@@ -459,6 +482,7 @@ int main(void)
         cmocka_unit_test(a_claimed_fault_is_resumed),
         cmocka_unit_test(code_is_resumed_elsewhere_after_each_signal),
         cmocka_unit_test(executable_memory_is_never_writable_and_executable),
+        cmocka_unit_test(executable_memory_keeps_its_bytes_when_pages_grow),
         cmocka_unit_test(threads_get_their_own_faults_and_no_others),
         cmocka_unit_test(registrations_are_limited_and_reused),
         cmocka_unit_test(faults_that_nobody_claims_end_the_process),
