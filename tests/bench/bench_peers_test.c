@@ -45,12 +45,13 @@ static void test_a_good_one_is_timed_as_often_as_wanted(void **state)
     rig_create(&rig);
     rig.settings.repeat = 3;
     rig_add_script(&rig, "good", "good; echo run >> ../runs");
+    double began = process_clock();
     struct results *results = rig_run(&rig, NULL);
     const struct results_cell *cell = results_cell(results, 0, 0);
     char runs[64];
     assert_int_equal(cell->state, CELL_OK);
     assert_int_equal(cell->sample_count, 3);
-    assert_true(cell->seconds.min >= 0.04);
+    assert_true(cell->seconds.min > 0 && cell->seconds.max <= process_clock() - began);
     assert_true(cell->samples[0].peak_rss_kib > 0);
     rig_read(&rig, "runs", runs, sizeof runs);
     assert_string_equal(runs, "run\nrun\nrun\nrun\n"); /* and the calibration */
