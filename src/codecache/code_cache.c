@@ -7,7 +7,9 @@
 #define BYTES_PER_BUCKET 256u /* of host code; what a block has, more or less */
 
 _Static_assert(offsetof(struct code_store, cache) == 0, "a cache is the beginning of a store");
-_Static_assert(CODE_CACHE_SIZE_MIN / CODE_CACHE_SEGMENTS >= CODE_BLOCK_MAX, "a block fits a segment");
+_Static_assert(CODE_CACHE_SIZE_MIN / CODE_CACHE_SEGMENTS >= CODE_BLOCK_MAX + CODE_BLOCK_ALIGN &&
+                   CODE_CACHE_SIZE_MIN / CODE_CACHE_SEGMENTS >= CODE_TABLES_MAX,
+               "a block fits a segment");
 _Static_assert(CODE_FIXED_MAX % CODE_BLOCK_ALIGN == 0, "the first segment begins aligned");
 
 static struct code_store *store_of(struct code_cache *cache)
@@ -15,9 +17,15 @@ static struct code_store *store_of(struct code_cache *cache)
     return (struct code_store *)cache;
 }
 
-static size_t align_up(size_t bytes)
+static size_t align_up(size_t bytes, size_t to)
 {
-    return (bytes + CODE_BLOCK_ALIGN - 1) & ~(size_t)(CODE_BLOCK_ALIGN - 1);
+    return (bytes + to - 1) & ~(to - 1);
+}
+
+/* Where in a segment the entry of a block is, behind `used` bytes. */
+static size_t entry_behind(size_t used)
+{
+    return align_up(used + CODE_BLOCK_LEAD, CODE_BLOCK_ALIGN);
 }
 
 struct status code_cache_create(uint64_t size, const struct code_cache_listener *listener,
@@ -32,7 +40,9 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     struct code_store *store = calloc(1, sizeof *store);
     struct code_block **buckets = calloc((size_t)1 << bucket_bits, sizeof *buckets);
     struct code_block **versions = calloc((size_t)1 << bucket_bits, sizeof *versions);
-    if (store == NULL || buckets == NULL || versions == NULL) {
+    uint8_t *tables = malloc((size_t)size); /* costs memory only where it is used */
+    if (store == NULL || buckets == NULL || versions == NULL || tables == NULL) {
+        free(tables);
         free(versions);
         free(buckets);
         free(store);
@@ -40,6 +50,7 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     }
     store->cache.buckets = buckets;
     store->cache.versions = versions;
+    store->tables = tables;
     store->cache.shift = 64 - bucket_bits;
     store->listener = *listener;
     store->counters = counters;
@@ -75,6 +86,7 @@ void code_cache_destroy(struct code_cache *cache)
         free(segment->chunks);
     }
     executable_memory_release(&store->memory);
+    free(store->tables);
     free(store->cache.versions);
     free(store->cache.buckets);
     free(store);
@@ -129,21 +141,25 @@ static size_t drop_segment(struct code_store *store, struct code_segment *segmen
 static struct code_space segment_space(const struct code_store *store, unsigned index)
 {
     const struct code_segment *segment = &store->segments[index];
-    size_t offset = CODE_FIXED_MAX + index * store->segment_size + segment->used;
+    size_t entry = entry_behind(segment->used);
+    size_t offset = CODE_FIXED_MAX + index * store->segment_size + entry;
     return (struct code_space){.write = store->memory.write + offset,
                                .exec = store->memory.exec + offset,
-                               .size = store->segment_size - segment->used};
+                               .size = entry < store->segment_size ? store->segment_size - entry : 0,
+                               .tables = store->tables + index * store->segment_size + segment->tables_used,
+                               .tables_size = store->segment_size - segment->tables_used};
 }
 
 struct code_space code_cache_reserve(struct code_cache *cache)
 {
     struct code_store *store = store_of(cache);
     struct code_space space = segment_space(store, store->current);
-    if (space.size < CODE_BLOCK_MAX) {
+    if (space.size < CODE_BLOCK_MAX || space.tables_size < CODE_TABLES_MAX) {
         store->current = (store->current + 1) % CODE_CACHE_SEGMENTS;
         struct code_segment *segment = &store->segments[store->current];
         counter_add(store->counters, COUNTER_BLOCKS_EVICTED, drop_segment(store, segment));
         segment->used = 0;
+        segment->tables_used = 0;
         segment->blocks = 0;
         space = segment_space(store, store->current);
     }
@@ -182,12 +198,13 @@ static bool bytes_are_possible(uint64_t phys, uint64_t tail, unsigned length)
 }
 
 struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, uint64_t tail, uint64_t key,
-                                     unsigned length, unsigned insn_count, size_t host_size)
+                                     unsigned length, unsigned insn_count, size_t host_size,
+                                     size_t tables_size)
 {
     struct code_store *store = store_of(cache);
     struct code_segment *segment = &store->segments[store->current];
     struct code_space space = segment_space(store, store->current);
-    assert(host_size > 0 && host_size <= space.size);
+    assert(host_size > 0 && host_size <= space.size && tables_size <= space.tables_size);
     assert(bytes_are_possible(phys, tail, length));
     assert(code_cache_find_with_tail(cache, phys, tail, key) == NULL);
     struct code_block *block = next_block(segment);
@@ -201,16 +218,20 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
                                  .insn_count = (uint16_t)insn_count,
                                  .host_size = (uint32_t)host_size,
                                  .entry = space.exec,
-                                 .write = space.write};
+                                 .write = space.write,
+                                 .tables = space.tables,
+                                 .tables_size = (uint32_t)tables_size};
     if (!code_pages_add(&store->pages, block)) {
         return NULL;
     }
     code_cache_list(cache, block);
     segment->blocks++;
-    segment->used += align_up(host_size) < space.size ? align_up(host_size) : space.size;
+    segment->used = entry_behind(segment->used) + host_size;
+    size_t tables_used = align_up(tables_size, _Alignof(max_align_t));
+    segment->tables_used += tables_used < space.tables_size ? tables_used : space.tables_size;
     counter_add(store->counters, COUNTER_BLOCKS_TRANSLATED, 1);
     counter_add(store->counters, COUNTER_INSNS_TRANSLATED, insn_count);
-    counter_add(store->counters, COUNTER_CODE_BYTES, host_size);
+    counter_add(store->counters, COUNTER_CODE_BYTES, CODE_BLOCK_LEAD + host_size);
     return block;
 }
 
@@ -227,7 +248,7 @@ const uint8_t *code_cache_commit_fixed(struct code_cache *cache, size_t host_siz
     struct code_store *store = store_of(cache);
     struct code_space space = code_cache_reserve_fixed(cache);
     assert(host_size <= space.size);
-    store->fixed_used += align_up(host_size);
+    store->fixed_used += align_up(host_size, CODE_BLOCK_ALIGN);
     return space.exec;
 }
 

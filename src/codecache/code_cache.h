@@ -10,8 +10,12 @@
  *
  * Memory is filled in order and divided into CODE_CACHE_SEGMENTS segments. When all are full the oldest one
  * is evicted, so that a guest with more code than fits loses a sixteenth of it at a time. Blocks die before
- * that when their guest bytes change. A dead block is not found and not linked any more, but its host code
- * and its struct stay as they are until its segment is reused, since the code may still be running.
+ * that when their guest bytes change. A dead block is not found and not linked any more, but its host code,
+ * its tables and its struct stay as they are until its segment is reused, since the code may still be
+ * running.
+ *
+ * A block's *tables* are what its owner has to know of it besides. They are data, in memory of their own:
+ * code is mapped twice and wants to lie close together.
  *
  * Rules for the caller
  *  - One thread uses a cache, and it is the one that runs the code: patching a jump is a plain store of four
@@ -39,6 +43,8 @@
 #define CODE_BLOCK_MAX      ((size_t)32 << 10)  /* bytes that a reservation has at least */
 #define CODE_FIXED_MAX      ((size_t)256 << 10) /* bytes of code that is never evicted */
 #define CODE_BLOCK_ALIGN    16u                 /* of a block's entry, in bytes */
+#define CODE_BLOCK_LEAD     15u                 /* bytes of code that a block has in front of its entry */
+#define CODE_TABLES_MAX     ((size_t)16 << 10)  /* bytes of tables that a reservation has at least */
 #define CODE_NO_TAIL        UINT64_MAX
 
 struct code_link;
@@ -49,10 +55,11 @@ struct code_block {
     uint64_t tail;        /* effective address of the page where its bytes go on; CODE_NO_TAIL: nowhere */
     uint16_t length;      /* guest bytes, those of the tail included */
     uint16_t insn_count;  /* guest instructions */
-    uint32_t host_size;   /* bytes at `entry`, side tables included */
+    uint32_t host_size;   /* bytes at `entry` */
     const uint8_t *entry; /* executable */
     uint8_t *write;       /* the same bytes, writable */
-    uint32_t notes;       /* the owner's: for example where in the block a side table begins */
+    void *tables;         /* the owner's */
+    uint32_t tables_size; /* bytes */
     uint16_t user;        /* the owner's */
     uint8_t body;         /* the owner's: for example where in the block its second entry is */
     bool dead;            /* not found any more */
@@ -89,11 +96,14 @@ struct code_cache_listener {
     void *opaque;
 };
 
-/* Space to assemble into: the byte at write + n will run at exec + n. */
+/* Space to assemble into: the byte at write + n will run at exec + n. A block's may also have CODE_BLOCK_LEAD
+ * bytes in front of that. */
 struct code_space {
     uint8_t *write;
     const uint8_t *exec;
     size_t size;
+    void *tables; /* a block's: aligned for any type */
+    size_t tables_size;
 };
 
 /* Makes a cache with `size` bytes for blocks (CODE_CACHE_SIZE_MIN to CODE_CACHE_SIZE_MAX). `listener` is
@@ -150,16 +160,19 @@ static inline uint64_t code_cache_epoch(const struct code_cache *cache)
     return cache->epoch;
 }
 
-/* Space for the next block: at least CODE_BLOCK_MAX bytes, beginning aligned to CODE_BLOCK_ALIGN. Evicts the
- * oldest segment when it must. Asking again without a commit gives the same space. */
+/* Space for the next block: at least CODE_BLOCK_MAX bytes, beginning aligned to CODE_BLOCK_ALIGN, and
+ * CODE_TABLES_MAX. Evicts the oldest segment when it must. Asking again without a commit gives the same
+ * space.
+ */
 struct code_space code_cache_reserve(struct code_cache *cache);
 
-/* Makes a block of the first `host_size` (1 or more) bytes reserved. The guest bytes [phys, phys + length)
- * must lie on one page, with `tail` CODE_NO_TAIL; or those beyond its end, a page's worth at most, are the
- * first ones of the page at `tail`. (phys, tail, key) must not be in the cache. NULL when the host has no
- * memory for the book-keeping; the reservation stays then. */
+/* Makes a block of the first `host_size` (1 or more) and `tables_size` bytes reserved. The guest bytes [phys,
+ * phys + length) must lie on one page, with `tail` CODE_NO_TAIL; or those beyond its end, a page's worth at
+ * most, are the first ones of the page at `tail`. (phys, tail, key) must not be in the cache. NULL when the
+ * host has no memory for the book-keeping; the reservation stays then. */
 struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, uint64_t tail, uint64_t key,
-                                     unsigned length, unsigned insn_count, size_t host_size);
+                                     unsigned length, unsigned insn_count, size_t host_size,
+                                     size_t tables_size);
 
 /* The same for code that never dies, CODE_FIXED_MAX bytes in all: shared stubs, made at the start. Returns
  * the executable address of the `host_size` bytes committed. */

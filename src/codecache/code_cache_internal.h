@@ -48,6 +48,7 @@ struct code_pages {
 /* A part of the memory, and the blocks in it in the order of their addresses. */
 struct code_segment {
     size_t used;
+    size_t tables_used;
     size_t blocks;
     struct code_block **chunks;
     size_t chunk_count;
@@ -56,6 +57,7 @@ struct code_segment {
 struct code_store {
     struct code_cache cache;         /* must be first */
     struct executable_memory memory; /* the fixed part, then the segments */
+    uint8_t *tables;                 /* as much again for each segment */
     struct code_cache_listener listener;
     struct counters *counters;
     struct code_segment segments[CODE_CACHE_SEGMENTS];

@@ -1,7 +1,7 @@
 /* Host code that an engine made from guest code, as debuggers see it.
  *
- * A block has host code in this order: a prologue; a piece for each guest instruction; what is out of line;
- * tables, which are no code. Where the pieces end is in a table of its own, two bytes for an instruction. A
+ * A block has host code in this order: a prologue; a piece for each guest instruction; what is out of line.
+ * Its tables are elsewhere. Where the pieces end is in a table of its own, two bytes for an instruction. A
  * loop may have several *rounds*: pieces of the same guest instructions again. */
 #ifndef DOPPEL_CPU_ENGINE_BLOCK_H
 #define DOPPEL_CPU_ENGINE_BLOCK_H
@@ -21,7 +21,6 @@ enum engine_piece_kind {
 /* The table: its head, and pieces in the order of the instructions, as engine_piece_pack() makes them. */
 struct engine_block_notes {
     uint16_t prologue; /* bytes of host code */
-    uint16_t code;     /* bytes of host code in front of the tables */
     uint16_t round;    /* instructions in one pass through the guest's bytes */
     uint16_t piece[];
 };
@@ -40,7 +39,9 @@ struct engine_block {
     unsigned insn_count; /* with every round */
     unsigned code_bits;  /* 16, 32: how the guest bytes were decoded */
     const uint8_t *host;
-    unsigned host_size; /* bytes, with the tables */
+    unsigned host_size; /* bytes */
+    const void *tables;
+    unsigned tables_size; /* bytes */
     const struct engine_block_notes *notes;
     unsigned links;    /* jumps that go directly to another block */
     unsigned samples;  /* how often a budget ended here: where the guest spends its time */

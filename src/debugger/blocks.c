@@ -44,7 +44,7 @@ static bool add_up(void *opaque, const struct engine_block *block)
     summary->guest_bytes += block->guest_size;
     summary->insns += block->insn_count;
     summary->host_bytes += block->host_size;
-    summary->table_bytes += block->host_size - block->notes->code;
+    summary->table_bytes += block->tables_size;
     summary->links += block->links;
     summary->samples += block->samples;
     note_hot(summary, block);
@@ -81,7 +81,7 @@ static struct status print_summary(struct monitor *monitor, FILE *out)
     fprintf(out, "guest code: %llu bytes, per block %.1f bytes and %.1f instructions\n",
             (unsigned long long)summary.guest_bytes, ratio(summary.guest_bytes, summary.count),
             ratio(summary.insns, summary.count));
-    fprintf(out, "host code: %llu bytes, per block %.1f, per guest instruction %.1f, of these %.1f tables\n",
+    fprintf(out, "host code: %llu bytes, per block %.1f, per guest instruction %.1f; tables: %.1f\n",
             (unsigned long long)summary.host_bytes, ratio(summary.host_bytes, summary.count),
             ratio(summary.host_bytes, summary.insns), ratio(summary.table_bytes, summary.insns));
     fprintf(out, "links: %llu, per block %.1f\n", (unsigned long long)summary.links,
@@ -162,7 +162,7 @@ static void print_pieces(const struct engine_block *block, const uint8_t *code, 
         offset += piece.guest_size;
         host += piece.host_size;
     }
-    print_beside(out, "(out of line)", "", host, (size_t)(block->host + block->notes->code - host));
+    print_beside(out, "(out of line)", "", host, (size_t)(block->host + block->host_size - host));
 }
 
 struct search {
@@ -213,10 +213,10 @@ static bool print_if_there(void *opaque, const struct engine_block *block)
     search->found++;
     fprintf(search->out,
             "block at eip %08x, physical %08llx: %u-bit code, %s\n"
-            "%u instructions, %u bytes; host code: %u bytes, of these %u tables; %u links, %u samples\n",
+            "%u instructions, %u bytes; host code: %u bytes, tables: %u; %u links, %u samples\n",
             (unsigned)block->eip, (unsigned long long)block->phys, block->code_bits, block->assumes,
-            block->insn_count, block->guest_size, block->host_size, block->host_size - block->notes->code,
-            block->links, block->samples);
+            block->insn_count, block->guest_size, block->host_size, block->tables_size, block->links,
+            block->samples);
     if (copy_guest_code(block, machine_memory(search->monitor->machine), code)) {
         print_pieces(block, code, search->out);
     }

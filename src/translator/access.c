@@ -184,8 +184,8 @@ static void emit_single_access(struct builder *b, const struct guest_operand *op
     emit_linear_address(b, operand, width);
     emit_check(b, width, aligned, store, pointer, &missed);
     struct translator_site *site = builder_add_site(b, store ? SITE_STORE : SITE_LOAD, missed);
-    site->retry = retry;
-    site->direct = builder_position(b);
+    site->retry = (uint16_t)retry;
+    site->direct = (uint16_t)builder_position(b);
     site->width = (uint8_t)width;
     site->detail = aligned ? ALIGNED_WIDTH - 1 : 0;
 }
@@ -210,7 +210,7 @@ static void emit_establish(struct builder *b, const struct access_group *group, 
     emit_offset(b, &low, HOST_R10);
     emit_check(b, (unsigned)(group->high - group->low), false, group->store, pointer, &missed);
     struct translator_site *site = builder_add_site(b, SITE_GROUP, missed);
-    site->retry = retry;
+    site->retry = (uint16_t)retry;
     site->target = (uint32_t)(operand->displacement - register_offset);
     site->store = store;
     site->stores = group->store;
@@ -255,7 +255,7 @@ static void emit_alignment_check(struct builder *b, int32_t offset)
 static struct host_address emit_direct_access(struct builder *b, const struct guest_operand *operand,
                                               unsigned width, bool aligned, bool store)
 {
-    int32_t retry = builder_position(b);
+    int32_t from = builder_position(b);
     struct host_address at = host_at(HOST_R10, 0);
     bool plain = mode_segment_class(b->mode, operand->segment) == SEGMENT_FLAT &&
                  operand->address_size == 4 && operand->added == ADDED_NOTHING;
@@ -268,12 +268,14 @@ static struct host_address emit_direct_access(struct builder *b, const struct gu
     }
     struct translator_site *site = builder_add_site(b, store ? SITE_STORE : SITE_LOAD, NULL);
     site->window = true;
-    site->retry = retry;
+    site->address = (struct site_address){.from = (uint16_t)from,
+                                          .computes = plain,
+                                          .base = at.base & 31u,
+                                          .index = at.index & 31u,
+                                          .scale = at.scale & 3u};
+    site->target = (uint32_t)at.displacement;
     site->width = (uint8_t)width;
     site->detail = aligned ? ALIGNED_WIDTH - 1 : 0;
-    struct pending_site *pending = &b->sites[b->site_count - 1];
-    pending->computes = plain;
-    pending->operand = at;
     at.window = true;
     return at;
 }

@@ -4,27 +4,35 @@
  * what the block assumes; conditional jumps forward are left behind as side exits. A loop whose end jumps to
  * the block's first instruction is repeated, as if the guest had unrolled it: the *rounds* of a block have
  * the same guest instructions, and what a block does at its beginning is done once for all of them. It begins
- * with the budget's check:
+ * with the budget's check, r13 being the complement of what is left:
  *
- *     lea r13, [r13 - count]; rorx rcx, r13, 32; jecxz body; jmp budget_site
+ *     lead:  mov r11, tables; jmp service
+ *     entry: lea r13, [r13 + count]; shrx rcx, r13, r15; jrcxz lead
  *
+ * whose site is number 0, as rcx says then.
  * An instruction that crosses the page's end is a block by itself, whose tail is what the next linear page
  * was when it was made. That may change while the first page stays. Therefore such a block has a look at the
  * jump cache in front of all that, and linked jumps lead there: a slot for this EIP in the present context
  * proves that both pages were looked at in it, and names the block, this one or another, that has this tail.
  *
- * then come the instructions, and behind them, out of line, what the sites need: `lea rcx, [site]; jmp
- * service`, the sites themselves, and a struct engine_block_notes, at block->notes, which says where the host
- * code of each instruction begins; then what relocate.c needs. */
+ * then come the instructions, and behind them, out of line, what the sites need: `mov cl, number; jmp lead`.
+ * The sites themselves are in the block's tables, with a struct engine_block_notes, which says where the host
+ * code of each instruction begins, and what relocate.c needs. */
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 
 #include "isa/isa.h"
 #include "translator/builder.h"
 
-/* Bytes that one instruction's own code takes at most; that of a site or a side exit, with its structure. */
+/* Bytes that one instruction's own code takes at most; that of a site or a side exit. */
 #define MAX_INSN_HOST_SIZE ENGINE_PIECE_HOST_MAX
-#define MAX_SITE_HOST_SIZE (sizeof(struct translator_site) + 64)
+#define MAX_SITE_HOST_SIZE 64u
+#define MAX_TABLES_SIZE                                                                                      \
+    (sizeof(struct block_tables) + MAX_BLOCK_SITES * sizeof(struct translator_site) +                        \
+     sizeof(struct engine_block_notes) + MAX_BLOCK_INSNS * sizeof(uint16_t) +                                \
+     MAX_BLOCK_FIXUPS * sizeof(struct fixup))
+_Static_assert(MAX_TABLES_SIZE <= CODE_TABLES_MAX, "there is always room for them");
 
 static translate_function *const translators[INSN_COUNT] = {
 #define TRANSLATE(id, function) [INSN_##id] = function,
@@ -70,10 +78,11 @@ struct translator_site *builder_add_site(struct builder *b, enum site_kind kind,
     struct pending_site *pending = &b->sites[b->site_count++];
     *pending = (struct pending_site){
         .jump = jump,
-        .site = {.kind = (uint8_t)kind,
-                 .eip = b->eip,
-                 .next_eip = b->next_eip,
-                 .remaining = (uint16_t)(b->count - b->index),
+        .site = {.kind = (unsigned)kind & 15,
+                 .offset = (uint16_t)(b->eip - b->first_eip),
+                 .length = (b->next_eip - b->eip) & 15,
+                 .number = (b->site_count - 1) & 1023,
+                 .remaining = (uint8_t)(b->count - b->index),
                  .insn = b->index < b->count ? b->insns[b->index].id : (uint16_t)INSN_INVALID,
                  .last = b->index < b->count && builder_insn_is_last(b, &b->insns[b->index]),
                  .grouped = groups_are_in_use(b)},
@@ -143,17 +152,15 @@ static void emit_tail_check(struct builder *b)
 {
     struct translator_site *site =
         builder_add_site(b, SITE_JUMP, emit_jump_cache_look(b, b->place, b->first_eip));
-    site->target = b->first_eip;
+    site->target = 0;
 }
 
 static void emit_budget_check(struct builder *b)
 {
     struct emitter *e = &b->e;
-    emit_lea64(e, HOST_R13, host_at(HOST_R13, -(int32_t)b->count));
-    emit_rorx64(e, HOST_RCX, HOST_R13, 32);
-    uint8_t *suffices = emit_jecxz(e);
-    builder_add_site(b, SITE_BUDGET, emit_jmp(e));
-    emit_bind8(e, suffices);
+    emit_lea64(e, HOST_R13, host_at(HOST_R13, (int32_t)b->count));
+    emit_shrx64(e, HOST_RCX, HOST_R13, HOST_R15);
+    emit_jrcxz_to(e, e->begin - CODE_BLOCK_LEAD);
 }
 
 static void emit_callout(struct builder *b, const struct insn *insn)
@@ -170,8 +177,8 @@ static void bind_next(struct builder *b)
     for (unsigned i = b->insn_sites; i < b->site_count; i++) {
         struct translator_site *site = &b->sites[i].site;
         if (site->kind <= SITE_FLOAT) {
-            site->next = builder_position(b);
-            site->float_parts = (uint8_t)b->loaded_float;
+            site->next = (uint16_t)builder_position(b);
+            site->float_parts = b->loaded_float & 3;
             site->grouped |= groups_are_in_use(b);
         }
     }
@@ -247,85 +254,113 @@ static void translate_insn(struct builder *b, const struct insn *insn)
         (struct engine_piece){.guest_size = insn->length, .host_size = size, .kind = b->kind});
 }
 
-/* Where the site's out-of-line code goes to. */
-static const uint8_t *service_of(const struct builder *b, const struct translator_site *site)
+/* ---- out of line */
+
+/* Code that sites share. */
+struct hubs {
+    const uint8_t *lead; /* goes to the service with rcx for the site's number; the nearest of its kind */
+    uint8_t *store[ARRAY_COUNT(((struct translator *)0)->store_beside_code)]; /* NULL: none yet */
+};
+
+static void emit_tables_and_jump(struct builder *b, const struct block_tables *tables, const uint8_t *to)
+{
+    emit_mov_immediate64(&b->e, HOST_R11, (uint64_t)(uintptr_t)tables);
+    emit_jmp_to(&b->e, to);
+}
+
+/* What stands in front of the entry. */
+static void emit_lead(struct builder *b, const struct block_tables *tables)
+{
+    struct emitter lead = {.at = b->e.begin - CODE_BLOCK_LEAD,
+                           .begin = b->e.begin - CODE_BLOCK_LEAD,
+                           .end = b->e.begin,
+                           .exec = b->e.exec - CODE_BLOCK_LEAD};
+    emit_mov_immediate64(&lead, HOST_R11, (uint64_t)(uintptr_t)tables);
+    emit_jmp_to(&lead, b->t->service);
+    assert(lead.at == lead.end);
+}
+
+/* Which stub of t->store_beside_code the site goes to; that many as there are: to none. */
+static unsigned store_stub_of(const struct translator_site *site)
 {
     unsigned log2 = (unsigned)__builtin_ctz(site->width | 0x100u);
     bool is_store =
         site->kind == SITE_STORE && !site->window && site->detail == 0 && site->width == 1u << log2;
-    return is_store && log2 < ARRAY_COUNT(b->t->store_beside_code) ? b->t->store_beside_code[log2]
-                                                                   : b->t->service;
+    return is_store ? log2 : UINT_MAX;
 }
 
-static void emit_site_stub(struct builder *b, struct pending_site *pending)
+static void emit_site_stub(struct builder *b, const struct pending_site *pending, struct hubs *hubs,
+                           const struct block_tables *tables)
 {
     struct emitter *e = &b->e;
-    if (pending->jump != NULL) {
-        emit_bind32(e, pending->jump);
-    } else {
-        pending->site.direct = builder_position(b);
+    const struct translator_site *site = &pending->site;
+    if (pending->jump == NULL) {
+        return;
     }
-    if (pending->computes) {
-        emit_lea(e, HOST_R10, pending->operand);
+    emit_bind32(e, pending->jump);
+    if (site->number > UINT8_MAX) {
+        emit_mov_immediate64(e, HOST_RCX, (uint64_t)(uintptr_t)&tables->sites[site->number]);
+        emit_jmp_to(e, b->t->service_of_site);
+        return;
     }
-    pending->address = emit_lea_rip(e, HOST_RCX);
-    emit_jmp_to(e, service_of(b, &pending->site));
+    emit_u8(e, 0xb1); /* mov cl, number */
+    emit_u8(e, site->number);
+    unsigned stub = store_stub_of(site);
+    if (stub < ARRAY_COUNT(hubs->store)) {
+        if (hubs->store[stub] != NULL) {
+            emit_jmp_back(e, hubs->store[stub]);
+        } else {
+            hubs->store[stub] = e->at;
+            emit_tables_and_jump(b, tables, b->t->store_beside_code[stub]);
+        }
+        return;
+    }
+    const uint8_t *here = e->at;
+    emit_jmp_back(e, hubs->lead);
+    if (e->at - here > 2) {
+        hubs->lead = here;
+    }
 }
 
-/* The structure of a site; the place is aligned. */
-static void emit_site(struct builder *b, const struct pending_site *pending)
+/* What follows the instructions. */
+static void emit_stubs(struct builder *b, const struct block_tables *tables)
 {
-    struct emitter *e = &b->e;
-    emit_bind32(e, pending->address);
-    int32_t here = builder_position(b);
-    struct translator_site site = pending->site;
-    if (site.kind != SITE_SENSITIVE) {
-        site.retry -= here;
-        site.direct -= here;
-    }
-    if (site.next != 0) {
-        site.next -= here;
-    }
-    memcpy(e->at, &site, sizeof site);
-    e->at += sizeof site;
-}
-
-/* What follows the instructions; returns where the notes are. */
-static uint32_t emit_tables(struct builder *b)
-{
-    struct emitter *e = &b->e;
+    struct hubs hubs = {.lead = b->e.begin - CODE_BLOCK_LEAD};
+    emit_lead(b, tables);
     for (unsigned i = 0; i < b->site_count; i++) {
-        emit_site_stub(b, &b->sites[i]);
+        emit_site_stub(b, &b->sites[i], &hubs, tables);
     }
-    struct engine_block_notes notes = {.prologue = (uint16_t)b->prologue,
-                                       .code = (uint16_t)builder_position(b),
-                                       .round = (uint16_t)b->round};
-    while ((uintptr_t)e->at % _Alignof(struct translator_site) != 0) {
-        emit_u8(e, 0xcc);
-    }
+}
+
+/* Returns how many bytes. */
+static size_t write_tables(const struct builder *b, struct block_tables *tables)
+{
+    tables->site_count = (uint16_t)b->site_count;
     for (unsigned i = 0; i < b->site_count; i++) {
-        emit_site(b, &b->sites[i]);
+        tables->sites[i] = b->sites[i].site;
     }
-    uint32_t position = (uint32_t)builder_position(b);
-    memcpy(e->at, &notes, sizeof notes);
-    memcpy(e->at + sizeof notes, b->pieces, b->count * sizeof b->pieces[0]);
-    e->at += sizeof notes + b->count * sizeof b->pieces[0];
-    emit_fixups(b);
-    return position;
+    const struct engine_block_notes notes = {.prologue = (uint16_t)b->prologue, .round = (uint16_t)b->round};
+    uint8_t *at = (uint8_t *)&tables->sites[b->site_count];
+    memcpy(at, &notes, sizeof notes);
+    at += sizeof notes;
+    memcpy(at, b->pieces, b->count * sizeof b->pieces[0]);
+    at += b->count * sizeof b->pieces[0];
+    at += copy_fixups(b, at);
+    return (size_t)(at - (uint8_t *)tables);
 }
 
 /* Whether one more instruction fits, and what is to follow them all. */
 static bool has_room_for_another(const struct builder *b)
 {
     unsigned sites = b->site_count + MAX_INSN_SITES + 2 * (b->side_exit_count + 2);
-    return emit_has_room(&b->e, MAX_INSN_HOST_SIZE + sites * MAX_SITE_HOST_SIZE + sizeof b->pieces +
-                                    sizeof b->fixups);
+    return emit_has_room(&b->e, MAX_INSN_HOST_SIZE + sites * MAX_SITE_HOST_SIZE);
 }
 
 static bool emit_block(struct builder *b)
 {
     groups_plan(b);
     groups_begin(b);
+    builder_add_site(b, SITE_BUDGET, NULL);
     if (b->has_tail && !b->t->unchained) {
         emit_tail_check(b);
     }
@@ -425,12 +460,13 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
     if (length == 0 || (b->has_tail && !tail_is_possible(mode, eip, length))) {
         return NULL;
     }
-    uint32_t notes = emit_tables(b);
+    struct block_tables *tables = space.tables;
+    emit_stubs(b, tables);
     uint64_t key = translator_block_key(t, eip, mode);
     struct code_block *block = code_cache_commit(t->cache, code->phys, code->tail, key, length, b->count,
-                                                 (size_t)(b->e.at - b->e.begin));
+                                                 (size_t)(b->e.at - b->e.begin), write_tables(b, tables));
     if (block != NULL) {
-        block->notes = notes;
+        tables->block = block;
         block->body = (uint8_t)b->body;
         block->used = (uint32_t)t->mmu->generation;
         if (b->movable) {

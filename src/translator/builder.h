@@ -3,7 +3,7 @@
  * translator_make_block() decodes the guest's bytes and calls one function of translate.def for each
  * instruction. That function writes host code, or returns false before it has changed anything that matters:
  * then the instruction becomes a callout. What an access needs when it misses, and every exit, is a
- * `pending_site`: its out-of-line code follows the block's own. */
+ * `pending_site`: its out-of-line code, if any, follows the block's own, and its struct is in the tables. */
 #ifndef DOPPEL_TRANSLATOR_BUILDER_H
 #define DOPPEL_TRANSLATOR_BUILDER_H
 
@@ -38,12 +38,9 @@ enum added_offset {
 };
 
 struct pending_site {
-    struct translator_site site; /* positions are still offsets from the block's first byte */
-    uint8_t *jump;               /* 32-bit displacement to be bound to the out-of-line code; NULL: a fault
-                                    leads there (window.c) */
-    bool computes;               /* r10 must become the address first: */
-    struct host_address operand;
-    uint8_t *address; /* and of what loads the structure's address there */
+    struct translator_site site;
+    uint8_t *jump; /* 32-bit displacement to be bound to the out-of-line code; NULL: there is none, a fault
+                      (window.c) or the budget leads to the site */
 };
 
 /* The target of a Jcc in the middle of the block. */
@@ -135,8 +132,8 @@ void builder_note_eip(struct builder *b, enum fixup_kind kind, uint32_t value);
 /* Whether blocks of this mode can be made movable at all. */
 bool relocation_is_possible(uint32_t mode);
 
-/* Writes what translator_move_version() needs to know of a movable block, behind its notes. */
-void emit_fixups(struct builder *b);
+/* Copies what translator_move_version() needs to know of a movable block; returns how many bytes. */
+size_t copy_fixups(const struct builder *b, uint8_t *to);
 
 /* ---- guest memory (access.c) */
 

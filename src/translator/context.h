@@ -5,17 +5,18 @@
  *     EAX rax   EDX rdx   EBX rbx   EBP rbp   ESI rsi   EDI rdi   ECX r9   ESP r8     upper halves zero
  *
  * and the guest's arithmetic flags in the host's. rcx, r10, r11 are free between guest instructions; r12 is
- * the jump cache's context, r13 the budget, r14 the struct translator, r15 the fast TLB of the privilege
- * plus 12: its low six bits serve as the shift count PAGE_SHIFT. rsp is on the return stack, where
- * only guest calls push anything (returns.c). What is added to the guest's instructions must not change
+ * the jump cache's context, r13 the complement of the budget, r14 the struct translator, r15 the fast TLB of
+ * the privilege plus 12: its low six bits serve as the shift count PAGE_SHIFT. rsp is on the return stack,
+ * where only guest calls push anything (returns.c). What is added to the guest's instructions must not change
  * flags, so that every point of a block has the exact architectural state: lea, mov, movzx, not, rorx, shrx
  * and jrcxz do not.
  *
- * Helpers. Code that needs C loads rcx with the address of a struct translator_site, its description of the
- * place, and jumps to the service stub (stubs.c), which stores the registers in the struct translator, calls
- * translator_service() on the stack of C, loads the registers again and jumps where that says: back into the
- * block, to another block, or out of translated code. Guest memory that is not in the fast TLB, and
- * instructions that are not translated, are the main customers. Floating-point registers: float.h. */
+ * Helpers. Code that needs C loads cl with the number of a struct translator_site, the block's description of
+ * the place, r11 with the address of the block's tables, and jumps to the service stub (stubs.c), which
+ * stores the registers in the struct translator, calls translator_service() on the stack of C, loads the
+ * registers again and jumps where that says: back into the block, to another block, or out of translated
+ * code. Guest memory that is not in the fast TLB, and instructions that are not translated, are the main
+ * customers. Floating-point registers: float.h. */
 #ifndef DOPPEL_TRANSLATOR_CONTEXT_H
 #define DOPPEL_TRANSLATOR_CONTEXT_H
 
@@ -24,6 +25,7 @@
 #include "codecache/code_cache.h"
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
+#include "cpu/engine_block.h"
 #include "decoder/insn.h"
 #include "host/fault_signal.h"
 #include "host/host_memory.h"
@@ -78,46 +80,67 @@ enum site_kind {
     SITE_BUDGET    /* the budget does not suffice for the block that begins here */
 };
 
-#define OPERAND_SEGMENT_NONE 0xffu
+#define OPERAND_SEGMENT_NONE 7u
 
 /* SITE_SENSITIVE: the operands of an instruction. */
 struct site_operand {
-    uint8_t segment;      /* of an operand in memory, the offset in r10; OPERAND_SEGMENT_NONE: it has none */
-    uint8_t address_size; /* 2, 4 */
-    uint8_t rm;           /* a general register */
-    uint8_t reg;          /* the other register: general, segment or control */
-    uint16_t immediate;   /* a far pointer's selector; its offset, and other immediates, are `target` */
-    bool variant;         /* MOV: to a segment or control register; IN, OUT: the port is in DX */
+    uint16_t immediate;  /* a far pointer's selector; its offset, and other immediates, are `target` */
+    uint8_t segment : 3; /* of an operand in memory, the offset in r10; OPERAND_SEGMENT_NONE: it has none */
+    bool address16 : 1;  /* that has 16 bits */
+    bool variant : 1;    /* MOV: to a segment or control register; IN, OUT: the port is in DX */
+    uint8_t rm : 4;      /* a general register */
+    uint8_t reg : 4;     /* the other register: general, segment or control */
 };
 
-/* What the C side has to know of a place in translated code. Host code positions are relative to the
- * structure. */
+/* SITE_LOAD, SITE_STORE with `window`: how the host's instruction addresses the operand, with `target` for a
+ * displacement. */
+struct site_address {
+    uint16_t from;     /* the host instructions of the access begin here */
+    uint8_t base : 5;  /* HOST_NONE: none */
+    bool computes : 1; /* otherwise the linear address is in r10 */
+    uint8_t index : 5;
+    uint8_t scale : 2;
+};
+
+/* What the C side has to know of a place in translated code. Host code positions are relative to the block's
+ * entry. */
 struct translator_site {
-    uint32_t eip;      /* of the instruction */
-    uint32_t next_eip; /* of the one after it */
-    uint32_t target;   /* SITE_JUMP */
+    uint32_t target; /* SITE_JUMP: its distance from the block's EIP */
     union {
         struct {
-            int32_t retry;  /* SITE_LOAD, SITE_STORE: before the check */
-            int32_t direct; /* likewise: behind the check, the address in rcx (and r11) + r10. SITE_FLOAT:
-                               behind the check. With `window`: the site's code out of line */
+            uint16_t retry;  /* SITE_LOAD, SITE_STORE: before the check */
+            uint16_t direct; /* likewise: behind the check, the address in rcx (and r11) + r10. SITE_FLOAT:
+                                behind the check */
         };
+        struct site_address address; /* with `window` */
         struct site_operand operand; /* SITE_SENSITIVE */
     };
-    int32_t next; /* the next instruction; SITE_JUMP: the jump's displacement, 0 when it cannot be linked */
-    uint16_t
-        remaining;  /* instructions of the block, from this one on, that were counted and not yet executed */
-    uint16_t insn;  /* enum insn_id */
-    uint8_t kind;   /* enum site_kind */
-    uint8_t width;  /* of the access or the operand; SITE_FLOAT: enum float_part */
-    uint8_t detail; /* SITE_STRING: enum string_detail; SITE_LOAD, SITE_STORE, SITE_GROUP: address bits that
-                       must be 0 */
-    uint8_t float_parts; /* enum float_part set: what must be loaded at `next` */
-    bool last;           /* the instruction ends the block */
-    bool grouped;        /* slots are in use: the block must not go on when the fallback was asked */
-    bool store;          /* SITE_GROUP: the access writes */
-    bool stores;         /* SITE_GROUP: some access of the group writes */
-    bool window;         /* SITE_LOAD, SITE_STORE: there is no check, the access itself faults (window.c) */
+    uint16_t next; /* the next instruction; SITE_JUMP: the jump's displacement, 0 when it cannot be linked */
+    uint16_t offset;      /* of the instruction, from the block's first byte */
+    uint16_t insn;        /* enum insn_id */
+    uint16_t number : 10; /* in the block */
+    bool last : 1;        /* the instruction ends the block */
+    bool grouped : 1;     /* slots are in use: the block must not go on when the fallback was asked */
+    bool store : 1;       /* SITE_GROUP: the access writes */
+    bool stores : 1;      /* SITE_GROUP: some access of the group writes */
+    bool window : 1;      /* SITE_LOAD, SITE_STORE: there is no check, the access itself faults (window.c) */
+    uint8_t
+        remaining; /* instructions of the block, from this one on, that were counted and not yet executed */
+    uint8_t width; /* of the access or the operand; SITE_FLOAT: enum float_part */
+    uint8_t kind : 4;   /* enum site_kind */
+    uint8_t length : 4; /* of the instruction */
+    uint8_t detail : 5; /* SITE_STRING: enum string_detail; SITE_LOAD, SITE_STORE, SITE_GROUP: address bits
+                           that must be 0 */
+    uint8_t float_parts : 2; /* enum float_part set: what must be loaded at `next` */
+};
+_Static_assert(sizeof(struct translator_site) == 20, "as many as there are of them, they are small");
+
+/* A block's tables begin with this. A struct engine_block_notes follows the sites, and then what relocate.c
+ * needs. */
+struct block_tables {
+    struct code_block *block;
+    uint16_t site_count;
+    struct translator_site sites[];
 };
 
 enum string_detail {
@@ -132,8 +155,8 @@ enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 #define JUMP_CACHE_SLOTS 65536u
 #define HEAT_SLOTS       65536u
 
-/* What one stay in translated code may retire: r13 is negative in front of a block that
- * does not fit. */
+/* What one stay in translated code may retire: r13 is not negative any more in a block that does not fit, and
+ * less than a page. */
 #define BUDGET_MAX (1u << 16)
 
 /* Where EIP leads in one context (struct jump_context). The tag is negated so that adding context and
@@ -177,7 +200,7 @@ struct translator {
     /* What the stubs access: offsets within 127 bytes first. */
     uint32_t gpr[8];
     uint32_t flags;        /* as LAHF and SETO left them: AH, and OF in AL */
-    int32_t budget;        /* r13 */
+    int32_t budget;        /* the complement of r13 */
     uint64_t address;      /* r10: the linear address of an access, or an indirect jump's target */
     uint64_t addend;       /* rcx and r11 at a site's `direct` */
     uint64_t context;      /* r12 */
@@ -198,6 +221,7 @@ struct translator {
     uint64_t known_epoch;                        /* times KNOWN_EPOCH; not 0 */
     uint64_t no_descriptor;                      /* 0 */
     struct fast_call fast_calls[2];              /* SYSENTER, SYSEXIT */
+    const struct block_tables *tables;           /* of a SITE_STORE, within a stub */
 
     struct cpu_engine engine;
     struct cpu_engine *fallback;
@@ -207,9 +231,11 @@ struct translator {
     struct engine_config config;
     void (*enter)(struct translator *t, const uint8_t *code); /* runs translated code until it leaves */
     const uint8_t *leave;                                     /* its way out */
-    const uint8_t *service;
-    const uint8_t *store_beside_code[5]; /* [log2 of the width] `service` for a SITE_STORE whose page holds
-                                            code: goes on without C when the bytes hold none */
+    const uint8_t *service;              /* r11: the block's tables, cl: a site's number */
+    const uint8_t *service_of_site;      /* rcx: the site */
+    const uint8_t *store_beside_code[5]; /* [log2 of the width] `service` for a SITE_STORE whose page
+                                            holds code: goes on without C when the bytes hold none */
+    struct translator_site no_block;     /* the SITE_INDIRECT of code that is no block's */
     const uint8_t *indirect;             /* goes to the guest EIP in r10d, as SITE_INDIRECT does */
     struct host_memory return_stack;
     uint8_t *return_bottom;                /* rsp when nothing has been pushed */
@@ -269,6 +295,35 @@ static inline uint32_t translator_block_eip(const struct code_block *block)
 {
     bool paragraph = block->key >> 32 & MODE_PARAGRAPH;
     return (uint32_t)block->key & (paragraph ? 0xffff : UINT32_MAX);
+}
+
+static inline const struct block_tables *tables_of_site(const struct translator_site *site)
+{
+    const uint8_t *first = (const uint8_t *)(site - site->number);
+    return (const struct block_tables *)(const void *)(first - offsetof(struct block_tables, sites));
+}
+
+static inline const struct code_block *block_of_site(const struct translator_site *site)
+{
+    return tables_of_site(site)->block;
+}
+
+/* EIP of the instruction at a site, and of the one after it. */
+static inline uint32_t site_eip(const struct translator_site *site)
+{
+    return translator_block_eip(block_of_site(site)) + site->offset;
+}
+
+static inline uint32_t site_next_eip(const struct translator_site *site)
+{
+    return site_eip(site) + site->length;
+}
+
+/* The notes of a block. */
+static inline const struct engine_block_notes *translator_notes(const struct code_block *block)
+{
+    const struct block_tables *tables = block->tables;
+    return (const void *)&tables->sites[tables->site_count];
 }
 
 /* The number of the guest register's host register. */
@@ -391,8 +446,8 @@ static inline const uint8_t *translator_block_body(const struct code_block *bloc
 /* Shows what became of a block's `bytes`: -d in_asm and out_asm. */
 void translator_log_block(const struct translator *t, const struct code_block *block, const uint8_t *bytes);
 
-/* A budget ended at this place in translated code. */
-void translator_count_sample(struct translator *t, const uint8_t *host_pc);
+/* A budget ended at this block. */
+void translator_count_sample(struct translator *t, struct code_block *block);
 
 /* cpu_engine_ops.for_each_block, insn_counts */
 void translator_for_each_block(struct cpu_engine *engine, engine_block_visitor *visit, void *opaque);

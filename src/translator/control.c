@@ -92,8 +92,8 @@ void emit_far_exit_from(struct builder *b, uint8_t *jump, uint32_t place, uint32
         jump = emit_jmp(e);
     }
     struct translator_site *site = builder_add_site(b, SITE_JUMP, jump);
-    site->target = target;
-    site->next = same_page ? (int32_t)(jump - e->begin) : 0;
+    site->target = target - b->first_eip;
+    site->next = same_page ? (uint16_t)(jump - e->begin) : 0;
 }
 
 void emit_exit_from(struct builder *b, uint8_t *jump, uint32_t target)
@@ -148,7 +148,7 @@ void emit_side_exits(struct builder *b)
             emit_exit_from(b, side->jump, side->target);
         } else {
             emit_bind32(&b->e, side->jump);
-            emit_lea64(&b->e, HOST_R13, host_at(HOST_R13, side->refund));
+            emit_lea64(&b->e, HOST_R13, host_at(HOST_R13, -side->refund));
             emit_exit(b, side->target);
         }
     }

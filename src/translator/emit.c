@@ -272,12 +272,6 @@ uint8_t *emit_jrcxz(struct emitter *e)
     return e->at - 1;
 }
 
-uint8_t *emit_jecxz(struct emitter *e)
-{
-    emit_u8(e, 0x67);
-    return emit_jrcxz(e);
-}
-
 void emit_jrcxz_to(struct emitter *e, const uint8_t *target)
 {
     ptrdiff_t distance = target - (e->at + 2);
@@ -295,9 +289,14 @@ uint8_t *emit_jmp(struct emitter *e)
 
 void emit_jmp_back(struct emitter *e, const uint8_t *target)
 {
-    uint8_t *displacement = emit_jmp(e);
-    int32_t distance = (int32_t)(target - e->at);
-    memcpy(displacement, &distance, sizeof distance);
+    ptrdiff_t distance = target - (e->at + 2);
+    if (distance >= INT8_MIN) {
+        emit_u8(e, 0xeb);
+        emit_u8(e, (uint8_t)distance);
+    } else {
+        emit_u8(e, 0xe9);
+        emit_u32(e, (uint32_t)(distance - 3));
+    }
 }
 
 uint8_t *emit_call(struct emitter *e)
@@ -357,13 +356,4 @@ void emit_jmp_to(struct emitter *e, const uint8_t *exec)
     assert(distance == (int32_t)distance);
     int32_t relative = (int32_t)distance;
     memcpy(displacement, &relative, sizeof relative);
-}
-
-uint8_t *emit_lea_rip(struct emitter *e, unsigned reg)
-{
-    emit_u8(e, 0x48 | (reg >> 3 & 1) << 2);
-    emit_u8(e, 0x8d);
-    emit_modrm(e, 0, reg, HOST_RBP);
-    emit_u32(e, 0);
-    return e->at - 4;
 }

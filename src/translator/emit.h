@@ -1,7 +1,7 @@
 /* The encoder: x86-64 host instructions as bytes (SDM 2A chapter 2).
  *
  * Knows encodings and nothing else. Everything is written through the writable view of the code cache; what
- * depends on the place (RIP-relative operands, jumps) is the same in both views as long as both ends are in
+ * depends on the place (jumps) is the same in both views as long as both ends are in
  * one block; jumps to elsewhere use the executable address. */
 #ifndef DOPPEL_TRANSLATOR_EMIT_H
 #define DOPPEL_TRANSLATOR_EMIT_H
@@ -109,12 +109,11 @@ void emit_pdep(struct emitter *e, unsigned to, unsigned from, unsigned mask_regi
 
 /* ---- jumps; each returns where its displacement is, for emit_bind*() */
 
-uint8_t *emit_jrcxz(struct emitter *e); /* 8-bit displacement */
-uint8_t *emit_jecxz(struct emitter *e);
+uint8_t *emit_jrcxz(struct emitter *e);                       /* 8-bit displacement */
 void emit_jrcxz_to(struct emitter *e, const uint8_t *target); /* backwards, at most 126 bytes */
 uint8_t *emit_jmp(struct emitter *e);                         /* 32-bit displacement */
-void emit_jmp_back(struct emitter *e, const uint8_t *target);
-uint8_t *emit_call(struct emitter *e); /* likewise */
+void emit_jmp_back(struct emitter *e, const uint8_t *target); /* as short as can be */
+uint8_t *emit_call(struct emitter *e);                        /* likewise */
 uint8_t *emit_jcc(struct emitter *e, unsigned condition);
 uint8_t *emit_jcc_short(struct emitter *e, unsigned condition);
 void emit_ret(struct emitter *e);
@@ -123,9 +122,6 @@ void emit_jmp_register(struct emitter *e, unsigned reg);
 void emit_bind8(struct emitter *e, uint8_t *displacement); /* the jump leads here */
 void emit_bind32(struct emitter *e, uint8_t *displacement);
 void emit_jmp_to(struct emitter *e, const uint8_t *exec); /* to an executable address within 2 GiB */
-
-/* lea reg, [rip + ?]: returns where the displacement is, for emit_bind32(). */
-uint8_t *emit_lea_rip(struct emitter *e, unsigned reg);
 
 /* Room for `size` more bytes. */
 static inline bool emit_has_room(const struct emitter *e, size_t size)

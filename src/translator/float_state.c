@@ -106,7 +106,7 @@ static void emit_part_check(struct builder *b, enum float_part part, size_t abse
     uint8_t *present = emit_jrcxz(&b->e);
     struct translator_site *site = builder_add_site(b, SITE_FLOAT, emit_jmp(&b->e));
     emit_bind8(&b->e, present);
-    site->direct = builder_position(b);
+    site->direct = (uint16_t)builder_position(b);
     site->width = (uint8_t)part;
     if (are_masked(b->t->cpu, part)) {
         b->loaded_float |= part;

@@ -75,11 +75,6 @@ static void describe_mode(uint32_t mode, char *text, size_t size)
 
 /* ---- blocks */
 
-static const struct engine_block_notes *notes_of(const struct code_block *block)
-{
-    return (const struct engine_block_notes *)(const void *)(block->entry + block->notes);
-}
-
 static struct engine_block engine_block_of(const struct code_block *block)
 {
     uint32_t mode = (uint32_t)(block->key >> 32);
@@ -91,7 +86,9 @@ static struct engine_block engine_block_of(const struct code_block *block)
                                   .code_bits = mode & MODE_CODE32 ? 32 : 16,
                                   .host = block->entry,
                                   .host_size = block->host_size,
-                                  .notes = notes_of(block),
+                                  .tables = block->tables,
+                                  .tables_size = block->tables_size,
+                                  .notes = translator_notes(block),
                                   .links = code_cache_links_of(block),
                                   .samples = block->user};
     describe_mode(mode, result.assumes, sizeof result.assumes);
@@ -125,9 +122,8 @@ static bool halve_samples(void *opaque, struct code_block *block)
     return true;
 }
 
-void translator_count_sample(struct translator *t, const uint8_t *host_pc)
+void translator_count_sample(struct translator *t, struct code_block *block)
 {
-    struct code_block *block = code_cache_at(t->cache, host_pc);
     if (block->user == UINT16_MAX) {
         code_cache_for_each(t->cache, halve_samples, NULL);
     }
@@ -178,10 +174,9 @@ static void log_out_asm(const struct log *log, const struct engine_block *block,
         at += size;
         guest = (i + 1) % block->notes->round == 0 ? linear : guest + piece.guest_size;
     }
-    const uint8_t *tables = block->host + block->notes->code;
     fputs("  -- tb slow paths + alignment\n", sink);
-    log_host_code(log, at, (size_t)(tables - at));
-    log_tables(sink, tables, block->host_size - block->notes->code);
+    log_host_code(log, at, (size_t)(block->host + block->host_size - at));
+    log_tables(sink, block->tables, block->tables_size);
     fputc('\n', sink);
 }
 

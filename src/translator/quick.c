@@ -245,8 +245,7 @@ static bool far_operand(struct translator *t, const struct translator_site *site
         *offset = site->target;
         return true;
     }
-    if (mode_segment_class(t->mode, site->operand.segment) != SEGMENT_FLAT ||
-        site->operand.address_size != 4) {
+    if (mode_segment_class(t->mode, site->operand.segment) != SEGMENT_FLAT || site->operand.address16) {
         return false;
     }
     const uint8_t *host = host_memory(t, (uint32_t)t->address, 6, false, (t->mode & MODE_USER) != 0);
@@ -273,7 +272,7 @@ static enum quick_result jump_far(struct translator *t, const struct translator_
         if (frame == NULL) {
             return QUICK_NOT;
         }
-        store_le32(frame, site->next_eip);
+        store_le32(frame, site_next_eip(site));
         store_le32(frame + 4, t->cpu->segment[CPU_CS].selector);
         t->gpr[CPU_SP] -= 8;
     }
@@ -470,14 +469,14 @@ static enum quick_result through_gate(struct translator *t, uint8_t vector, cons
 static enum quick_result interrupt(struct translator *t, const struct translator_site *site)
 {
     const struct gate_event event = {
-        .eip = site->next_eip, .eflags = translator_image_of_flags(t), .software = true};
+        .eip = site_next_eip(site), .eflags = translator_image_of_flags(t), .software = true};
     return through_gate(t, (uint8_t)site->target, &event);
 }
 
 enum quick_result translator_quick_fault(struct translator *t, const struct translator_site *site,
                                          const struct cpu_exception *fault)
 {
-    const struct gate_event event = {.eip = site->eip,
+    const struct gate_event event = {.eip = site_eip(site),
                                      .eflags = translator_image_of_flags(t) |
                                                (t->cpu->model->eflags_writable & EFLAGS_RF),
                                      .has_error_code = fault->has_error_code,
@@ -572,8 +571,8 @@ static enum quick_result quick_paragraph(struct translator *t, const struct tran
         return quick_v86(t, site);
     }
     switch (site->insn) {
-    case INSN_INT: return quick_real_interrupt(t, site->target & 0xff, site->next_eip);
-    case INSN_INT3: return quick_real_interrupt(t, VECTOR_BP, site->next_eip);
+    case INSN_INT: return quick_real_interrupt(t, site->target & 0xff, site_next_eip(site));
+    case INSN_INT3: return quick_real_interrupt(t, VECTOR_BP, site_next_eip(site));
     case INSN_IRET: return quick_real_return(t, site);
     case INSN_IN:
     case INSN_OUT: return port_access(t, site);

@@ -60,7 +60,7 @@ static enum quick_result software_interrupt(struct translator *t, const struct t
                                             uint32_t vector)
 {
     const struct entry entry = {.vector = vector,
-                                .return_eip = site->next_eip,
+                                .return_eip = site_next_eip(site),
                                 .eflags = translator_image_of_flags(t),
                                 .is_software = true};
     return enter_ring_0(t, &entry);
@@ -70,7 +70,7 @@ static enum quick_result general_protection(struct translator *t, const struct t
 {
     struct cpu_state *cpu = t->cpu;
     const struct entry entry = {.vector = VECTOR_GP,
-                                .return_eip = site->eip,
+                                .return_eip = site_eip(site),
                                 .eflags =
                                     translator_image_of_flags(t) | (cpu->model->eflags_writable & EFLAGS_RF),
                                 .has_error_code = true};

@@ -2,9 +2,9 @@
  *
  * The same library is at another address in each process of a guest with address space layout randomization:
  * the same bytes at the same physical address, with another EIP. Little of a block depends on EIP: return
- * addresses that calls push and their landings compare, targets and slots in the jump cache, and what sites
- * tell C. Where all of that is known (builder.movable), a struct fixup for each follows the block's notes,
- * and the block can be changed in place. That costs a tenth of translating, and no memory.
+ * addresses that calls push and their landings compare, targets and slots in the jump cache; what sites tell
+ * C is relative to it. Where all of that is known (builder.movable), a struct fixup for each follows the
+ * block's notes, and the block can be changed in place. That costs a tenth of translating, and no memory.
  *
  * A block that is moved is lost at its old EIP, and processes that run in turn would take it from each other.
  * So VERSIONS_MAX of them are made by translation first, unless what there is has not been found for
@@ -42,12 +42,11 @@ void builder_note_eip(struct builder *b, enum fixup_kind kind, uint32_t value)
     }
 }
 
-void emit_fixups(struct builder *b)
+size_t copy_fixups(const struct builder *b, uint8_t *to)
 {
-    if (b->movable) {
-        memcpy(b->e.at, b->fixups, b->fixup_count * sizeof b->fixups[0]);
-        b->e.at += b->fixup_count * sizeof b->fixups[0];
-    }
+    size_t size = b->movable ? b->fixup_count * sizeof b->fixups[0] : 0;
+    memcpy(to, b->fixups, size);
+    return size;
 }
 
 /* ---- moving */
@@ -80,32 +79,15 @@ static void change_code(uint8_t *at, enum fixup_kind kind, uint32_t distance)
     }
 }
 
-static void change_sites(const struct code_block *block, uint32_t distance)
-{
-    const struct engine_block_notes *notes = (const void *)(block->write + block->notes);
-    uint64_t first = bits_align_up(notes->code, _Alignof(struct translator_site));
-    struct translator_site *site = (struct translator_site *)(void *)(block->write + first);
-    const struct translator_site *end = (const void *)(block->write + block->notes);
-    for (; site < end; site++) {
-        site->eip += distance;
-        site->next_eip += distance;
-        if (site->kind == SITE_JUMP) {
-            site->target += distance;
-        }
-    }
-}
-
 static void change_block(const struct code_block *block, uint32_t distance)
 {
-    const struct engine_block_notes *notes = (const void *)(block->write + block->notes);
-    const uint8_t *at = (const uint8_t *)&notes->piece[block->insn_count];
-    const uint8_t *end = block->write + block->host_size;
+    const uint8_t *at = (const uint8_t *)&translator_notes(block)->piece[block->insn_count];
+    const uint8_t *end = (const uint8_t *)block->tables + block->tables_size;
     for (; at < end; at += sizeof(struct fixup)) {
         struct fixup fixup;
         memcpy(&fixup, at, sizeof fixup);
         change_code(block->write + fixup.position, (enum fixup_kind)fixup.kind, distance);
     }
-    change_sites(block, distance);
 }
 
 struct code_block *translator_move_version(struct translator *t, uint64_t phys, uint32_t eip, uint32_t mode)

@@ -65,7 +65,7 @@ static struct far_pointer far_operand(struct cpu_state *cpu, const struct transl
         return (struct far_pointer){.offset = site->target, .selector = site->operand.immediate};
     }
     enum cpu_segment segment = (enum cpu_segment)site->operand.segment;
-    uint32_t mask = site->operand.address_size == 2 ? 0xffff : UINT32_MAX;
+    uint32_t mask = site->operand.address16 ? 0xffff : UINT32_MAX;
     return (struct far_pointer){
         .offset = (uint32_t)cpu_segment_read(cpu, segment, offset, site->width),
         .selector = (uint16_t)cpu_segment_read(cpu, segment, (offset + site->width) & mask, 2)};
@@ -207,13 +207,13 @@ static void query_selector(struct cpu_state *cpu, const struct translator_site *
 static void jump_far(struct cpu_state *cpu, const struct translator_site *site, uint32_t offset)
 {
     struct far_pointer to = far_operand(cpu, site, offset);
-    cpu_jump_far(cpu, to.selector, to.offset, site->width, site->next_eip);
+    cpu_jump_far(cpu, to.selector, to.offset, site->width, site_next_eip(site));
 }
 
 static void call_far(struct cpu_state *cpu, const struct translator_site *site, uint32_t offset)
 {
     struct far_pointer to = far_operand(cpu, site, offset);
-    cpu_call_far(cpu, to.selector, to.offset, site->width, site->next_eip);
+    cpu_call_far(cpu, to.selector, to.offset, site->width, site_next_eip(site));
 }
 
 static void return_far(struct cpu_state *cpu, const struct translator_site *site, uint32_t offset)
@@ -225,20 +225,22 @@ static void return_far(struct cpu_state *cpu, const struct translator_site *site
 static void interrupt_return(struct cpu_state *cpu, const struct translator_site *site, uint32_t offset)
 {
     (void)offset;
-    cpu_return_from_interrupt(cpu, site->width, site->next_eip);
+    cpu_return_from_interrupt(cpu, site->width, site_next_eip(site));
 }
 
 static void interrupt(struct cpu_state *cpu, const struct translator_site *site, uint32_t offset)
 {
     (void)offset;
     switch (site->insn) {
-    case INSN_INT: cpu_software_interrupt(cpu, (uint8_t)site->target, SOFTWARE_INT_N, site->next_eip); break;
-    case INSN_INT3: cpu_software_interrupt(cpu, VECTOR_BP, SOFTWARE_INT3, site->next_eip); break;
+    case INSN_INT:
+        cpu_software_interrupt(cpu, (uint8_t)site->target, SOFTWARE_INT_N, site_next_eip(site));
+        break;
+    case INSN_INT3: cpu_software_interrupt(cpu, VECTOR_BP, SOFTWARE_INT3, site_next_eip(site)); break;
     default:
         if (flags_of(&cpu->flags)) {
-            cpu_software_interrupt(cpu, VECTOR_OF, SOFTWARE_INTO, site->next_eip);
+            cpu_software_interrupt(cpu, VECTOR_OF, SOFTWARE_INTO, site_next_eip(site));
         } else {
-            cpu->rip = site->next_eip;
+            cpu->rip = site_next_eip(site);
         }
         break;
     }
@@ -373,7 +375,7 @@ bool sensitive_execute(struct translator *t, const struct translator_site *site)
     if (!done) {
         cpu_deliver_exception(cpu);
     } else if (!emulations[site->insn].transfers) {
-        cpu->rip = site->next_eip;
+        cpu->rip = site_next_eip(site);
     }
     cpu->retired++;
     return done;

@@ -11,27 +11,27 @@ static void set_registers(struct site_operand *to, const struct insn *insn)
     case INSN_MOV_CR:
         to->variant = first->kind == OPERAND_REGISTER && first->register_class != REGISTER_GPR32 &&
                       first->register_class != REGISTER_GPR16;
-        to->reg = to->variant ? first->reg : second->reg;
-        to->rm = to->variant ? second->reg : first->reg;
+        to->reg = (to->variant ? first->reg : second->reg) & 15u;
+        to->rm = (to->variant ? second->reg : first->reg) & 15u;
         break;
     case INSN_LAR:
     case INSN_LSL:
-        to->reg = first->reg;
-        to->rm = second->reg;
+        to->reg = first->reg & 15u;
+        to->rm = second->reg & 15u;
         break;
     case INSN_LDS:
     case INSN_LES:
     case INSN_LFS:
     case INSN_LGS:
     case INSN_LSS:
-        to->reg = (uint8_t)sensitive_far_segment((enum insn_id)insn->id);
-        to->rm = first->reg;
+        to->reg = sensitive_far_segment((enum insn_id)insn->id) & 15u;
+        to->rm = first->reg & 15u;
         break;
     case INSN_IN: to->variant = second->kind == OPERAND_REGISTER; break;
     case INSN_OUT: to->variant = first->kind == OPERAND_REGISTER; break;
     default:
-        to->reg = first->reg;
-        to->rm = first->reg;
+        to->reg = first->reg & 15u;
+        to->rm = first->reg & 15u;
         break;
     }
 }
@@ -73,10 +73,10 @@ void sensitive_add_site(struct builder *b, const struct insn *insn, uint8_t *jum
     site->width = width_of(insn);
     site->target = (uint32_t)insn->immediate;
     site->last = sensitive_is_transfer((enum insn_id)insn->id);
-    site->operand = (struct site_operand){.segment = has_memory_operand(insn) ? insn->memory.segment
-                                                                              : OPERAND_SEGMENT_NONE,
-                                          .address_size = insn->address_size,
-                                          .immediate = (uint16_t)insn->immediate2};
+    site->operand = (struct site_operand){
+        .segment = (has_memory_operand(insn) ? insn->memory.segment : OPERAND_SEGMENT_NONE) & 7u,
+        .address16 = insn->address_size == 2,
+        .immediate = (uint16_t)insn->immediate2};
     set_registers(&site->operand, insn);
 }
 

@@ -419,9 +419,15 @@ bool translator_run_blocks(struct translator *t)
 
 /* ---- services */
 
-static const uint8_t *at(const struct translator_site *site, int32_t position)
+static const uint8_t *at(const struct translator_site *site, uint16_t position)
 {
-    return (const uint8_t *)site + position;
+    return block_of_site(site)->entry + position;
+}
+
+/* Before the access. */
+static const uint8_t *retry(const struct translator_site *site)
+{
+    return at(site, site->window ? site->address.from : site->retry);
 }
 
 /* Whether the block may go on behind an instruction that the fallback executed. */
@@ -429,7 +435,7 @@ static bool block_goes_on(const struct translator *t, const struct translator_si
                           uint64_t generation)
 {
     const struct cpu_state *cpu = t->cpu;
-    return !site->last && !site->grouped && cpu->rip == site->next_eip && !cpu_needs_attention(cpu) &&
+    return !site->last && !site->grouped && cpu->rip == site_next_eip(site) && !cpu_needs_attention(cpu) &&
            epoch == code_cache_epoch(t->cache) && generation == t->mmu->generation &&
            cpu->retired + site->remaining - 1 <= t->stop_at;
 }
@@ -452,7 +458,7 @@ static void step_fallback(struct translator *t, const struct translator_site *si
 {
     t->callouts[site->insn]++;
     store_state(t);
-    t->cpu->rip = site->eip;
+    t->cpu->rip = site_eip(site);
     t->cpu->retired = retired_before(t, site);
     t->fallback->ops->step(t->fallback, t->one_by_one ? 1 : t->stop_at - t->cpu->retired);
 }
@@ -581,7 +587,7 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
     unsigned cpl = cpu->cpl;
     forget_shortcuts(t);
     store_integers(t);
-    cpu->rip = site->eip;
+    cpu->rip = site_eip(site);
     bool done = sensitive_execute(t, site);
     if (cr0 != cpu->cr0 || cr4 != cpu->cr4) {
         translator_store_float(t);
@@ -611,7 +617,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
         uint32_t mode = mode_with_segment(t, (enum cpu_segment)site->operand.reg);
         if (mode != t->mode) {
             set_context(t, mode);
-            cpu->rip = site->next_eip;
+            cpu->rip = site_next_eip(site);
             t->budget += site->remaining - 1; /* the rest of the block is not executed */
             return move_on(t);
         }
@@ -621,7 +627,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
         if (cpu_needs_attention(cpu) || epoch != code_cache_epoch(t->cache) ||
             generation != t->mmu->generation) {
             store_integers(t);
-            cpu->rip = site->next_eip;
+            cpu->rip = site_next_eip(site);
             cpu->retired++;
             return go_on(t);
         }
@@ -654,12 +660,11 @@ static const uint8_t *miss(struct translator *t, const struct translator_site *s
     }
     t->cpu->retired = retired_before(t, site);
     if (site->window) {
-        return translator_fill_window(t, site) ? at(site, site->retry)
-                                               : refused(t, site, (uint32_t)t->address);
+        return translator_fill_window(t, site) ? retry(site) : refused(t, site, (uint32_t)t->address);
     }
     switch (mmu_fast_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE,
                           (t->mode & MODE_USER) != 0, &host)) {
-    case MMU_FAST_FILLED: return at(site, site->retry);
+    case MMU_FAST_FILLED: return retry(site);
     case MMU_FAST_DIRECT:
         t->addend = (uint64_t)(uintptr_t)host - (uint32_t)t->address;
         return at(site, site->direct);
@@ -693,7 +698,7 @@ static bool repetition_goes_on(const struct translator *t, const struct translat
                                uint64_t generation)
 {
     const struct cpu_state *cpu = t->cpu;
-    return cpu->rip == site->eip && !site->grouped && !translator_needs_fallback(cpu) &&
+    return cpu->rip == site_eip(site) && !site->grouped && !translator_needs_fallback(cpu) &&
            epoch == code_cache_epoch(t->cache) && generation == t->mmu->generation &&
            cpu->retired + site->remaining <= t->stop_at;
 }
@@ -715,7 +720,7 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
         t->callouts[site->insn]++;
         forget_shortcuts(t);
         store_state(t);
-        cpu->rip = site->eip;
+        cpu->rip = site_eip(site);
         cpu->retired = retired_before(t, site);
         uint64_t left = t->stop_at - cpu->retired;
         t->fallback->ops->step(t->fallback, portion < left ? portion : left);
@@ -749,9 +754,9 @@ static uint64_t page_of_block(const struct code_block *from, const struct code_b
  * that is running dies when one of its instructions is demoted (window.c). */
 static void link_jump(struct translator *t, const struct translator_site *site, struct code_block *to)
 {
-    struct code_block *from = code_cache_at(t->cache, (const uint8_t *)site);
+    struct code_block *from = tables_of_site(site)->block;
     if (!from->dead && (page_of_block(from, to) ^ to->phys) < PAGE_SIZE) {
-        code_cache_link(t->cache, from, (uint32_t)(at(site, site->next) - from->entry), to);
+        code_cache_link(t->cache, from, site->next, to);
     }
 }
 
@@ -799,17 +804,17 @@ static const uint8_t *miss_group(struct translator *t, const struct translator_s
         enum mmu_fast_result result = mmu_fast_fill(t->mmu, linear, site->width, site->store, user, &host);
         if (result == MMU_FAST_FILLED &&
             fast_tlb_hits(site->stores ? fast->store : fast->load, linear, site->width)) {
-            return at(site, site->retry);
+            return retry(site);
         }
         if (result == MMU_FAST_NOT && t->mmu->fast_faulted) {
             return refused(t, site, linear);
         }
     }
     uint64_t left = t->stop_at - t->cpu->retired;
-    struct code_block *block = find_block(t, site->eip, MODE_SINGLE);
+    struct code_block *block = find_block(t, site_eip(site), MODE_SINGLE);
     if (block == NULL || block->insn_count > left) {
         store_state(t);
-        t->cpu->rip = site->eip;
+        t->cpu->rip = site_eip(site);
         t->stuck = true;
         return t->leave;
     }
@@ -839,13 +844,13 @@ static const uint8_t *serve(struct translator *t)
     case SITE_FLOAT:
         return translator_load_float(t, site->width) ? at(site, site->direct) : call_out(t, site);
     case SITE_SENSITIVE: return sensitive(t, site);
-    case SITE_JUMP: return jump(t, site, site->target);
+    case SITE_JUMP: return jump(t, site, translator_block_eip(block_of_site(site)) + site->target);
     case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
     case SITE_BUDGET: break;
     }
-    translator_count_sample(t, (const uint8_t *)site);
+    translator_count_sample(t, tables_of_site(site)->block);
     store_state(t);
-    t->cpu->rip = site->eip;
+    t->cpu->rip = site_eip(site);
     t->cpu->retired = retired_before(t, site);
     note_executed(t);
     t->stuck = true; /* the rest of the budget is the fallback's */

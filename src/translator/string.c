@@ -105,8 +105,9 @@ static void emit_string_site(struct builder *b, const struct insn *insn)
 {
     struct translator_site *site = builder_add_site(b, SITE_STRING, emit_jmp(&b->e));
     site->width = (uint8_t)element_width(insn);
-    site->detail = (uint8_t)(insn->memory.segment | (insn->address_size == 2 ? STRING_ADDRESS16 : 0) |
-                             (insn->prefixes & PREFIX_REP ? 0 : STRING_REPNE));
+    site->detail = (insn->memory.segment | (insn->address_size == 2 ? STRING_ADDRESS16 : 0u) |
+                    (insn->prefixes & PREFIX_REP ? 0 : STRING_REPNE)) &
+                   31;
 }
 
 /* ---- MOVS and STOS of one page's memory by the host's own */
@@ -136,15 +137,14 @@ static void emit_run_access(struct builder *b, unsigned index, unsigned scale, e
 static void emit_run_budget(struct builder *b, const uint8_t *slow)
 {
     struct emitter *e = &b->e;
-    emit_mov64(e, HOST_RCX, HOST_R9);
-    emit_not64(e, HOST_RCX);
-    emit_lea64(e, HOST_R11, host_sum(HOST_R13, HOST_RCX, 0, 2));
+    emit_lea64(e, HOST_R11, host_sum(HOST_R13, HOST_R9, 0, -1));
     emit_rorx64(e, HOST_RCX, HOST_R11, 32);
+    emit_not64(e, HOST_RCX);
     emit_mov(e, HOST_RCX, HOST_RCX);
     uint8_t *suffices = emit_jrcxz(e);
     emit_jmp_back(e, slow);
     emit_bind8(e, suffices);
-    emit_mov(e, HOST_R13, HOST_R11);
+    emit_mov64(e, HOST_R13, HOST_R11);
 }
 
 static void emit_run(struct builder *b, const struct insn *insn, const uint8_t *slow)

@@ -60,6 +60,7 @@ static void emit_resume(struct emitter *e)
     emit_load64(e, HOST_R12, FIELD(context));
     emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, HOST_R13,
              FIELD(budget)); /* movsxd */
+    emit_not64(e, HOST_R13);
     emit_load64(e, HOST_R15, FIELD(tlb));
     emit_load64(e, HOST_RSP, FIELD(code_sp));
     emit_jmp_memory(e, FIELD(resume));
@@ -102,8 +103,17 @@ static void emit_leave(struct emitter *e)
     emit_ret(e);
 }
 
+/* The site of number cl in the tables at r11 into rcx. */
+static void emit_site_address(struct emitter *e)
+{
+    _Static_assert(sizeof(struct translator_site) == 5 * 4, "that is a lea and a scale");
+    emit_zero_extend8(e, HOST_RCX, HOST_RCX);
+    emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_RCX, 2, 0));
+    emit_lea64(e, HOST_RCX, host_sum(HOST_R11, HOST_RCX, 2, (int32_t)offsetof(struct block_tables, sites)));
+}
+
 /* rcx: the site. */
-static void emit_service(struct emitter *e)
+static void emit_service_of_site(struct emitter *e)
 {
     emit_store64(e, FIELD(site), HOST_RCX);
     for (unsigned guest = 0; guest < 8; guest++) {
@@ -114,6 +124,7 @@ static void emit_service(struct emitter *e)
     emit_store(e, FIELD(flags), HOST_RAX);
     emit_store64(e, FIELD(address), HOST_R10);
     emit_store64(e, FIELD(context), HOST_R12);
+    emit_not64(e, HOST_R13);
     emit_store(e, FIELD(budget), HOST_R13);
     emit_sse_transfer(e, true);
     emit_store64(e, FIELD(code_sp), HOST_RSP);
@@ -145,10 +156,12 @@ static void emit_marks(struct emitter *e, unsigned width)
     emit_pext(e, HOST_RCX, HOST_RCX, HOST_R11);
 }
 
-/* rcx: a SITE_STORE; r10: the linear address. Where a mixed page (fast_tlb.h) has no marks, goes on at
- * `direct`; else to the service. */
+/* r11, cl: a SITE_STORE; r10: the linear address. Where a mixed page (fast_tlb.h) has no marks, goes on at
+ * `direct`; else to `service` with the site in rcx. */
 static void emit_store_beside_code(struct emitter *e, const uint8_t *service, unsigned width)
 {
+    emit_store64(e, FIELD(tables), HOST_R11);
+    emit_site_address(e);
     emit_store64(e, FIELD(site), HOST_RCX);
     emit_rorx(e, HOST_R11, HOST_R10, PAGE_SHIFT);
     emit_zero_extend8(e, HOST_R11, HOST_R11);
@@ -170,9 +183,11 @@ static void emit_store_beside_code(struct emitter *e, const uint8_t *service, un
     emit_load64(e, HOST_RCX, FIELD(site));
     emit_jmp_to(e, service);
     emit_bind8(e, is_free);
-    emit_load64(e, HOST_R11, FIELD(site));
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, HOST_RCX,
-             host_at(HOST_R11, (int32_t)offsetof(struct translator_site, direct))); /* movsxd */
+    emit_load64(e, HOST_RCX, FIELD(site));
+    emit_load_width(e, HOST_RCX, host_at(HOST_RCX, (int32_t)offsetof(struct translator_site, direct)), 2);
+    emit_load64(e, HOST_R11, FIELD(tables));
+    emit_load64(e, HOST_R11, host_at(HOST_R11, (int32_t)offsetof(struct block_tables, block)));
+    emit_load64(e, HOST_R11, host_at(HOST_R11, (int32_t)offsetof(struct code_block, entry)));
     emit_lea64(e, HOST_R11, host_sum(HOST_R11, HOST_RCX, 0, 0));
     emit_store64(e, FIELD(resume), HOST_R11);
     emit_load64(e, HOST_R11, FIELD(addend));
@@ -188,15 +203,8 @@ static void emit_indirect(struct translator *t, struct emitter *e)
     t->indirect = here(e);
     uint8_t *unknown = emit_jump_cache_exit(e, true);
     emit_bind32(e, unknown);
-    uint8_t *address = emit_lea_rip(e, HOST_RCX);
-    emit_jmp_to(e, t->service);
-    while ((uintptr_t)e->at % _Alignof(struct translator_site) != 0) {
-        emit_u8(e, 0xcc);
-    }
-    emit_bind32(e, address);
-    const struct translator_site site = {.kind = SITE_INDIRECT};
-    memcpy(e->at, &site, sizeof site);
-    e->at += sizeof site;
+    emit_mov_immediate64(e, HOST_RCX, (uint64_t)(uintptr_t)&t->no_block);
+    emit_jmp_to(e, t->service_of_site);
 }
 
 struct status translator_make_stubs(struct translator *t)
@@ -209,11 +217,14 @@ struct status translator_make_stubs(struct translator *t)
     t->leave = here(&e);
     emit_leave(&e);
     t->service = here(&e);
-    emit_service(&e);
+    emit_site_address(&e);
+    t->service_of_site = here(&e);
+    emit_service_of_site(&e);
     for (unsigned i = 0; i < ARRAY_COUNT(t->store_beside_code); i++) {
         t->store_beside_code[i] = here(&e);
-        emit_store_beside_code(&e, t->service, 1u << i);
+        emit_store_beside_code(&e, t->service_of_site, 1u << i);
     }
+    t->no_block = (struct translator_site){.kind = SITE_INDIRECT};
     const uint8_t *underflow = here(&e);
     emit_indirect(t, &e);
     code_cache_commit_fixed(t->cache, (size_t)(e.at - e.begin));

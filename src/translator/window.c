@@ -5,7 +5,7 @@
  * is one instruction of the host, with an address that wraps at 4 GiB as the guest's does. Blocks with
  * MODE_DIRECT have such accesses and run only while GS is based at the window of the present address space.
  * An access whose page is not in the window faults. The handler finds the site that belongs to the place, the
- * last one in front of it, and goes on at its code out of line, as a failed check does: r10 becomes the
+ * last one in front of it, and goes on as the code out of line of a failed check does: r10 becomes the
  * linear address, the service is called, and that maps the page and tries again, or leaves the instruction to
  * the fallback, which raises the guest's page fault if there is one. An access that must be aligned and is
  * not faults as well (#GP), and takes the same way.
@@ -18,6 +18,7 @@
 
 #include "host/gs_base.h"
 #include "mmu/view.h"
+#include "translator/emit.h"
 #include "translator/sensitive.h"
 
 /* The policy: an instruction is demoted when its level reaches HEAT_MAX. */
@@ -83,8 +84,7 @@ static void heat_up(struct translator *t, uint64_t phys, uint32_t level)
 
 bool translator_fill_window(struct translator *t, const struct translator_site *site)
 {
-    const struct code_block *block = code_cache_at(t->cache, (const uint8_t *)site);
-    uint64_t phys = block->phys + (site->eip - translator_block_eip(block));
+    uint64_t phys = block_of_site(site)->phys + site->offset;
     bool user = (t->mode & MODE_USER) != 0;
     switch (mmu_view_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE, user)) {
     case MMU_VIEW_FILLED: heat_up(t, phys, HEAT_OF_FILL); return true;
@@ -99,19 +99,39 @@ bool translator_fill_window(struct translator *t, const struct translator_site *
 /* The site whose access is made at `pc` in `block`; NULL: there is none. */
 static const struct translator_site *window_site_at(const struct code_block *block, const uint8_t *pc)
 {
-    const struct engine_block_notes *notes = (const void *)(block->entry + block->notes);
-    const struct translator_site *site =
-        (const void *)(block->entry + bits_align_up(notes->code, _Alignof(struct translator_site)));
+    const struct block_tables *tables = block->tables;
     const struct translator_site *found = NULL;
-    for (; (const void *)(site + 1) <= (const void *)notes; site++) {
-        const uint8_t *from = (const uint8_t *)site + site->retry;
-        bool loads = site->kind == SITE_LOAD || site->kind == SITE_STORE;
-        if (loads && site->window && from <= pc &&
-            (found == NULL || from > (const uint8_t *)found + found->retry)) {
+    for (unsigned i = 0; i < tables->site_count; i++) {
+        const struct translator_site *site = &tables->sites[i];
+        if (site->window && site->address.from <= pc - block->entry &&
+            (found == NULL || site->address.from > found->address.from)) {
             found = site;
         }
     }
     return found;
+}
+
+/* A register of the host as the fault found it; 0 for HOST_NONE. */
+static uint32_t host_register_at(const struct fault_context *context, unsigned number)
+{
+    static const uint8_t places[HOST_NONE] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+                                              REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+                                              REG_R12, REG_R13, REG_R14, REG_R15};
+    return number < HOST_NONE ? (uint32_t)context->registers[places[number]] : 0;
+}
+
+/* Does what the code out of line of other sites does. */
+static void call_service(const struct translator *t, const struct translator_site *site,
+                         const struct fault_context *context)
+{
+    const struct site_address *address = &site->address;
+    if (address->computes) {
+        context->registers[REG_R10] =
+            (uint32_t)(host_register_at(context, address->base) +
+                       (host_register_at(context, address->index) << address->scale) + site->target);
+    }
+    context->registers[REG_RCX] = (long long)(uintptr_t)site;
+    context->registers[REG_RIP] = (long long)(uintptr_t)t->service_of_site;
 }
 
 static bool handle_window_fault(struct translator *t, struct fault_context *context)
@@ -127,7 +147,7 @@ static bool handle_window_fault(struct translator *t, struct fault_context *cont
     if (site == NULL || !(in_window || misaligned)) {
         return false;
     }
-    context->registers[REG_RIP] = (long long)(uintptr_t)((const uint8_t *)site + site->direct);
+    call_service(t, site, context);
     return true;
 }
 

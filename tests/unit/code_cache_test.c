@@ -58,10 +58,31 @@ static uint32_t random_below(struct rig *rig, uint32_t limit)
     return (uint32_t)((rig->random >> 33) % limit);
 }
 
+/* A block's tables: its number as often as it says itself. */
+static uint32_t index_of(const struct code_block *block)
+{
+    uint32_t index;
+    memcpy(&index, block->tables, sizeof index);
+    return index;
+}
+
+static uint32_t tables_of(uint32_t index)
+{
+    return (uint32_t)sizeof index * (1 + index % 7);
+}
+
+static void check_tables(const struct code_block *block, uint32_t index)
+{
+    assert_int_equal(block->tables_size, tables_of(index));
+    for (uint32_t i = 0; i < block->tables_size; i += (uint32_t)sizeof index) {
+        assert_memory_equal((const uint8_t *)block->tables + i, &index, sizeof index);
+    }
+}
+
 static void note_death(void *opaque, struct code_block *block)
 {
     struct rig *rig = opaque;
-    struct model_block *model = &rig->model[block->notes];
+    struct model_block *model = &rig->model[index_of(block)];
     assert_ptr_equal(model->block, block);
     assert_false(model->died);
     assert_int_equal(block->key, model->key);
@@ -155,6 +176,10 @@ static void check_block(struct rig *rig, uint32_t index)
     }
     assert_memory_equal(model->write, wanted, model->host_size);
     assert_memory_equal(model->entry, wanted, model->host_size);
+    for (uint32_t i = 0; i < CODE_BLOCK_LEAD; i++) {
+        assert_int_equal(model->entry[(int32_t)i - (int32_t)CODE_BLOCK_LEAD], pattern(index, i));
+    }
+    check_tables(block, index);
     free(wanted);
 }
 
@@ -205,11 +230,18 @@ static void commit_with_tail(struct rig *rig, uint64_t phys, uint64_t tail, uint
     for (uint32_t i = 0; i < host_size; i++) {
         space.write[i] = pattern(index, i);
     }
-    struct code_block *block = code_cache_commit(rig->cache, phys, tail, key, length, 1, host_size);
+    for (uint32_t i = 0; i < CODE_BLOCK_LEAD; i++) {
+        space.write[(int32_t)i - (int32_t)CODE_BLOCK_LEAD] = pattern(index, i);
+    }
+    assert_true(space.tables_size >= CODE_TABLES_MAX);
+    for (uint32_t i = 0; i < tables_of(index); i += (uint32_t)sizeof index) {
+        memcpy((uint8_t *)space.tables + i, &index, sizeof index);
+    }
+    struct code_block *block =
+        code_cache_commit(rig->cache, phys, tail, key, length, 1, host_size, tables_of(index));
     assert_non_null(block);
     assert_ptr_equal(block->entry, space.exec);
     assert_ptr_equal(block->write, space.write);
-    block->notes = index;
     if (tail == CODE_NO_TAIL) {
         code_cache_add_version(rig->cache, block);
     }
@@ -424,13 +456,34 @@ static void a_full_cache_loses_only_its_oldest_sixteenth(void **state)
     struct rig rig;
     create(&rig, 4 * CODE_CACHE_SIZE_MIN);
     while (rig.counters.value[COUNTER_BLOCKS_EVICTED] == 0) {
-        commit(&rig, rig.count, 0, 1, 1024);
+        commit(&rig, rig.count, 0, 1, 1024 - CODE_BLOCK_ALIGN);
     }
     /* 4 MiB hold 4096 blocks, but for what does not fit at the end of each segment. */
     assert_in_range(rig.count, 4096 - CODE_CACHE_SEGMENTS * (CODE_BLOCK_MAX / 1024), 4096);
     assert_in_range(rig.deaths, 1, 4096 / CODE_CACHE_SEGMENTS);
     check_deaths(&rig);
     destroy(&rig);
+}
+
+static void full_tables_make_room_like_full_code(void **state)
+{
+    (void)state;
+    struct code_cache *cache;
+    struct counters counters = {0};
+    const struct code_cache_listener nobody = {0};
+    struct status status = code_cache_create(CODE_CACHE_SIZE_MIN, &nobody, &counters, &cache);
+    assert_true(status_is_ok(&status));
+    uint64_t count = 0;
+    while (counters.value[COUNTER_BLOCKS_EVICTED] == 0) {
+        struct code_space space = code_cache_reserve(cache);
+        assert_true(space.tables_size >= CODE_TABLES_MAX);
+        memset(space.tables, 0x5a, CODE_TABLES_MAX);
+        assert_non_null(code_cache_commit(cache, count++, CODE_NO_TAIL, 0, 1, 1, HOST_MIN, CODE_TABLES_MAX));
+    }
+    uint64_t most = CODE_CACHE_SIZE_MIN / CODE_TABLES_MAX;
+    assert_in_range(count, most - CODE_CACHE_SEGMENTS, most + 1);
+    assert_in_range(counters.value[COUNTER_BLOCKS_EVICTED], 1, most / CODE_CACHE_SEGMENTS);
+    code_cache_destroy(cache);
 }
 
 static void a_store_to_a_page_without_blocks_drops_nothing(void **state)
@@ -610,6 +663,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_history_agrees_with_the_model),
         cmocka_unit_test(a_full_cache_loses_only_its_oldest_sixteenth),
+        cmocka_unit_test(full_tables_make_room_like_full_code),
         cmocka_unit_test(a_store_to_a_page_without_blocks_drops_nothing),
         cmocka_unit_test(blocks_of_two_pages_die_of_stores_to_either),
         cmocka_unit_test(blocks_with_different_tails_live_side_by_side),

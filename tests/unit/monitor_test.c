@@ -336,13 +336,13 @@ static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
     struct bench *bench = *state;
     assert_contains(answer(bench, "info blocks"), "the engine makes no host code");
     assert_contains(answer(bench, "info blocks 0x7c00"), "the engine makes no host code");
-    memcpy(bench->machine->ram + 0x7c00, "\xf4\x9c", 2);                 /* hlt; pushf */
-    static const uint8_t host[32] = {NOP, 0x0f, 0xa2, 0xf5, 0x0f, 0x0b}; /* nop; cpuid; cmc; ud2 */
+    memcpy(bench->machine->ram + 0x7c00, "\xf4\x9c", 2);               /* hlt; pushf */
+    static const uint8_t host[] = {NOP, 0x0f, 0xa2, 0xf5, 0x0f, 0x0b}; /* nop; cpuid; cmc; ud2 */
     const uint16_t first =
         engine_piece_pack((struct engine_piece){.guest_size = 1, .host_size = 2, .kind = PIECE_CALLOUT});
     const uint16_t second = engine_piece_pack((struct engine_piece){.guest_size = 1, .host_size = 1});
-    const uint16_t notes[] = {1, 6, 2, first, second};
-    const uint16_t notes_of_two_rounds[] = {1, 6, 1, first, second};
+    const uint16_t notes[] = {1, 2, first, second};
+    const uint16_t notes_of_two_rounds[] = {1, 1, first, second};
     const struct engine_block blocks[2] = {{.phys = 0x7c00,
                                             .eip = 0x7c00,
                                             .guest_size = 2,
@@ -350,6 +350,7 @@ static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
                                             .code_bits = 16,
                                             .host = host,
                                             .host_size = sizeof host,
+                                            .tables_size = 26,
                                             .notes = (const void *)notes,
                                             .links = 3,
                                             .samples = 1,
@@ -361,6 +362,7 @@ static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
                                             .code_bits = 32,
                                             .host = host,
                                             .host_size = sizeof host,
+                                            .tables_size = 26,
                                             .notes = (const void *)notes_of_two_rounds,
                                             .samples = 3,
                                             .assumes = "hot"}};
@@ -369,8 +371,7 @@ static void info_blocks_adds_up_and_shows_code_side_by_side(void **state)
     const char *sum = answer(bench, "info blocks");
     assert_contains(sum, "blocks: 2, of 0 that were");
     assert_contains(sum, "guest code: 3 bytes, per block 1.5 bytes and 2.0 instructions");
-    assert_contains(sum,
-                    "host code: 64 bytes, per block 32.0, per guest instruction 16.0, of these 13.0 tables");
+    assert_contains(sum, "host code: 12 bytes, per block 6.0, per guest instruction 3.0; tables: 13.0");
     assert_contains(sum, "links: 3, per block 1.5");
     assert_contains(strstr(sum, "75.0%"), "hot\n 25.0%");
     const char *code = answer(bench, "info blocks 7c0:1");

@@ -357,9 +357,9 @@ static bool check_block(void *opaque, const struct engine_block *block)
     checker->loops += block->insn_count > block->notes->round;
     assert_int_equal(block->insn_count % block->notes->round, 0);
     assert_int_equal(offset, block->guest_size);
-    assert_true(host <= block->host + block->notes->code);
+    assert_true(host <= block->host + block->host_size);
     context.part = "code out of line";
-    check_host_code(&context, host, (size_t)(block->host + block->notes->code - host));
+    check_host_code(&context, host, (size_t)(block->host + block->host_size - host));
     return true;
 }
 
