@@ -1,202 +1,33 @@
-/* Looking at memory: `x`, `xp`, `print` and the expressions they take.
- *
- * Expressions: terms joined by + and -, no blanks. A term is a number (C notation), a register name (eax,
- * $eip, cr3, ds: the selector), or SEGMENT:OFFSET, which gives a linear address: each side a register or a
- * number, there hexadecimal even without 0x, as people write f000:fff0. In protected mode the segment must be
- * one that is loaded.
+/* Looking at memory: `x`, `xp`, and `print`.
  *
  * Memory that belongs to a device is not read, because reading may change the device; it shows as ??. */
 #include <ctype.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "debugger/disassembly.h"
+#include "debugger/guest_memory.h"
 #include "debugger/monitor_internal.h"
 
 #define MAX_COUNT 4096
-
-static const char *const gpr_names[] = {"ax", "cx", "dx", "bx", "sp", "bp", "si", "di"};
-static const char *const low_names[] = {"al", "cl", "dl", "bl", "ah", "ch", "dh", "bh"};
-static const char *const segment_names[CPU_SEGMENTS] = {"es", "cs", "ss", "ds", "fs", "gs"};
-
-static bool find_segment(const char *name, enum cpu_segment *segment)
-{
-    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-        if (strcmp(name, segment_names[i]) == 0) {
-            *segment = (enum cpu_segment)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_gpr(const struct cpu_state *cpu, const char *name, uint64_t *value)
-{
-    for (unsigned i = 0; i < ARRAY_COUNT(gpr_names); i++) {
-        bool wide = name[0] == 'e' && strcmp(name + 1, gpr_names[i]) == 0;
-        if (wide || strcmp(name, gpr_names[i]) == 0) {
-            *value = wide ? cpu->gpr[i].d : cpu->gpr[i].w;
-            return true;
-        }
-        if (strcmp(name, low_names[i]) == 0) {
-            *value = i < 4 ? cpu->gpr[i].l : cpu->gpr[i - 4].h;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool read_register(const struct cpu_state *cpu, const char *name, uint64_t *value)
-{
-    enum cpu_segment segment;
-    if (read_gpr(cpu, name, value)) {
-        return true;
-    }
-    if (find_segment(name, &segment)) {
-        *value = cpu->segment[segment].selector;
-        return true;
-    }
-    const struct {
-        const char *name;
-        uint64_t value;
-    } others[] = {
-        {"ip", cpu->rip & 0xFFFF},
-        {"eip", cpu->rip & UINT32_MAX},
-        {"flags", cpu_eflags(cpu) & 0xFFFF},
-        {"eflags", cpu_eflags(cpu)},
-        {"cr0", cpu->cr0},
-        {"cr2", cpu->cr2},
-        {"cr3", cpu->cr3},
-        {"cr4", cpu->cr4},
-        {"gdtr", cpu->gdtr.base},
-        {"idtr", cpu->idtr.base},
-        {"ldtr", cpu->ldtr.selector},
-        {"tr", cpu->tr.selector},
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
-        if (strcmp(name, others[i].name) == 0) {
-            *value = others[i].value;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool parse_digits(const char *word, int base, uint64_t *value)
-{
-    char *end = NULL;
-    errno = 0;
-    *value = strtoull(word, &end, base);
-    return isxdigit((unsigned char)*word) && *end == '\0' && errno == 0;
-}
-
-/* The base of the segment that `word` names, by register or selector. */
-static struct status segment_base(const struct cpu_state *cpu, const char *word, uint64_t *base)
-{
-    enum cpu_segment segment;
-    if (find_segment(word, &segment)) {
-        *base = cpu->segment[segment].base;
-        return status_ok();
-    }
-    uint64_t selector;
-    if (!parse_digits(word, 16, &selector) || selector > 0xFFFF) {
-        return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is not a segment", word);
-    }
-    if (cpu->mode != CPU_MODE_PROTECTED) {
-        *base = selector << 4;
-        return status_ok();
-    }
-    for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-        if (cpu->segment[i].selector == selector) {
-            *base = cpu->segment[i].base;
-            return status_ok();
-        }
-    }
-    return status_error(STATUS_INVALID_ARGUMENT, "selector %s is not loaded in any segment register", word);
-}
-
-static struct status evaluate_term(const struct cpu_state *cpu, char *term, uint64_t *value)
-{
-    if (*term == '$') {
-        term++;
-    }
-    char *colon = strchr(term, ':');
-    if (colon != NULL) {
-        *colon = '\0';
-        uint64_t base = 0;
-        uint64_t offset;
-        struct status status = segment_base(cpu, term, &base);
-        if (!status_is_ok(&status)) {
-            return status;
-        }
-        if (!read_register(cpu, colon + 1, &offset) && !parse_digits(colon + 1, 16, &offset)) {
-            return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is not an offset", colon + 1);
-        }
-        *value = base + offset;
-        return status_ok();
-    }
-    if (isdigit((unsigned char)*term) ? parse_digits(term, 0, value) : read_register(cpu, term, value)) {
-        return status_ok();
-    }
-    return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is neither a number nor a register", term);
-}
-
-struct status monitor_evaluate(struct monitor *monitor, const char *expression, uint64_t *value)
-{
-    char text[MONITOR_LINE_MAX];
-    snprintf(text, sizeof text, "%s", expression);
-    *value = 0;
-    char sign = '+';
-    for (char *term = text; term != NULL;) {
-        char *end = strpbrk(term, "+-");
-        char next_sign = end != NULL ? *end : '\0';
-        if (end != NULL) {
-            *end++ = '\0';
-        }
-        uint64_t number = 0;
-        struct status status = evaluate_term(machine_cpu(monitor->machine), term, &number);
-        if (!status_is_ok(&status)) {
-            return status;
-        }
-        *value = sign == '+' ? *value + number : *value - number;
-        sign = next_sign;
-        term = end;
-    }
-    return status_ok();
-}
 
 /* ---- memory */
 
 struct view {
     struct monitor *monitor;
-    bool physical;
+    enum guest_space space;
 };
 
 /* One byte, without side effects. False: not mapped, or a device's. */
 static bool read_byte(const struct view *view, uint64_t address, uint8_t *byte)
 {
-    struct machine *machine = view->monitor->machine;
-    uint64_t phys = address;
-    if (!view->physical && !mmu_probe(machine_mmu(machine), address & UINT32_MAX, &phys)) {
-        return false;
-    }
-    const struct memory_page *page = memory_bus_page(machine_memory(machine), phys);
-    if (page->read == NULL) {
-        return false;
-    }
-    *byte = page->read[phys & PAGE_MASK];
-    return true;
+    return guest_memory_read(view->monitor->machine, view->space, address, byte, 1) == 1;
 }
 
 /* As many of `length` bytes as can be read in one go. */
 static size_t read_bytes(const struct view *view, uint64_t address, uint8_t *bytes, size_t length)
 {
-    size_t done = 0;
-    while (done < length && read_byte(view, address + done, &bytes[done])) {
-        done++;
-    }
-    return done;
+    return guest_memory_read(view->monitor->machine, view->space, address, bytes, length);
 }
 
 struct format {
@@ -323,9 +154,9 @@ static struct status print_instructions(const struct view *view, FILE *out, cons
     return status_ok();
 }
 
-static struct status examine(struct monitor_session *session, int argc, char **argv, bool physical)
+static struct status examine(struct monitor_session *session, int argc, char **argv, enum guest_space space)
 {
-    struct view view = {.monitor = session->monitor, .physical = physical};
+    struct view view = {.monitor = session->monitor, .space = space};
     struct format format = {.count = 1, .letter = 'x', .size = 4};
     int word = 1;
     struct status status = status_ok();
@@ -333,12 +164,12 @@ static struct status examine(struct monitor_session *session, int argc, char **a
         status = parse_format(argv[1], &format);
         word = 2;
     }
-    if (status_is_ok(&status) && argc != word + 1) {
+    if (status_is_ok(&status) && argc < word + 1) {
         status = status_error(STATUS_INVALID_ARGUMENT, "usage: %s [/COUNT FORMAT SIZE] ADDRESS", argv[0]);
     }
     uint64_t address = 0;
     if (status_is_ok(&status)) {
-        status = monitor_evaluate(session->monitor, argv[word], &address);
+        status = monitor_evaluate(session->monitor, monitor_rest(session, word), &address);
     }
     if (!status_is_ok(&status)) {
         return status;
@@ -352,21 +183,21 @@ static struct status examine(struct monitor_session *session, int argc, char **a
 
 struct status command_x(struct monitor_session *session, int argc, char **argv)
 {
-    return examine(session, argc, argv, false);
+    return examine(session, argc, argv, GUEST_LINEAR);
 }
 
 struct status command_xp(struct monitor_session *session, int argc, char **argv)
 {
-    return examine(session, argc, argv, true);
+    return examine(session, argc, argv, GUEST_PHYSICAL);
 }
 
 struct status command_print(struct monitor_session *session, int argc, char **argv)
 {
     uint64_t value = 0;
-    if (argc != 2) {
-        return status_error(STATUS_INVALID_ARGUMENT, "usage: print EXPRESSION");
+    if (argc < 2) {
+        return status_error(STATUS_INVALID_ARGUMENT, "usage: %s EXPRESSION", argv[0]);
     }
-    struct status status = monitor_evaluate(session->monitor, argv[1], &value);
+    struct status status = monitor_evaluate(session->monitor, monitor_rest(session, 1), &value);
     if (status_is_ok(&status)) {
         fprintf(session->out, "0x%llx (%lld)\n", (unsigned long long)value, (long long)value);
     }

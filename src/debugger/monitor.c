@@ -20,8 +20,14 @@ static const char prompt[] = "(doppel) ";
 struct monitor *monitor_create(struct machine *machine)
 {
     struct monitor *monitor = calloc(1, sizeof *monitor);
-    if (monitor != NULL) {
-        monitor->machine = machine;
+    if (monitor == NULL) {
+        return NULL;
+    }
+    monitor->machine = machine;
+    monitor->symbols = symbols_create();
+    if (monitor->symbols == NULL) {
+        monitor_destroy(monitor);
+        return NULL;
     }
     return monitor;
 }
@@ -35,6 +41,7 @@ void monitor_destroy(struct monitor *monitor)
         monitor_close(monitor->sessions);
     }
     display_frame_release(&monitor->frame);
+    symbols_destroy(monitor->symbols);
     free(monitor);
 }
 
@@ -195,7 +202,7 @@ static struct status read_word(const char **from, char **to)
     return quoted ? status_error(STATUS_INVALID_ARGUMENT, "a quotation mark is missing") : status_ok();
 }
 
-struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS])
+struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS], size_t starts[MONITOR_WORDS])
 {
     *argc = 0;
     const char *from = line;
@@ -211,6 +218,9 @@ struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS])
             return status_error(STATUS_INVALID_ARGUMENT, "more than %d words", MONITOR_WORDS);
         }
         char *word = to;
+        if (starts != NULL) {
+            starts[*argc] = (size_t)(from - line);
+        }
         struct status status = read_word(&from, &to);
         if (!status_is_ok(&status)) {
             return status;
@@ -240,18 +250,57 @@ const struct monitor_command *monitor_find_command(const char *name)
 }
 
 /* People write x/4xb without a blank: makes the format a word of its own. `name` takes the command's. */
-static int split_format(int argc, char *argv[MONITOR_WORDS + 1], char name[MONITOR_LINE_MAX])
+static int split_format(struct monitor_session *session, int argc, char *argv[MONITOR_WORDS + 1],
+                        char name[MONITOR_LINE_MAX])
 {
     char *slash = strchr(argv[0], '/');
     if (slash == NULL) {
         return argc;
     }
-    memcpy(name, argv[0], (size_t)(slash - argv[0]));
-    name[slash - argv[0]] = '\0';
+    const size_t length = (size_t)(slash - argv[0]);
+    memcpy(name, argv[0], length);
+    name[length] = '\0';
     memmove(argv + 2, argv + 1, (size_t)(argc - 1) * sizeof argv[0]);
+    memmove(session->starts + 2, session->starts + 1, (size_t)(argc - 1) * sizeof session->starts[0]);
+    session->starts[1] = session->starts[0] + length;
     argv[0] = name;
     argv[1] = slash;
     return argc + 1;
+}
+
+/* Where the comment begins that a line may end with, or its end, without the blanks before. */
+static size_t length_without_comment(const char *line)
+{
+    bool quoted = false, in_word = false;
+    size_t at = 0;
+    for (; line[at] != '\0' && (line[at] != '#' || quoted || in_word); at++) {
+        if (line[at] == '"') {
+            quoted = !quoted;
+        } else if (quoted && line[at] == '\\' && line[at + 1] != '\0') {
+            at++;
+        }
+        in_word = quoted || !isspace((unsigned char)line[at]);
+    }
+    while (at > 0 && isspace((unsigned char)line[at - 1])) {
+        at--;
+    }
+    return at;
+}
+
+const char *monitor_rest(const struct monitor_session *session, int word)
+{
+    return word < session->words ? session->raw + session->starts[word] : "";
+}
+
+struct expression_scope monitor_scope(const struct monitor *monitor)
+{
+    return (struct expression_scope){.symbols = monitor->symbols};
+}
+
+struct status monitor_evaluate(struct monitor *monitor, const char *expression, uint64_t *value)
+{
+    const struct expression_scope scope = monitor_scope(monitor);
+    return expression_compute(expression, &scope, monitor->machine, value);
 }
 
 static struct status run_line(struct monitor_session *session, char *line)
@@ -259,11 +308,15 @@ static struct status run_line(struct monitor_session *session, char *line)
     char *argv[MONITOR_WORDS + 1];
     char name[MONITOR_LINE_MAX];
     int argc = 0;
-    struct status status = monitor_split(line, &argc, argv);
+    const size_t length = length_without_comment(line);
+    memcpy(session->raw, line, length);
+    session->raw[length] = '\0';
+    struct status status = monitor_split(line, &argc, argv, session->starts);
     if (!status_is_ok(&status) || argc == 0) {
         return status;
     }
-    argc = split_format(argc, argv, name);
+    argc = split_format(session, argc, argv, name);
+    session->words = argc;
     const struct monitor_command *command = monitor_find_command(argv[0]);
     if (command == NULL) {
         return status_error(STATUS_INVALID_ARGUMENT, "unknown command \"%s\" (help lists the commands)",

@@ -2,7 +2,9 @@
 #ifndef DOPPEL_DEBUGGER_MONITOR_INTERNAL_H
 #define DOPPEL_DEBUGGER_MONITOR_INTERNAL_H
 
+#include "debugger/expression.h"
 #include "debugger/monitor.h"
+#include "debugger/symbols.h"
 #include "machine/machine.h"
 #include "ui/display.h"
 #include "ui/input.h"
@@ -44,6 +46,9 @@ struct monitor_session {
     bool input_ended;
     bool over;
     bool prompted;
+    char raw[MONITOR_LINE_MAX];       /* the line that is being carried out, without its comment */
+    size_t starts[MONITOR_WORDS + 1]; /* of its words, in `raw` */
+    int words;
     struct operation operation;
     struct status failure;
 };
@@ -52,6 +57,7 @@ struct monitor {
     struct machine *machine;
     struct monitor_session *sessions;
     struct display_frame frame;
+    struct symbols *symbols;
     unsigned mouse_buttons;
     uint64_t serial_seen[MACHINE_SERIALS]; /* number of the first byte wait-serial has not consumed */
     bool quit;
@@ -75,9 +81,9 @@ struct monitor_command {
 extern const struct monitor_command monitor_commands[];
 extern const size_t monitor_command_count;
 
-/* Cuts `line` into words in place: blanks separate, "…" holds blanks and the escapes \n \r \t \b \e \\ \"
- * \xHH, # at the start of a word begins a comment. */
-struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS]);
+/* Cuts `line` into words in place (starts[] may be NULL: where in it each began): blanks separate, "…" holds
+ * blanks and the escapes \n \r \t \b \e \\ \" \xHH, # at the start of a word begins a comment. */
+struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS], size_t starts[MONITOR_WORDS]);
 
 const struct monitor_command *monitor_find_command(const char *name);
 
@@ -94,8 +100,15 @@ struct status monitor_parse_seconds(const char *word, uint64_t *ns);
 /* Parses an unsigned number: decimal, 0x… or 0…; what names it in the message. */
 struct status monitor_parse_number(const char *word, const char *what, uint64_t *value);
 
-/* Evaluates numbers, registers, SEGMENT:OFFSET and sums of them (examine.c). *size is the width in bytes that
- * suits the result. */
+/* The line that is being carried out, as it was typed, from word `word` (0: the command) to its end without
+ * blanks there or a comment: quotation marks are still there. "" when there are fewer words. Expressions with
+ * blanks are taken from here. */
+const char *monitor_rest(const struct monitor_session *session, int word);
+
+/* What names may mean in expressions now (expression.h). */
+struct expression_scope monitor_scope(const struct monitor *monitor);
+
+/* The value of an expression, at once. */
 struct status monitor_evaluate(struct monitor *monitor, const char *expression, uint64_t *value);
 
 /* `info blocks`: all, or those at the address that the expression gives; NULL: none (blocks.c). */

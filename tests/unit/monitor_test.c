@@ -108,7 +108,7 @@ static void words_split_at_blanks_and_keep_quoted_ones(void **state)
     char line[] = "  wait-screen\t\"A:\\\\> x\" 10 pre\"fix ed\"";
     char *argv[MONITOR_WORDS];
     int argc;
-    struct status status = monitor_split(line, &argc, argv);
+    struct status status = monitor_split(line, &argc, argv, NULL);
     assert_true(status_is_ok(&status));
     assert_int_equal(argc, 4);
     assert_string_equal(argv[0], "wait-screen");
@@ -123,7 +123,7 @@ static void escapes_become_their_characters(void **state)
     char line[] = "\"\\n\\r\\t\\b\\e\\\\\\\"\\x41\" a\\n";
     char *argv[MONITOR_WORDS];
     int argc;
-    struct status status = monitor_split(line, &argc, argv);
+    struct status status = monitor_split(line, &argc, argv, NULL);
     assert_true(status_is_ok(&status));
     assert_string_equal(argv[0], "\n\r\t\b\033\\\"A");
     assert_string_equal(argv[1], "a\\n"); /* outside quotes a backslash is a backslash */
@@ -135,7 +135,7 @@ static void backslashes_that_begin_no_escape_stay(void **state)
     char line[] = "\"A:\\>\" \"C:\\DOS\\xyz\"";
     char *argv[MONITOR_WORDS];
     int argc;
-    struct status status = monitor_split(line, &argc, argv);
+    struct status status = monitor_split(line, &argc, argv, NULL);
     assert_true(status_is_ok(&status));
     assert_string_equal(argv[0], "A:\\>");
     assert_string_equal(argv[1], "C:\\DOS\\xyz");
@@ -147,11 +147,11 @@ static void comments_and_empty_words(void **state)
     char *argv[MONITOR_WORDS];
     int argc;
     char comment[] = "   # nothing here";
-    struct status status = monitor_split(comment, &argc, argv);
+    struct status status = monitor_split(comment, &argc, argv, NULL);
     assert_true(status_is_ok(&status));
     assert_int_equal(argc, 0);
     char mixed[] = "type \"\" a#b # rest";
-    status = monitor_split(mixed, &argc, argv);
+    status = monitor_split(mixed, &argc, argv, NULL);
     assert_true(status_is_ok(&status));
     assert_int_equal(argc, 3);
     assert_string_equal(argv[1], "");
@@ -168,7 +168,7 @@ static void broken_quotes_are_refused(void **state)
         char *argv[MONITOR_WORDS];
         int argc;
         strcpy(line, lines[i]);
-        struct status status = monitor_split(line, &argc, argv);
+        struct status status = monitor_split(line, &argc, argv, NULL);
         if (status.code != STATUS_INVALID_ARGUMENT) {
             fail_msg("accepted: %s", lines[i]);
         }
