@@ -19,6 +19,8 @@
 /* For inline functions whose callers pass constants that decide what is left of them. */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
+#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
+
 #define CONTAINER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__

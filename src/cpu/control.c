@@ -8,6 +8,7 @@
  * matters to them is loaded (SDM 3A §4.4.1). */
 #include "cpu/control.h"
 #include "cpu/descriptor.h"
+#include "cpu/probe.h"
 
 #define CR4_PAGING ((uint64_t)CR4_PSE | CR4_PAE | CR4_PGE)
 #define CR0_PAGING ((uint64_t)CR0_PG | CR0_WP)
@@ -141,6 +142,7 @@ void cpu_write_control(struct cpu_state *cpu, unsigned number, uint64_t value)
         break;
     default: write_cr4(cpu, value); break;
     }
+    cpu_probe_note_event(cpu, CPU_EVENT_CONTROL, number, 0);
 }
 
 uint64_t cpu_read_control(struct cpu_state *cpu, unsigned number)

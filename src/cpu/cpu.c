@@ -7,6 +7,7 @@
 
 #include "cpu/descriptor.h"
 #include "cpu/msr.h"
+#include "cpu/probe.h"
 #include "cpu/x87.h"
 
 static void reset_segments(struct cpu_state *cpu)
@@ -103,6 +104,7 @@ void cpu_update_mode(struct cpu_state *cpu)
 {
     const struct segment *cs = &cpu->segment[CPU_CS];
     const struct segment *ss = &cpu->segment[CPU_SS];
+    const uint8_t mode_before = cpu->mode;
     if (!(cpu->cr0 & CR0_PE)) {
         cpu->mode = CPU_MODE_REAL;
         cpu->cpl = 0;
@@ -116,4 +118,7 @@ void cpu_update_mode(struct cpu_state *cpu)
     cpu->code_size = cs->attributes & SEGMENT_BIG ? 4 : 2;
     cpu->stack_size = ss->attributes & SEGMENT_BIG ? 4 : 2;
     cpu->stack_mask = bits_mask(cpu->stack_size * 8u);
+    if (cpu->mode != mode_before) {
+        cpu_probe_note_event(cpu, CPU_EVENT_MODE, cpu->mode, 0);
+    }
 }

@@ -207,6 +207,7 @@ struct cpu_exception {
 enum cpu_mode { CPU_MODE_REAL, CPU_MODE_V86, CPU_MODE_PROTECTED };
 
 struct cpu_model;
+struct cpu_probe;
 struct cpu_state;
 
 /* How the CPU reaches memory and the outside; filled in by mmu (linear memory) and by the machine (pins).
@@ -291,6 +292,7 @@ struct cpu_state {
     struct cpu_pins pins;
     const struct log *log;
     struct counters *counters;
+    const struct cpu_probe *probe; /* probe.h; NULL: nobody asks */
 
     struct cpu_exception exception; /* valid when `unwind` was jumped to */
     jmp_buf *unwind;                /* where cpu_raise*() goes; set by the engine while it runs */

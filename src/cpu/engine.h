@@ -61,6 +61,9 @@ struct cpu_engine_ops {
     struct engine_range (*invalidate)(struct cpu_engine *engine, struct engine_range range);
     /* The physical map changed: drop everything derived from it. */
     void (*flush)(struct cpu_engine *engine);
+    /* An offset has come to cpu->probe (cpu/probe.h): drops code that goes on across it on any page, or
+     * begins there. Between runs. */
+    void (*cut)(struct cpu_engine *engine, unsigned page_offset);
     void (*destroy)(struct cpu_engine *engine);
     /* Shows every block of host code there is (cpu/engine_block.h), between runs. The visitor may not keep
      * the block. NULL: the engine makes no host code. */

@@ -10,6 +10,7 @@
 
 #include "cpu/debug_registers.h"
 #include "cpu/descriptor.h"
+#include "cpu/probe.h"
 #include "cpu/stack.h"
 #include "cpu/system_flags.h"
 #include "cpu/task_switch.h"
@@ -289,17 +290,28 @@ static void log_event(const struct cpu_state *cpu, const struct event *event)
     cpu_describe(cpu, log_sink(cpu->log));
 }
 
+static void note_event(const struct cpu_state *cpu, const struct event *event)
+{
+    static const enum cpu_event events[] = {[EVENT_EXTERNAL] = CPU_EVENT_INTERRUPT,
+                                            [EVENT_SOFTWARE] = CPU_EVENT_SOFTWARE,
+                                            [EVENT_EXCEPTION] = CPU_EVENT_EXCEPTION};
+    log_event(cpu, event);
+    enum cpu_event kind = event->vector == VECTOR_NMI ? CPU_EVENT_INTERRUPT : events[event->kind];
+    cpu_probe_note_event(cpu, kind, event->vector, event->error_code);
+}
+
 /* Delivers `first` and whatever its delivery raises, until something is delivered or the CPU shuts down. */
 static void event_deliver(struct cpu_state *cpu, const struct event *first)
 {
     struct event event = *first;
     enum exception_class class = event.kind == EVENT_EXCEPTION ? classify(event.vector) : CLASS_BENIGN;
     cpu->halted = false;
-    log_event(cpu, &event);
+    note_event(cpu, &event);
     while (!event_try(cpu, &event)) {
         struct cpu_exception next = cpu->exception;
         enum exception_class next_class = classify(next.vector);
         if (class == CLASS_DOUBLE_FAULT && next_class != CLASS_BENIGN) {
+            cpu_probe_note_event(cpu, CPU_EVENT_SHUTDOWN, event.vector, 0);
             cpu->shutdown = true;
             cpu->pending |= CPU_PENDING_ENGINE;
             return;
@@ -310,7 +322,7 @@ static void event_deliver(struct cpu_state *cpu, const struct event *first)
         class = classify(next.vector);
         event = event_from_exception(cpu, &next);
         counter_add(cpu->counters, COUNTER_EXCEPTIONS, 1);
-        log_event(cpu, &event);
+        note_event(cpu, &event);
     }
     if (event.kind == EVENT_EXCEPTION && event.vector == VECTOR_DB) {
         cpu->dr[7] &= ~(uint64_t)DR7_GD; /* enables nothing: no debug_set_control() */
@@ -420,6 +432,6 @@ void cpu_software_interrupt(struct cpu_state *cpu, uint8_t vector, enum cpu_soft
             cpu_raise_error(cpu, VECTOR_GP, 0);
         }
     }
-    log_event(cpu, &event);
+    note_event(cpu, &event);
     deliver_event(cpu, &event);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "cpu/debug_registers.h"
+#include "cpu/probe.h"
 #include "cpu/trace.h"
 #include "interpreter/jump_cache.h"
 #include "isa/isa.h"
@@ -73,10 +74,12 @@ static struct block *find_block_slow(struct interpreter *in, uint32_t linear, st
             return crossing;
         }
     }
-    struct block *block = block_cache_get(in, phys, page->read + offset, PAGE_SIZE - offset);
+    struct block *block = block_cache_get(in, phys, page->read + offset, cpu_probe_room(in->cpu, phys));
     if (block != NULL) {
         counter_add(in->cpu->counters, COUNTER_BLOCKS_ENTERED, 1);
-        remember_jump(in, linear, entry, block);
+        if (!cpu_probe_is_at(in->cpu, phys)) {
+            remember_jump(in, linear, entry, block);
+        }
     }
     return block;
 }
@@ -350,6 +353,10 @@ static enum attention attend(struct interpreter *in, enum stop_reason *reason)
         *reason = STOP_BUDGET;
         return ATTENTION_RETURN;
     }
+    if (cpu_probe_stops(cpu)) {
+        *reason = STOP_REQUEST;
+        return ATTENTION_RETURN;
+    }
     cpu->pending &= ~(uint32_t)(CPU_PENDING_SHADOW | CPU_PENDING_STACK_SHADOW);
     if (cpu->pending & CPU_PENDING_DEBUG) {
         run_watched(in, stack_shadow);
@@ -371,7 +378,8 @@ static enum stop_reason run_loop(struct interpreter *in)
 {
     struct cpu_state *cpu = in->cpu;
     for (;;) {
-        if (UNLIKELY(cpu_needs_attention(cpu))) {
+        if (UNLIKELY(cpu_needs_attention(cpu) ||
+                     cpu_probe_is_at(cpu, cpu->segment[CPU_CS].base + cpu->rip))) {
             enum stop_reason reason = STOP_BUDGET;
             enum attention attention = attend(in, &reason);
             if (attention == ATTENTION_RETURN) {
@@ -507,6 +515,13 @@ static void flush(struct cpu_engine *engine)
     in->cpu->pending |= CPU_PENDING_ENGINE;
 }
 
+/* What goes on across the offset is somewhere among all the rest, which is soon decoded again. */
+static void cut(struct cpu_engine *engine, unsigned page_offset)
+{
+    (void)page_offset;
+    block_cache_clear(interpreter_of(engine));
+}
+
 static void destroy(struct cpu_engine *engine)
 {
     struct interpreter *in = interpreter_of(engine);
@@ -524,6 +539,7 @@ struct cpu_engine *interpreter_create(struct cpu_state *cpu, struct mmu *mmu)
                                               .step_block = step_block,
                                               .invalidate = invalidate,
                                               .flush = flush,
+                                              .cut = cut,
                                               .destroy = destroy};
     struct interpreter *in = calloc(1, sizeof *in);
     struct block *scratch = calloc(1, sizeof *scratch + 2 * sizeof(struct uop));

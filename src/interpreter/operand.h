@@ -8,8 +8,6 @@
 
 #include "interpreter/uop.h"
 
-#define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-
 /* ---- registers */
 
 static inline uint64_t register_read(const struct cpu_state *cpu, unsigned offset, unsigned width)

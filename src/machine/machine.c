@@ -38,18 +38,21 @@ static uint32_t pin_port_read(void *opaque, uint16_t port, unsigned width)
         (machine->event_is_near || ++machine->polls % POLLS_PER_LOOK == 0)) {
         event_clock_run_due(machine->clock);
     }
+    machine_note_port(machine, port, width, false, 0);
     return port_bus_read(machine->ports, port, width);
 }
 
 static void pin_port_write(void *opaque, uint16_t port, unsigned width, uint32_t value)
 {
     struct machine *machine = opaque;
+    machine_note_port(machine, port, width, true, value);
     port_bus_write(machine->ports, port, width, value);
 }
 
 static uint32_t pin_port_read_block(void *opaque, uint16_t port, unsigned width, void *to, uint32_t count)
 {
     struct machine *machine = opaque;
+    machine_note_port(machine, port, width, false, 0);
     return port_bus_read_block(machine->ports, port, width, to, count);
 }
 
@@ -57,6 +60,7 @@ static uint32_t pin_port_write_block(void *opaque, uint16_t port, unsigned width
                                      uint32_t count)
 {
     struct machine *machine = opaque;
+    machine_note_port(machine, port, width, true, 0);
     return port_bus_write_block(machine->ports, port, width, from, count);
 }
 
@@ -392,7 +396,11 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
                 return MACHINE_IDLE;
             }
             break;
-        case STOP_REQUEST: break;
+        case STOP_REQUEST:
+            if (machine_take_break(machine)) {
+                return MACHINE_BREAK;
+            }
+            break;
         case STOP_HALTED:
             if (must_idle(machine)) {
                 counter_add(&machine->counters, COUNTER_HALTS, 1);

@@ -123,7 +123,7 @@ enum machine_stop {
     MACHINE_POWER_OFF,   /* the guest switched itself off, or reset with no_reboot: machine_stop_reason() */
     MACHINE_GUEST_RESET, /* reset was requested (triple fault, keyboard controller, port 92h, CF9h) and has
                             been carried out */
-    MACHINE_BREAK        /* the instruction limit was reached */
+    MACHINE_BREAK        /* the instruction limit was reached, or machine_request_break() */
 };
 
 /* Runs up to `host_ns` nanoseconds of host time (realtime) or that much virtual time (counted). */

@@ -11,6 +11,7 @@
 #include "machine/disk_geometry.h"
 #include "machine/firmware.h"
 #include "machine/machine.h"
+#include "machine/machine_probe.h"
 #include "machine/serial_history.h"
 
 #define MACHINE_DEVICES 32
@@ -106,6 +107,9 @@ struct machine {
 
     struct clock_event slice_event;         /* counted mode: the end of a machine_run() */
     uint64_t instruction_limit, step_limit; /* values of cpu.retired; 0: none */
+    struct machine_probe *probe;            /* NULL: nobody asks; otherwise &probe_copy */
+    struct machine_probe probe_copy;
+    bool break_requested;
     bool paused;
     bool powered_off;
     bool idle;                           /* the last machine_run() ended with nothing to do */
@@ -124,6 +128,14 @@ struct machine {
     const char *stop_reason;
     int exit_status;
 };
+
+/* ---- machine_probe.c */
+
+/* Whether machine_request_break() was called, which then is done with. */
+bool machine_take_break(struct machine *machine);
+
+/* The CPU is about to access a port. */
+void machine_note_port(struct machine *machine, uint16_t port, unsigned width, bool write, uint32_t value);
 
 /* ---- machine.c */
 

@@ -5,6 +5,7 @@
 
 #include "cpu/cpu.h"
 #include "cpu/debug_registers.h"
+#include "cpu/probe.h"
 #include "mmu/tlb_fill.h"
 #include "mmu/view.h"
 
@@ -99,7 +100,8 @@ void mmu_open_for_stores(struct mmu *mmu, struct tlb_entry *entry)
 bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user)
 {
     return (user && mmu->cpu->alignment_checks) ||
-           ((mmu->cpu->pending & CPU_PENDING_DEBUG) && cpu_page_is_watched(mmu->cpu, linear & ~PAGE_MASK));
+           ((mmu->cpu->pending & CPU_PENDING_DEBUG) && cpu_page_is_watched(mmu->cpu, linear & ~PAGE_MASK)) ||
+           (mmu->cpu->probe != NULL && cpu_probe_watches_page(mmu->cpu, linear));
 }
 
 struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
@@ -203,11 +205,15 @@ bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys)
     return true;
 }
 
-/* Every access that a data breakpoint could meet comes by here, when nothing can stop it any more. */
+/* Every access that a data breakpoint or a watch could meet comes by here, when nothing can stop it any more.
+ */
 static inline void note_access(struct mmu *mmu, uint64_t linear, unsigned width, bool write)
 {
     if (mmu->cpu->pending & CPU_PENDING_DEBUG) {
         cpu_note_access(mmu->cpu, linear, width, write);
+    }
+    if (UNLIKELY(mmu->cpu->probe != NULL)) {
+        cpu_probe_note_access(mmu->cpu, linear, width, write);
     }
 }
 

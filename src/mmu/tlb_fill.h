@@ -22,7 +22,7 @@ void mmu_begin_generation(struct mmu *mmu);
 void mmu_open_for_stores(struct mmu *mmu, struct tlb_entry *entry);
 
 /* Whether every access to a page must take the slow path although it is plain memory: to be checked for
- * alignment, or for a data breakpoint. */
+ * alignment, for a data breakpoint, or for a debugger's watch. */
 bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user);
 
 #endif

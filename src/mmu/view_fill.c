@@ -51,6 +51,9 @@ static bool continues(struct mmu *mmu, const struct view *view, const struct run
         (!run->target.mapping.writable || mmu->views->mappings[number].writable)) {
         return false;
     }
+    if (mmu_page_needs_care(mmu, (uint64_t)page << PAGE_SHIFT, view->key.user)) {
+        return false;
+    }
     if (run->target.large) {
         result.phys += ((uint64_t)page - run->page) << PAGE_SHIFT;
     } else if (!paging_walk(mmu, (uint64_t)page << PAGE_SHIFT, MMU_LOAD, view->key.user, false, &result,

@@ -126,9 +126,10 @@ static bool insn_is_movable(const struct insn *insn)
 static unsigned discover(struct builder *b, const struct guest_code *code)
 {
     struct decode_mode mode = isa_decode_mode(b->t->cpu);
+    unsigned room = cpu_probe_room(b->t->cpu, code->phys);
     unsigned used = 0;
     bool ended = false;
-    while (!ended && b->count < b->most) {
+    while (!ended && b->count < b->most && used < room) {
         struct insn *insn = &b->insns[b->count];
         if (decoder_decode(&mode, code->bytes + used, code->available - used, insn) != DECODE_OK) {
             break; /* the fallback's, with whatever it raises */

@@ -26,6 +26,7 @@
 #include "cpu/cpu.h"
 #include "cpu/engine.h"
 #include "cpu/engine_block.h"
+#include "cpu/probe.h"
 #include "decoder/insn.h"
 #include "host/fault_signal.h"
 #include "host/host_memory.h"

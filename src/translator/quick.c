@@ -424,7 +424,7 @@ static enum quick_result through_gate(struct translator *t, uint8_t vector, cons
 {
     struct cpu_state *cpu = t->cpu;
     uint32_t slot = vector * 8u;
-    if (!(t->mode & MODE_PROTECTED) || slot + 7 > cpu->idtr.limit || log_is_enabled(cpu->log, LOG_INT)) {
+    if (!(t->mode & MODE_PROTECTED) || slot + 7 > cpu->idtr.limit || cpu_events_are_seen(cpu)) {
         return QUICK_NOT;
     }
     const uint8_t *gate = host_memory(t, (uint32_t)cpu->idtr.base + slot, 8, false, false);

@@ -55,8 +55,8 @@ static enum quick_result go_to(struct translator *t, uint16_t selector, uint16_t
 /* Calls by which DOS says that it waits are counted by the CPU (cpu_state.idle_hints). */
 static bool is_unusual(const struct cpu_state *cpu, uint32_t vector)
 {
-    return vector == 0x28 || vector == 0x2f || log_is_enabled(cpu->log, LOG_INT) ||
-           (cpu->eflags_other & EFLAGS_AC) || cpu_needs_attention(cpu);
+    return vector == 0x28 || vector == 0x2f || cpu_events_are_seen(cpu) || (cpu->eflags_other & EFLAGS_AC) ||
+           cpu_needs_attention(cpu);
 }
 
 enum quick_result quick_real_interrupt(struct translator *t, uint32_t vector, uint32_t next_ip)

@@ -94,7 +94,7 @@ enum quick_result quick_v86(struct translator *t, const struct translator_site *
 {
     const struct cpu_state *cpu = t->cpu;
     bool is_trapped = !(t->mode & MODE_IOPL);
-    if ((cpu->cr4 & CR4_VME) || log_is_enabled(cpu->log, LOG_INT) || cpu_needs_attention(cpu)) {
+    if ((cpu->cr4 & CR4_VME) || cpu_events_are_seen(cpu) || cpu_needs_attention(cpu)) {
         return QUICK_NOT;
     }
     switch (site->insn) {

@@ -288,8 +288,8 @@ static struct code_block *make_block(struct translator *t, uint64_t phys, uint32
 }
 
 /* The block at CS:eip in the present context, with `extra` mode bits; NULL: the fallback has to execute what
- * is there, because it is cold (t->cold), or meets the page fault. The fetch sets A bits: only for code that
- * is executed next. */
+ * is there, because it is cold (t->cold), meets the page fault, or asks the probe. The fetch sets A bits:
+ * only for code that is executed next. */
 static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_t extra)
 {
     t->cold = false;
@@ -298,7 +298,8 @@ static struct code_block *find_block(struct translator *t, uint32_t eip, uint32_
     const struct segment *cs = &cpu->segment[CPU_CS];
     uint32_t linear = (uint32_t)(cs->base + eip);
     uint64_t phys;
-    if (eip > last_eip(t) || eip > cs->limit || !find_code(t, linear, &phys)) {
+    if (eip > last_eip(t) || eip > cs->limit || cpu_probe_is_at(cpu, linear) ||
+        !find_code(t, linear, &phys)) {
         return NULL;
     }
     uint64_t key = translator_block_key(t, eip, mode);

@@ -85,6 +85,49 @@ static void flush(struct cpu_engine *engine)
     t->fallback->ops->flush(t->fallback);
 }
 
+/* Blocks with bytes at an offset of their page. */
+struct cut {
+    unsigned page_offset;
+    uint64_t *phys; /* of each */
+    size_t count, capacity;
+    bool out_of_memory;
+};
+
+static bool find_cut_block(void *opaque, struct code_block *block)
+{
+    struct cut *cut = opaque;
+    if (cut->page_offset - block->phys % PAGE_SIZE >= block->length) {
+        return true;
+    }
+    if (cut->count == cut->capacity) {
+        size_t capacity = cut->capacity == 0 ? 256 : 2 * cut->capacity;
+        uint64_t *larger = realloc(cut->phys, capacity * sizeof *larger);
+        cut->out_of_memory = larger == NULL;
+        if (larger == NULL) {
+            return false;
+        }
+        cut->phys = larger;
+        cut->capacity = capacity;
+    }
+    cut->phys[cut->count++] = block->phys;
+    return true;
+}
+
+static void cut(struct cpu_engine *engine, unsigned page_offset)
+{
+    struct translator *t = translator_of(engine);
+    t->fallback->ops->cut(t->fallback, page_offset);
+    struct cut cut = {.page_offset = page_offset};
+    code_cache_for_each(t->cache, find_cut_block, &cut);
+    for (size_t i = 0; i < cut.count; i++) {
+        code_cache_invalidate(t->cache, (struct code_range){.phys = cut.phys[i], .length = 1});
+    }
+    if (cut.out_of_memory) {
+        code_cache_clear(t->cache);
+    }
+    free(cut.phys);
+}
+
 static void destroy(struct cpu_engine *engine)
 {
     struct translator *t = translator_of(engine);
@@ -152,6 +195,7 @@ struct status translator_create(struct cpu_state *cpu, struct mmu *mmu, struct c
                                               .step = step,
                                               .invalidate = invalidate,
                                               .flush = flush,
+                                              .cut = cut,
                                               .destroy = destroy,
                                               .for_each_block = translator_for_each_block,
                                               .insn_counts = translator_insn_counts};

@@ -4,3 +4,5 @@ if(TARGET doppel_translator)
     add_test(NAME two_machines_dbt_test COMMAND two_machines_test "${CMAKE_SOURCE_DIR}/roms/demo/demo.img" dbt)
 endif()
 doppel_test(machine_interrupts_test SOURCES machine_interrupts_test.c MODULES machine cpu bus base)
+doppel_test(machine_probe_test SOURCES machine_probe_test.c MODULES machine cpu mmu bus base
+    ARGS "${CMAKE_SOURCE_DIR}/roms/demo/demo.img")

@@ -1,0 +1,49 @@
+/* Matching of code offsets and watched pages; see probe.h. */
+#include "cpu/probe.h"
+
+unsigned cpu_probe_room(const struct cpu_state *cpu, uint64_t address)
+{
+    unsigned start = (unsigned)(address % CPU_PROBE_PAGE);
+    unsigned end = start + 1;
+    while (end < CPU_PROBE_PAGE && !cpu_probe_is_at(cpu, end)) {
+        end++;
+    }
+    return cpu->probe != NULL ? end - start : CPU_PROBE_PAGE - start;
+}
+
+static bool watch_overlaps(const struct cpu_watch *watch, uint64_t first, uint64_t last)
+{
+    return watch->first <= last && first <= watch->last;
+}
+
+static bool watches_any(const struct cpu_state *cpu, uint64_t first, uint64_t last)
+{
+    for (unsigned i = 0; cpu->probe != NULL && i < cpu->probe->watch_count; i++) {
+        if (watch_overlaps(&cpu->probe->watch[i], first, last)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cpu_probe_watches_page(const struct cpu_state *cpu, uint64_t linear)
+{
+    uint64_t first = linear & UINT32_MAX & ~(uint64_t)(CPU_PROBE_PAGE - 1);
+    return watches_any(cpu, first, first + CPU_PROBE_PAGE - 1);
+}
+
+void cpu_probe_note_access(const struct cpu_state *cpu, uint64_t linear, unsigned width, bool write)
+{
+    if (watches_any(cpu, linear, linear + width - 1)) {
+        cpu->probe->at_data(cpu->probe->opaque, (uint32_t)linear, width, write);
+    }
+}
+
+void cpu_probe_note_event(const struct cpu_state *cpu, enum cpu_event event, unsigned number,
+                          uint32_t error_code)
+{
+    if (cpu_probe_wants(cpu, event)) {
+        const struct cpu_event_info info = {.event = event, .number = number, .error_code = error_code};
+        cpu->probe->at_event(cpu->probe->opaque, &info);
+    }
+}

@@ -1,0 +1,100 @@
+/* What a debugger wants to be asked about while the guest runs; a cpu_state without one (NULL) costs nothing.
+ *
+ * Code. `offsets` has a bit for each offset within a page at which an instruction may be one to stop at. An
+ * address is the same offset on whatever linear or physical page it is looked at, so engines make no code
+ * that goes on across such an offset, remember no way to code that begins there, and ask at_code() before
+ * they execute the instruction. Only what begins at these offsets costs anything: one in 4096.
+ *
+ * Data. Pages with bytes of a `watch` are kept off the fast paths of memory (mmu_page_needs_care()); every
+ * access of the CPU to them passes cpu_probe_note_access() before it is made. Accesses of devices do not.
+ *
+ * Events. Those in `events` are told by at_event().
+ *
+ * at_data() and at_event() are called within an instruction; whoever wants to stop sets CPU_PENDING_STOP, and
+ * the engine returns at the next boundary. They may look, but change nothing else. The probe is changed
+ * between runs only; then the engine must be told (cpu_engine_ops.cut) of offsets, and the mmu flushed for
+ * watches.
+ *
+ * The guest's own debug registers are another matter: debug_registers.h. */
+#ifndef DOPPEL_CPU_PROBE_H
+#define DOPPEL_CPU_PROBE_H
+
+#include "cpu/cpu_state.h"
+
+#define CPU_PROBE_WATCHES 16u
+#define CPU_PROBE_PAGE    4096u
+
+enum cpu_event {
+    CPU_EVENT_INTERRUPT, /* from a device, NMI included */
+    CPU_EVENT_SOFTWARE,  /* INT n, INT3, INTO */
+    CPU_EVENT_EXCEPTION,
+    CPU_EVENT_SHUTDOWN, /* a triple fault */
+    CPU_EVENT_CONTROL,  /* a control register was loaded */
+    CPU_EVENT_MODE      /* real, V86 or protected mode was entered */
+};
+
+struct cpu_event_info {
+    enum cpu_event event;
+    unsigned number;     /* the vector, the control register, enum cpu_mode */
+    uint32_t error_code; /* of an exception that has one */
+};
+
+/* Linear addresses. */
+struct cpu_watch {
+    uint32_t first, last;
+};
+
+struct cpu_probe {
+    uint64_t offsets[CPU_PROBE_PAGE / 64];
+    struct cpu_watch watch[CPU_PROBE_WATCHES];
+    unsigned watch_count;
+    uint32_t events; /* 1 << enum cpu_event */
+    /* True: stop in front of the instruction at CS:RIP. Asked again when the machine goes on from there. */
+    bool (*at_code)(void *opaque);
+    void (*at_data)(void *opaque, uint32_t linear, unsigned width, bool write);
+    /* cpu_state is as the event found it. */
+    void (*at_event)(void *opaque, const struct cpu_event_info *info);
+    void *opaque;
+};
+
+/* Whether at_code() is to be asked about an instruction at `address`, linear or physical. */
+static inline bool cpu_probe_is_at(const struct cpu_state *cpu, uint64_t address)
+{
+    const struct cpu_probe *probe = cpu->probe;
+    return UNLIKELY(probe != NULL) &&
+           (probe->offsets[address % CPU_PROBE_PAGE / 64] >> address % 64 & 1) != 0;
+}
+
+/* Whether the engine is to stop in front of the instruction at CS:RIP. */
+static inline bool cpu_probe_stops(const struct cpu_state *cpu)
+{
+    return cpu_probe_is_at(cpu, cpu->segment[CPU_CS].base + cpu->rip) &&
+           cpu->probe->at_code(cpu->probe->opaque);
+}
+
+/* Bytes from an address on to the next offset behind it that is in `offsets`, or to the page's end. */
+unsigned cpu_probe_room(const struct cpu_state *cpu, uint64_t address);
+
+/* Whether the page of `linear` has bytes of a watch. */
+bool cpu_probe_watches_page(const struct cpu_state *cpu, uint64_t linear);
+
+/* An access is about to be made that nothing can stop any more. */
+void cpu_probe_note_access(const struct cpu_state *cpu, uint64_t linear, unsigned width, bool write);
+
+/* Whether events of a kind are wanted: then nobody may go around cpu_probe_note_event(). */
+static inline bool cpu_probe_wants(const struct cpu_state *cpu, enum cpu_event event)
+{
+    return UNLIKELY(cpu->probe != NULL) && (cpu->probe->events >> event & 1) != 0;
+}
+
+/* Whether somebody sees each interrupt and exception: only this module's functions deliver them then. */
+static inline bool cpu_events_are_seen(const struct cpu_state *cpu)
+{
+    return log_is_enabled(cpu->log, LOG_INT) || cpu_probe_wants(cpu, CPU_EVENT_SOFTWARE) ||
+           cpu_probe_wants(cpu, CPU_EVENT_EXCEPTION);
+}
+
+void cpu_probe_note_event(const struct cpu_state *cpu, enum cpu_event event, unsigned number,
+                          uint32_t error_code);
+
+#endif

@@ -1,0 +1,70 @@
+/* Installs probes; see machine_probe.h. */
+#include "machine/machine_probe.h"
+
+#include <string.h>
+
+#include "machine/machine_internal.h"
+
+static bool has_watches(const struct machine_probe *probe)
+{
+    return probe != NULL && probe->cpu.watch_count > 0;
+}
+
+/* Drops code that goes on across offsets that are new. */
+static void cut_code(struct machine *machine, const uint64_t *before)
+{
+    const uint64_t *now = machine->probe->cpu.offsets;
+    for (unsigned offset = 0; offset < CPU_PROBE_PAGE; offset++) {
+        if ((now[offset / 64] & ~before[offset / 64]) >> offset % 64 & 1) {
+            machine->engine->ops->cut(machine->engine, offset);
+        }
+    }
+}
+
+void machine_set_probe(struct machine *machine, const struct machine_probe *probe)
+{
+    uint64_t before[CPU_PROBE_PAGE / 64] = {0};
+    bool watched = has_watches(machine->probe) || has_watches(probe);
+    if (machine->probe != NULL) {
+        memcpy(before, machine->probe->cpu.offsets, sizeof before);
+    }
+    machine->probe = NULL;
+    machine->cpu.probe = NULL;
+    if (probe != NULL) {
+        machine->probe_copy = *probe;
+        machine->probe = &machine->probe_copy;
+        machine->cpu.probe = &machine->probe->cpu;
+        cut_code(machine, before);
+    }
+    if (watched) {
+        mmu_flush(machine->mmu);
+    }
+}
+
+void machine_request_break(struct machine *machine)
+{
+    machine->break_requested = true;
+    machine->cpu.pending |= CPU_PENDING_STOP;
+}
+
+bool machine_take_break(struct machine *machine)
+{
+    bool requested = machine->break_requested;
+    machine->break_requested = false;
+    if (requested) {
+        machine->cpu.pending &= ~(uint32_t)CPU_PENDING_STOP;
+    }
+    return requested;
+}
+
+void machine_note_port(struct machine *machine, uint16_t port, unsigned width, bool write, uint32_t value)
+{
+    const struct machine_probe *probe = machine->probe;
+    for (unsigned i = 0; probe != NULL && i < width; i++) {
+        unsigned byte = (port + i) & 0xffffu;
+        if (probe->ports[byte / 64] >> byte % 64 & 1) {
+            probe->at_port(probe->opaque, port, width, write, value);
+            return;
+        }
+    }
+}

@@ -1,0 +1,248 @@
+/* Probes see the same on every engine and strategy, and change nothing of what the guest does.
+ *
+ * The guest is the firmware with the demo disk (argv[1]), in counted mode. What a probe is told is a journal;
+ * the interpreter's is what the others' must be. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/bits.h"
+#include "machine/machine_probe.h"
+
+#define INSTRUCTIONS  12000000u
+#define SLICE_NS      1000000u
+#define BREAK_EVERY   5000u /* entries of the journal */
+#define CODE_OFFSETS  160u
+#define PROBED_PORTS  4u
+#define JOURNAL_MOST  400000u
+#define BIOS_DATA     0x400u
+#define FIRMWARE_DATA 0xf0000u
+
+enum entry_kind { ENTRY_CODE, ENTRY_DATA, ENTRY_PORT, ENTRY_EVENT };
+
+struct entry {
+    uint64_t retired;
+    uint32_t place, value;
+    uint8_t kind, detail;
+};
+
+struct journal {
+    struct machine *machine;
+    struct entry *entries;
+    size_t count;
+    size_t kinds[ENTRY_EVENT + 1];
+    size_t breaks;
+    uint64_t stopped_at; /* value of retired at the last stop in front of an instruction */
+    bool is_stopped;
+};
+
+static void note(struct journal *journal, enum entry_kind kind, unsigned detail, uint32_t place,
+                 uint32_t value)
+{
+    const struct cpu_state *cpu = machine_cpu(journal->machine);
+    if (journal->count < JOURNAL_MOST) {
+        journal->entries[journal->count] = (struct entry){.retired = cpu->retired,
+                                                          .place = place,
+                                                          .value = value,
+                                                          .kind = (uint8_t)kind,
+                                                          .detail = (uint8_t)detail};
+    }
+    journal->count++;
+    journal->kinds[kind]++;
+    if (kind != ENTRY_CODE && journal->count % BREAK_EVERY == 0) {
+        machine_request_break(journal->machine);
+    }
+}
+
+/* Repeated instructions are asked about as often as an engine comes back to them. */
+static bool is_repeated(struct machine *machine, uint64_t linear)
+{
+    uint64_t phys = 0;
+    uint64_t byte = mmu_probe(machine_mmu(machine), linear, &phys)
+                        ? memory_bus_read(machine_memory(machine), phys, 1)
+                        : 0;
+    return byte == 0xf2 || byte == 0xf3 || byte == 0x66 || byte == 0x67 || byte == 0x26 || byte == 0x2e;
+}
+
+static bool at_code(void *opaque)
+{
+    struct journal *journal = opaque;
+    const struct cpu_state *cpu = machine_cpu(journal->machine);
+    uint64_t linear = (cpu->segment[CPU_CS].base + cpu->rip) & UINT32_MAX;
+    bool resumes = journal->is_stopped && journal->stopped_at == cpu->retired;
+    journal->is_stopped = false;
+    if (resumes || is_repeated(journal->machine, linear)) {
+        return false;
+    }
+    note(journal, ENTRY_CODE, 0, (uint32_t)linear, cpu->gpr[CPU_AX].d);
+    journal->is_stopped = journal->count % BREAK_EVERY == 0;
+    journal->stopped_at = cpu->retired;
+    if (journal->is_stopped) {
+        machine_request_break(journal->machine);
+    }
+    return journal->is_stopped;
+}
+
+static void at_data(void *opaque, uint32_t linear, unsigned width, bool write)
+{
+    note(opaque, ENTRY_DATA, width | (write ? 0x80u : 0), linear, 0);
+}
+
+static void at_event(void *opaque, const struct cpu_event_info *info)
+{
+    note(opaque, ENTRY_EVENT, info->event, info->number, info->error_code);
+}
+
+static void at_port(void *opaque, uint16_t port, unsigned width, bool write, uint32_t value)
+{
+    note(opaque, ENTRY_PORT, width | (write ? 0x80u : 0), port, value);
+}
+
+static struct machine_probe probe_for(struct journal *journal)
+{
+    struct machine_probe probe = {
+        .cpu = {.at_code = at_code,
+                .at_data = at_data,
+                .at_event = at_event,
+                .opaque = journal,
+                .events = UINT32_MAX,
+                .watch = {{BIOS_DATA, BIOS_DATA + 0xff}, {FIRMWARE_DATA + 0x6000, FIRMWARE_DATA + 0x6fff}},
+                .watch_count = 2},
+        .at_port = at_port,
+        .opaque = journal};
+    const uint16_t ports[PROBED_PORTS] = {0x20, 0x61, 0x64, 0x3d5};
+    for (unsigned i = 0; i < CODE_OFFSETS; i++) {
+        unsigned offset = i * 0x155 % CPU_PROBE_PAGE;
+        probe.cpu.offsets[offset / 64] |= (uint64_t)1 << offset % 64;
+    }
+    for (unsigned i = 0; i < PROBED_PORTS; i++) {
+        probe.ports[ports[i] / 64] |= (uint64_t)1 << ports[i] % 64;
+    }
+    return probe;
+}
+
+static struct machine *create(const char *disk, struct engine_config engine)
+{
+    struct machine_config config = {.ram_size = 8 * MIB,
+                                    .engine = engine,
+                                    .floppy[0] = {.path = disk, .read_only = true},
+                                    .counted = true,
+                                    .ns_per_instruction = 8,
+                                    .rtc_epoch = 946684800};
+    struct machine *machine = NULL;
+    struct status status = machine_create(&config, &machine);
+    if (!status_is_ok(&status)) {
+        fail_msg("%s", status.message);
+    }
+    machine_set_instruction_limit(machine, INSTRUCTIONS);
+    return machine;
+}
+
+static uint64_t fingerprint(struct machine *machine)
+{
+    const struct memory_bus *memory = machine_memory(machine);
+    const struct cpu_state *cpu = machine_cpu(machine);
+    const uint8_t *ram = memory_bus_ram(memory);
+    uint64_t hash = cpu->rip ^ cpu->retired << 20 ^ machine_now(machine);
+    for (uint64_t i = 0; i < memory_bus_ram_size(memory); i += 8) {
+        hash = (hash ^ load_le64(ram + i)) * 0x100000001B3u;
+    }
+    return hash;
+}
+
+static void run_to_end(struct machine *machine, struct journal *journal)
+{
+    while (machine_retired(machine) < INSTRUCTIONS) {
+        if (machine_run(machine, SLICE_NS) == MACHINE_BREAK && journal != NULL) {
+            journal->breaks++;
+        }
+    }
+}
+
+static uint64_t run_probed(const char *disk, struct engine_config engine, struct journal *journal)
+{
+    struct machine *machine = create(disk, engine);
+    *journal =
+        (struct journal){.machine = machine, .entries = malloc(JOURNAL_MOST * sizeof *journal->entries)};
+    assert_non_null(journal->entries);
+    /* Code that was made before has to go, and what a page was mapped as. */
+    machine_set_instruction_limit(machine, INSTRUCTIONS / 4);
+    while (machine_run(machine, SLICE_NS) != MACHINE_BREAK) {
+    }
+    machine_set_instruction_limit(machine, INSTRUCTIONS);
+    struct machine_probe probe = probe_for(journal);
+    machine_set_probe(machine, &probe);
+    run_to_end(machine, journal);
+    machine_set_probe(machine, NULL);
+    uint64_t hash = fingerprint(machine);
+    machine_destroy(machine);
+    return hash;
+}
+
+static void compare(const struct journal *journal, const struct journal *expected)
+{
+    size_t count = journal->count < expected->count ? journal->count : expected->count;
+    for (size_t i = 0; i < count && i < JOURNAL_MOST; i++) {
+        const struct entry *a = &journal->entries[i];
+        const struct entry *b = &expected->entries[i];
+        if (a->retired != b->retired || a->place != b->place || a->value != b->value || a->kind != b->kind ||
+            a->detail != b->detail) {
+            fail_msg("entry %zu: kind %u.%02x at %08x (%x) after %llu, wanted kind %u.%02x at %08x (%x) "
+                     "after %llu",
+                     i, a->kind, a->detail, a->place, a->value, (unsigned long long)a->retired, b->kind,
+                     b->detail, b->place, b->value, (unsigned long long)b->retired);
+        }
+    }
+    assert_int_equal(journal->count, expected->count);
+    assert_int_equal(journal->breaks, expected->breaks);
+}
+
+static void every_engine_stops_at_the_same_places(void **state)
+{
+    const char *disk = *state;
+    struct journal expected;
+    struct machine *plain =
+        create(disk, (struct engine_config){.kind = ENGINE_INTERP, .ignores_x87_pointers = true});
+    run_to_end(plain, NULL);
+    uint64_t hash = fingerprint(plain);
+    machine_destroy(plain);
+    uint64_t probed = run_probed(
+        disk, (struct engine_config){.kind = ENGINE_INTERP, .ignores_x87_pointers = true}, &expected);
+    print_message("%zu code, %zu data, %zu port, %zu event; %zu breaks\n", expected.kinds[ENTRY_CODE],
+                  expected.kinds[ENTRY_DATA], expected.kinds[ENTRY_PORT], expected.kinds[ENTRY_EVENT],
+                  expected.breaks);
+    assert_true(probed == hash);
+    for (unsigned kind = 0; kind <= ENTRY_EVENT; kind++) {
+        assert_true(expected.kinds[kind] > 50);
+    }
+    assert_true(expected.breaks > 5);
+#if DOPPEL_HAVE_TRANSLATOR
+    for (unsigned mmu = 0; mmu < MMU_STRATEGY_COUNT; mmu++) {
+        for (unsigned sensitive = 0; sensitive < SENSITIVE_STRATEGY_COUNT; sensitive++) {
+            struct journal journal;
+            const struct engine_config engine = {.kind = ENGINE_DBT,
+                                                 .mmu = (enum mmu_strategy)mmu,
+                                                 .sensitive = (enum sensitive_strategy)sensitive,
+                                                 .tb_warm = 1};
+            print_message("-mmu %u -sensitive %u\n", mmu, sensitive);
+            assert_true(run_probed(disk, engine, &journal) == hash);
+            compare(&journal, &expected);
+            free(journal.entries);
+        }
+    }
+#endif
+    free(expected.entries);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(every_engine_stops_at_the_same_places, argc > 1 ? argv[1] : NULL),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
