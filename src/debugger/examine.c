@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "debugger/disassembly.h"
+#include "debugger/code_listing.h"
 #include "debugger/guest_memory.h"
 #include "debugger/monitor_internal.h"
 
@@ -32,7 +32,7 @@ static size_t read_bytes(const struct view *view, uint64_t address, uint8_t *byt
 
 struct format {
     unsigned count;
-    char letter; /* x d u o c s i */
+    char letter; /* x d u o t c a s i */
     unsigned size;
 };
 
@@ -56,11 +56,11 @@ static struct status parse_format(const char *word, struct format *format)
         if (size != NULL) {
             format->size = 1u << (size - sizes);
             sized = true;
-        } else if (strchr("xduocsi", *at) != NULL) {
+        } else if (strchr("xduotcasi", *at) != NULL) {
             format->letter = *at;
         } else {
-            return status_error(STATUS_INVALID_ARGUMENT, "\"%s\": formats are x d u o c s i, sizes b h w g",
-                                word);
+            return status_error(STATUS_INVALID_ARGUMENT,
+                                "\"%s\": formats are x d u o t c a s i, sizes b h w g", word);
         }
     }
     if (!sized && format->letter == 'c') {
@@ -69,13 +69,28 @@ static struct status parse_format(const char *word, struct format *format)
     return status_ok();
 }
 
-static void print_value(FILE *out, const struct format *format, uint64_t value)
+static void print_binary(FILE *out, uint64_t value, unsigned bits)
 {
+    fputs(" 0b", out);
+    while (bits-- > 0) {
+        fputc((int)('0' + (value >> bits & 1)), out);
+    }
+}
+
+static void print_value(const struct view *view, FILE *out, const struct format *format, uint64_t value)
+{
+    char name[120];
     unsigned bits = format->size * 8;
     switch (format->letter) {
     case 'd': fprintf(out, " %lld", (long long)bits_sign_extend(value, bits)); break;
     case 'u': fprintf(out, " %llu", (unsigned long long)value); break;
     case 'o': fprintf(out, " 0%llo", (unsigned long long)value); break;
+    case 't': print_binary(out, value, bits); break;
+    case 'a':
+        symbols_describe(view->monitor->symbols, value, name, sizeof name);
+        fprintf(out, " 0x%0*llx%s%s%s", (int)(2 * format->size), (unsigned long long)value,
+                name[0] != '\0' ? " <" : "", name, name[0] != '\0' ? ">" : "");
+        break;
     case 'c': {
         char c = (char)value;
         fprintf(out, isprint((unsigned char)c) ? " '%c'" : " '\\x%02x'",
@@ -88,14 +103,14 @@ static void print_value(FILE *out, const struct format *format, uint64_t value)
 
 static void print_values(const struct view *view, FILE *out, const struct format *format, uint64_t address)
 {
-    unsigned per_line = 16 / format->size;
+    unsigned per_line = format->letter == 'a' ? 1 : format->letter == 't' ? 4 : 16 / format->size;
     for (unsigned i = 0; i < format->count; i++, address += format->size) {
         uint8_t bytes[8] = {0};
         if (i % per_line == 0) {
             fprintf(out, "%s%08llx:", i == 0 ? "" : "\n", (unsigned long long)address);
         }
         if (read_bytes(view, address, bytes, format->size) == format->size) {
-            print_value(out, format, load_le(bytes, format->size));
+            print_value(view, out, format, load_le(bytes, format->size));
         } else {
             fputs(" ??", out);
         }
@@ -127,33 +142,6 @@ static void print_strings(const struct view *view, FILE *out, const struct forma
     }
 }
 
-static struct status print_instructions(const struct view *view, FILE *out, const struct format *format,
-                                        uint64_t address)
-{
-    const struct cpu_state *cpu = machine_cpu(view->monitor->machine);
-    if (!disassembly_is_there()) {
-        return status_error(STATUS_UNSUPPORTED, "this doppel was built without a disassembler (capstone)");
-    }
-    for (unsigned i = 0; i < format->count; i++) {
-        uint8_t bytes[15];
-        size_t length = read_bytes(view, address, bytes, sizeof bytes);
-        fprintf(out, "%08llx:", (unsigned long long)address);
-        if (length == 0) {
-            fputs(" ??\n", out);
-            break;
-        }
-        const struct disassembly text =
-            disassembly_of(DISASSEMBLY_INTEL, cpu->code_size * 8u, address, bytes, length);
-        for (unsigned n = 0; n < text.length; n++) {
-            fprintf(out, " %02x", bytes[n]);
-        }
-        fprintf(out, "%*s  %s%s%s\n", text.length < 8 ? (int)(3 * (8 - text.length)) : 0, "", text.mnemonic,
-                text.operands[0] != '\0' ? " " : "", text.operands);
-        address += text.length;
-    }
-    return status_ok();
-}
-
 static struct status examine(struct monitor_session *session, int argc, char **argv, enum guest_space space)
 {
     struct view view = {.monitor = session->monitor, .space = space};
@@ -165,7 +153,7 @@ static struct status examine(struct monitor_session *session, int argc, char **a
         word = 2;
     }
     if (status_is_ok(&status) && argc < word + 1) {
-        status = status_error(STATUS_INVALID_ARGUMENT, "usage: %s [/COUNT FORMAT SIZE] ADDRESS", argv[0]);
+        status = monitor_usage(argv[0]);
     }
     uint64_t address = 0;
     if (status_is_ok(&status)) {
@@ -176,7 +164,10 @@ static struct status examine(struct monitor_session *session, int argc, char **a
     }
     switch (format.letter) {
     case 's': print_strings(&view, session->out, &format, address); return status_ok();
-    case 'i': return print_instructions(&view, session->out, &format, address);
+    case 'i':
+        return code_listing_print(session->monitor, session->out, space,
+                                  space == GUEST_LINEAR ? address & UINT32_MAX : address, 0, format.count,
+                                  &address);
     default: print_values(&view, session->out, &format, address); return status_ok();
     }
 }
@@ -195,7 +186,7 @@ struct status command_print(struct monitor_session *session, int argc, char **ar
 {
     uint64_t value = 0;
     if (argc < 2) {
-        return status_error(STATUS_INVALID_ARGUMENT, "usage: %s EXPRESSION", argv[0]);
+        return monitor_usage(argv[0]);
     }
     struct status status = monitor_evaluate(session->monitor, monitor_rest(session, 1), &value);
     if (status_is_ok(&status)) {

@@ -18,7 +18,7 @@ struct status monitor_parse_number(const char *word, const char *what, uint64_t 
     return status_ok();
 }
 
-static struct status usage(const char *name)
+struct status monitor_usage(const char *name)
 {
     const struct monitor_command *command = monitor_find_command(name);
     return status_error(STATUS_INVALID_ARGUMENT, "usage: %s %s", command->name, command->arguments);
@@ -77,7 +77,7 @@ struct status command_quit(struct monitor_session *session, int argc, char **arg
 {
     uint64_t status = 0;
     if (argc > 2) {
-        return usage(argv[0]);
+        return monitor_usage(argv[0]);
     }
     if (argc > 1) {
         struct status parsed = monitor_parse_number(argv[1], "an exit status", &status);
@@ -120,7 +120,7 @@ struct status command_eject(struct monitor_session *session, int argc, char **ar
     unsigned drive = 0;
     bool force = argc == 3 && strcmp(argv[2], "force") == 0;
     if (argc != 2 && !force) {
-        return usage(argv[0]);
+        return monitor_usage(argv[0]);
     }
     struct status status = parse_drive(argv[1], &drive);
     if (!status_is_ok(&status)) {
@@ -139,7 +139,7 @@ struct status command_change(struct monitor_session *session, int argc, char **a
     bool read_only = argc == 4 && strcmp(argv[3], "readonly") == 0;
     bool force = argc == 4 && strcmp(argv[3], "force") == 0;
     if (argc < 3 || argc > 4 || (argc == 4 && !read_only && !force)) {
-        return usage(argv[0]);
+        return monitor_usage(argv[0]);
     }
     struct status status = parse_drive(argv[1], &drive);
     if (!status_is_ok(&status)) {
@@ -225,7 +225,7 @@ struct status command_dump_screen(struct monitor_session *session, int argc, cha
 struct status command_screendump(struct monitor_session *session, int argc, char **argv)
 {
     if (argc != 2) {
-        return usage(argv[0]);
+        return monitor_usage(argv[0]);
     }
     const struct display_frame *frame = monitor_render(session->monitor);
     if (frame->width == 0) {
@@ -235,44 +235,6 @@ struct status command_screendump(struct monitor_session *session, int argc, char
 }
 
 /* ---- memory and ports */
-
-#define DUMP_END (4 * GIB)
-
-struct status command_dump_memory(struct monitor_session *session, int argc, char **argv)
-{
-    struct monitor *monitor = session->monitor;
-    uint64_t address = 0, length = 0;
-    if (argc != 4) {
-        return usage(argv[0]);
-    }
-    struct status status = monitor_evaluate(monitor, argv[2], &address);
-    if (status_is_ok(&status)) {
-        status = monitor_evaluate(monitor, argv[3], &length);
-    }
-    if (!status_is_ok(&status)) {
-        return status;
-    }
-    if (address > DUMP_END || length > DUMP_END - address || length == 0) {
-        return status_error(STATUS_INVALID_ARGUMENT, "only a part of the first 4 GiB can be saved");
-    }
-    FILE *file = fopen(argv[1], "wb");
-    if (file == NULL) {
-        return status_from_errno(errno, "cannot create %s", argv[1]);
-    }
-    uint8_t page[PAGE_SIZE];
-    bool written = true;
-    while (length > 0 && written) {
-        size_t part = length < sizeof page ? (size_t)length : sizeof page;
-        memory_bus_read_block(machine_memory(monitor->machine), address, page, part);
-        written = fwrite(page, 1, part, file) == part;
-        address += part;
-        length -= part;
-    }
-    if (fclose(file) != 0 || !written) {
-        return status_from_errno(errno, "cannot write %s", argv[1]);
-    }
-    return status_ok();
-}
 
 /* CRC-32 as in zip, gzip and PNG (ISO 3309), so that other programs can be asked about a dumped file. */
 static uint32_t crc32_of(const uint8_t *bytes, uint64_t length)
@@ -341,7 +303,7 @@ struct status command_i(struct monitor_session *session, int argc, char **argv)
     uint16_t port = 0;
     struct status status = parse_port_width(argv, argc, &width, &first);
     if (status_is_ok(&status) && argc != first + 1) {
-        status = usage(argv[0]);
+        status = monitor_usage(argv[0]);
     }
     if (status_is_ok(&status)) {
         status = parse_port(monitor, argv[first], &port);
@@ -362,7 +324,7 @@ struct status command_o(struct monitor_session *session, int argc, char **argv)
     uint64_t value = 0;
     struct status status = parse_port_width(argv, argc, &width, &first);
     if (status_is_ok(&status) && argc != first + 2) {
-        status = usage(argv[0]);
+        status = monitor_usage(argv[0]);
     }
     if (status_is_ok(&status)) {
         status = parse_port(monitor, argv[first], &port);
@@ -381,7 +343,7 @@ struct status command_log(struct monitor_session *session, int argc, char **argv
 {
     struct log *log = machine_log(session->monitor->machine);
     if (argc != 2) {
-        return usage(argv[0]);
+        return monitor_usage(argv[0]);
     }
     if (strcmp(argv[1], "none") == 0) {
         log->enabled = 0;

@@ -243,7 +243,7 @@ struct status command_info(struct monitor_session *session, int argc, char **arg
     }
     for (size_t i = 0; i < ARRAY_COUNT(info_topics); i++) {
         if (strcmp(argv[1], info_topics[i].name) == 0) {
-            return print_topic(session, &info_topics[i], argc > 2 ? argv[2] : NULL);
+            return print_topic(session, &info_topics[i], argc > 2 ? monitor_rest(session, 2) : NULL);
         }
     }
     if (machine_describe_device(monitor->machine, argv[1], session->out)) {

@@ -2,6 +2,7 @@
 #ifndef DOPPEL_DEBUGGER_MONITOR_INTERNAL_H
 #define DOPPEL_DEBUGGER_MONITOR_INTERNAL_H
 
+#include "debugger/disassembly.h"
 #include "debugger/expression.h"
 #include "debugger/monitor.h"
 #include "debugger/symbols.h"
@@ -58,6 +59,10 @@ struct monitor {
     struct monitor_session *sessions;
     struct display_frame frame;
     struct symbols *symbols;
+    enum disassembly_syntax syntax;
+    /* Where the last `disassemble` ended, and after how many instructions of the guest that was. */
+    uint64_t listed_up_to, listed_at;
+    bool listing_goes_on;
     unsigned mouse_buttons;
     uint64_t serial_seen[MACHINE_SERIALS]; /* number of the first byte wait-serial has not consumed */
     bool quit;
@@ -87,6 +92,9 @@ struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS], si
 
 const struct monitor_command *monitor_find_command(const char *name);
 
+/* The error that tells how a command is used. */
+struct status monitor_usage(const char *name);
+
 /* Draws the present picture into monitor->frame. */
 const struct display_frame *monitor_render(struct monitor *monitor);
 
@@ -111,8 +119,13 @@ struct expression_scope monitor_scope(const struct monitor *monitor);
 /* The value of an expression, at once. */
 struct status monitor_evaluate(struct monitor *monitor, const char *expression, uint64_t *value);
 
-/* `info blocks`: all, or those at the address that the expression gives; NULL: none (blocks.c). */
-struct status monitor_info_blocks(struct monitor *monitor, const char *expression, FILE *out);
+/* `info` topics in files of their own. `argument` is the rest of the line, NULL when there is none. */
+#define TOPIC(symbol, name, help)
+#define TOPIC_AT(symbol, name, words, help)                                                                  \
+    struct status monitor_info_##symbol(struct monitor *monitor, const char *argument, FILE *out);
+#include "debugger/info_topic.def"
+#undef TOPIC_AT
+#undef TOPIC
 
 /* `info sensitive` and `info callouts` (insn_counts.c). */
 void monitor_print_sensitive(struct monitor *monitor, FILE *out);

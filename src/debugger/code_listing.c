@@ -1,0 +1,213 @@
+/* See code_listing.h. Sensitive instructions are those of Robin & Irvine's list (decoder/insn.def). */
+#include "debugger/code_listing.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "debugger/disassembly.h"
+#include "debugger/monitor_internal.h"
+#include "decoder/decoder.h"
+
+#define BYTES_SHOWN 8u     /* before the column of instructions moves */
+#define DATA_LOWEST 0x1000 /* smaller numbers in operands are hardly addresses */
+
+/* Code at `linear` = base + offset, the offset being what jumps in it count with. */
+struct code_place {
+    uint64_t base;
+    uint64_t offset;
+    bool in_segment; /* CS's own, of 16-bit code */
+};
+
+static struct code_place find_place(const struct cpu_state *cpu, uint64_t linear, unsigned bits)
+{
+    const struct segment *code = &cpu->segment[CPU_CS];
+    uint64_t offset = (linear - code->base) & UINT32_MAX;
+    if (bits != 16) {
+        return (struct code_place){.base = code->base, .offset = offset};
+    }
+    if (offset <= 0xFFFF) {
+        return (struct code_place){.base = code->base, .offset = offset, .in_segment = cpu->code_size == 2};
+    }
+    return (struct code_place){.base = linear & ~UINT64_C(0xFFFF), .offset = linear & 0xFFFF};
+}
+
+uint64_t code_listing_here(struct monitor *monitor)
+{
+    const struct cpu_state *cpu = machine_cpu(monitor->machine);
+    return (cpu->segment[CPU_CS].base + (cpu->rip & bits_mask(8u * cpu->code_size))) & UINT32_MAX;
+}
+
+const char *code_listing_address(struct monitor *monitor, uint64_t linear, char *text, size_t size)
+{
+    const struct cpu_state *cpu = machine_cpu(monitor->machine);
+    const struct code_place place = find_place(cpu, linear, cpu->code_size * 8u);
+    if (place.in_segment) {
+        snprintf(text, size, "%04x:%04x", cpu->segment[CPU_CS].selector, (unsigned)place.offset);
+    } else {
+        snprintf(text, size, "%08llx", (unsigned long long)linear);
+    }
+    return text;
+}
+
+/* Properties of the instruction (decoder/insn.h); 0 when it is none. */
+static unsigned properties_of(unsigned bits, const uint8_t *bytes, size_t length)
+{
+    const struct decode_mode mode = {.code_size = (uint8_t)(bits / 8)};
+    struct insn insn;
+    return decoder_decode(&mode, bytes, length, &insn) == DECODE_OK
+               ? (unsigned)insn_info((enum insn_id)insn.id)->properties
+               : 0;
+}
+
+/* The address that an instruction names, as far as its text shows. */
+static bool find_operand_address(const struct cpu_state *cpu, const struct code_place *place, bool branch,
+                                 const char *operands, uint64_t *linear)
+{
+    const char *number = strstr(operands, "0x");
+    if (number == NULL || (number > operands && number[-1] == '-')) {
+        return false;
+    }
+    char *end;
+    uint64_t value = strtoull(number, &end, 16);
+    if (*end == ':') { /* a far pointer */
+        return false;
+    }
+    bool target = branch && number == operands;
+    *linear = ((target ? place->base : cpu->segment[CPU_DS].base) + value) & UINT32_MAX;
+    return target || value >= DATA_LOWEST;
+}
+
+static void print_remarks(struct monitor *monitor, FILE *out, const struct code_place *place, unsigned bits,
+                          const uint8_t *bytes, const struct disassembly *code)
+{
+    char name[120] = "";
+    uint64_t address;
+    unsigned properties = properties_of(bits, bytes, code->length);
+    if (find_operand_address(machine_cpu(monitor->machine), place, (properties & INSN_BRANCH) != 0,
+                             code->operands, &address)) {
+        symbols_describe(monitor->symbols, address, name, sizeof name);
+    }
+    bool sensitive = (properties & INSN_SENSITIVE) != 0;
+    if (name[0] != '\0' || sensitive) {
+        fprintf(out, "  ; %s%s%s", name, name[0] != '\0' && sensitive ? ", " : "",
+                sensitive ? "sensitive" : "");
+    }
+}
+
+/* What stands before an instruction's address. */
+static char mark_of(struct monitor *monitor, enum guest_space space, uint64_t address)
+{
+    return space == GUEST_LINEAR && address == code_listing_here(monitor) ? '>' : ' ';
+}
+
+static void print_label(struct monitor *monitor, FILE *out, uint64_t linear)
+{
+    const struct symbol *symbol = symbols_find_address(monitor->symbols, linear);
+    if (symbol != NULL && symbol->address == linear) {
+        fprintf(out, "%s:\n", symbol->name);
+    }
+}
+
+static void print_address(struct monitor *monitor, FILE *out, const struct code_place *place,
+                          uint64_t address)
+{
+    if (place->in_segment) {
+        fprintf(out, "%04x:%04x:", machine_cpu(monitor->machine)->segment[CPU_CS].selector,
+                (unsigned)place->offset);
+    } else {
+        fprintf(out, "%08llx:", (unsigned long long)address);
+    }
+}
+
+struct status code_listing_print(struct monitor *monitor, FILE *out, enum guest_space space, uint64_t address,
+                                 unsigned bits, unsigned count, uint64_t *next)
+{
+    const struct cpu_state *cpu = machine_cpu(monitor->machine);
+    *next = address;
+    if (!disassembly_is_there()) {
+        return status_error(STATUS_UNSUPPORTED, "this doppel was built without a disassembler (capstone)");
+    }
+    bits = bits != 0 ? bits : cpu->code_size * 8u;
+    for (unsigned i = 0; i < count; i++) {
+        uint8_t bytes[INSN_MAX_LENGTH];
+        const struct code_place place =
+            space == GUEST_LINEAR ? find_place(cpu, *next, bits) : (struct code_place){.offset = *next};
+        if (space == GUEST_LINEAR) {
+            print_label(monitor, out, *next);
+        }
+        fprintf(out, "%c ", mark_of(monitor, space, *next));
+        print_address(monitor, out, &place, *next);
+        size_t length = guest_memory_read(monitor->machine, space, *next, bytes, sizeof bytes);
+        if (length == 0) {
+            fputs(" ??\n", out);
+            break;
+        }
+        const struct disassembly code = disassembly_of(monitor->syntax, bits, place.offset, bytes, length);
+        for (unsigned n = 0; n < code.length; n++) {
+            fprintf(out, " %02x", bytes[n]);
+        }
+        fprintf(out, "%*s  %s%s%s", code.length < BYTES_SHOWN ? (int)(3 * (BYTES_SHOWN - code.length)) : 0,
+                "", code.mnemonic, code.operands[0] != '\0' ? " " : "", code.operands);
+        print_remarks(monitor, out, &place, bits, bytes, &code);
+        fputc('\n', out);
+        *next = (*next + code.length) & UINT32_MAX;
+    }
+    return status_ok();
+}
+
+/* ---- commands */
+
+#define DEFAULT_COUNT 10
+#define COUNT_MAX     4096
+
+/* /16, /32 or /64. */
+static bool parse_bits(const char *word, unsigned *bits)
+{
+    static const unsigned sizes[] = {16, 32, 64};
+    char *end;
+    unsigned long value = strtoul(word + 1, &end, 10);
+    for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
+        if (*end == '\0' && value == sizes[i]) {
+            *bits = sizes[i];
+            return true;
+        }
+    }
+    return false;
+}
+
+struct status command_disassemble(struct monitor_session *session, int argc, char **argv)
+{
+    struct monitor *monitor = session->monitor;
+    const uint64_t retired = machine_cpu(monitor->machine)->retired;
+    uint64_t address = monitor->listed_at == retired && monitor->listing_goes_on ? monitor->listed_up_to
+                                                                                 : code_listing_here(monitor);
+    uint64_t count = DEFAULT_COUNT;
+    unsigned bits = 0;
+    int word = 1;
+    struct status status = status_ok();
+    if (argc > 1 && argv[1][0] == '/') {
+        word = 2;
+        if (!parse_bits(argv[1], &bits)) {
+            return status_error(STATUS_INVALID_ARGUMENT, "\"%s\": code has /16, /32 or /64 bits", argv[1]);
+        }
+    }
+    if (argc > word + 2) {
+        return monitor_usage(argv[0]);
+    }
+    if (argc > word) {
+        status = monitor_evaluate(monitor, argv[word], &address);
+    }
+    if (status_is_ok(&status) && argc > word + 1) {
+        status = monitor_evaluate(monitor, argv[word + 1], &count);
+    }
+    if (status_is_ok(&status) && (count == 0 || count > COUNT_MAX)) {
+        status = status_error(STATUS_INVALID_ARGUMENT, "the count is 1 to %d", COUNT_MAX);
+    }
+    if (status_is_ok(&status)) {
+        status = code_listing_print(monitor, session->out, GUEST_LINEAR, address & UINT32_MAX, bits,
+                                    (unsigned)count, &monitor->listed_up_to);
+        monitor->listed_at = retired;
+        monitor->listing_goes_on = true;
+    }
+    return status;
+}
