@@ -1,6 +1,7 @@
 /* See code_listing.h. Sensitive instructions are those of Robin & Irvine's list (decoder/insn.def). */
 #include "debugger/code_listing.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,12 +64,13 @@ static unsigned properties_of(unsigned bits, const uint8_t *bytes, size_t length
 static bool find_operand_address(const struct cpu_state *cpu, const struct code_place *place, bool branch,
                                  const char *operands, uint64_t *linear)
 {
-    const char *number = strstr(operands, "0x");
+    /* capstone writes numbers below 10 without 0x */
+    const char *number = branch && isdigit((unsigned char)*operands) ? operands : strstr(operands, "0x");
     if (number == NULL || (number > operands && number[-1] == '-')) {
         return false;
     }
     char *end;
-    uint64_t value = strtoull(number, &end, 16);
+    uint64_t value = strtoull(number, &end, 0);
     if (*end == ':') { /* a far pointer */
         return false;
     }

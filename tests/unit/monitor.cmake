@@ -1,1 +1,1 @@
-doppel_test(monitor_test SOURCES monitor_test.c fake_machine.c MODULES debugger ui mmu cpu bus base)
+doppel_test(monitor_test SOURCES monitor_test.c monitor_bench.c fake_machine.c MODULES debugger ui mmu cpu bus base)

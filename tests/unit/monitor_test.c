@@ -11,94 +11,9 @@
 #include <cmocka.h>
 
 #include "debugger/disassembly.h"
-#include "debugger/monitor.h"
 #include "debugger/monitor_internal.h"
 #include "decoder/insn.h"
-#include "fake_machine.h"
-
-#define MS ((uint64_t)1000000)
-
-/* A console session with its output in memory. */
-struct bench {
-    struct machine *machine;
-    struct monitor *monitor;
-    struct monitor_session *session;
-    FILE *out;
-    char *text;
-    size_t length;
-};
-
-static int set_up(void **state)
-{
-    struct bench *bench = calloc(1, sizeof *bench);
-    bench->machine = fake_machine_create();
-    bench->monitor = monitor_create(bench->machine);
-    bench->out = open_memstream(&bench->text, &bench->length);
-    *state = bench;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-    monitor_destroy(bench->monitor);
-    fake_machine_destroy(bench->machine);
-    fclose(bench->out);
-    free(bench->text);
-    free(bench);
-    return 0;
-}
-
-/* Feeds text to the console (opened at first use), polls once, and returns what was printed by that. */
-static const char *answer(struct bench *bench, const char *line)
-{
-    if (bench->session == NULL) {
-        bench->session = monitor_open_console(bench->monitor, bench->out);
-    }
-    size_t before = bench->length;
-    monitor_feed(bench->session, line, strlen(line));
-    monitor_feed(bench->session, "\n", 1);
-    monitor_poll(bench->monitor);
-    fflush(bench->out);
-    return bench->text + before;
-}
-
-static void pass_time(struct bench *bench, uint64_t ns)
-{
-    for (uint64_t end = bench->machine->now + ns; bench->machine->now < end;
-         bench->machine->now += MONITOR_POLL_NS) {
-        monitor_poll(bench->monitor);
-    }
-    monitor_poll(bench->monitor);
-    fflush(bench->out);
-}
-
-static void run_script(struct bench *bench, const char *text)
-{
-    char path[] = "/tmp/doppel-monitor-test-XXXXXX";
-    int fd = mkstemp(path);
-    assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-    close(fd);
-    struct status status = monitor_open_script(bench->monitor, path, bench->out, bench->out, &bench->session);
-    unlink(path);
-    assert_true(status_is_ok(&status));
-    monitor_poll(bench->monitor);
-    fflush(bench->out);
-}
-
-static void assert_contains(const char *text, const char *part)
-{
-    if (strstr(text, part) == NULL) {
-        fail_msg("\"%s\" is not in \"%s\"", part, text);
-    }
-}
-
-static void assert_quits_with(const struct bench *bench, int expected)
-{
-    int status;
-    assert_true(monitor_wants_quit(bench->monitor, &status));
-    assert_int_equal(status, expected);
-}
+#include "monitor_bench.h"
 
 /* ---- words */
 
@@ -261,8 +176,8 @@ static void wrong_arguments_of_commands_are_refused(void **state)
         if (!monitor_wants_quit(bench->monitor, &status) || status != MONITOR_EXIT_USAGE) {
             fail_msg("accepted: %s", lines[i]);
         }
-        tear_down(state);
-        set_up(state);
+        bench_tear_down(state);
+        bench_set_up(state);
     }
 }
 
@@ -570,8 +485,8 @@ static void power_off_ends_waits(void **state)
     monitor_poll(bench->monitor);
     assert_quits_with(bench, 4);
 
-    tear_down(state);
-    set_up(state);
+    bench_tear_down(state);
+    bench_set_up(state);
     bench = *state;
     run_script(bench, "wait-screen \"x\"\nquit 0\n");
     monitor_note_power_off(bench->monitor, "switched off");
@@ -716,8 +631,6 @@ static void mouse_moves_and_clicks(void **state)
     assert_int_equal(mice[5].wheel, -1);
 }
 
-#define MONITOR_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -726,39 +639,39 @@ int main(void)
         cmocka_unit_test(backslashes_that_begin_no_escape_stay),
         cmocka_unit_test(comments_and_empty_words),
         cmocka_unit_test(broken_quotes_are_refused),
-        MONITOR_TEST(help_lists_every_command),
-        MONITOR_TEST(unknown_commands_are_named),
-        MONITOR_TEST(prompt_comes_once_per_line),
-        MONITOR_TEST(wrong_arguments_of_commands_are_refused),
-        MONITOR_TEST(life_cycle_commands_reach_the_machine),
-        MONITOR_TEST(floppies_are_changed_and_ejected),
-        MONITOR_TEST(discs_are_changed_and_ejected),
-        MONITOR_TEST(power_button_is_pressed),
-        MONITOR_TEST(info_knows_topics_and_devices),
-        MONITOR_TEST(info_blocks_adds_up_and_shows_code_side_by_side),
-        MONITOR_TEST(executions_are_counted_by_instruction),
-        MONITOR_TEST(memory_is_examined_in_all_formats),
-        MONITOR_TEST(expressions_know_registers_segments_and_sums),
-        MONITOR_TEST(ports_are_read_and_written),
-        MONITOR_TEST(memory_hash_changes_with_one_byte),
-        MONITOR_TEST(wait_screen_sees_text_that_appears),
-        MONITOR_TEST(wait_screen_sees_blanks_at_the_end_of_a_row),
-        MONITOR_TEST(failed_wait_shows_the_screen_and_the_line),
-        MONITOR_TEST(wait_serial_consumes_what_it_matched),
-        MONITOR_TEST(wait_serial_finds_text_that_arrives_in_parts),
-        MONITOR_TEST(sleep_lasts_as_long_as_it_says),
-        MONITOR_TEST(waiting_for_a_paused_machine_fails_at_once),
-        MONITOR_TEST(power_off_ends_waits),
-        MONITOR_TEST(run_instructions_pauses_at_the_count),
-        MONITOR_TEST(console_goes_on_after_errors_and_waits),
-        MONITOR_TEST(last_line_needs_no_newline),
-        MONITOR_TEST(script_without_quit_lets_the_machine_go_on),
-        MONITOR_TEST(missing_script_is_an_error),
-        MONITOR_TEST(type_presses_shift_where_a_us_keyboard_does),
-        MONITOR_TEST(typing_waits_until_the_guest_takes_keys),
-        MONITOR_TEST(typing_to_a_guest_that_never_reads_fails),
-        MONITOR_TEST(sendkey_holds_and_releases_in_reverse),
-        MONITOR_TEST(mouse_moves_and_clicks),
+        BENCH_TEST(help_lists_every_command),
+        BENCH_TEST(unknown_commands_are_named),
+        BENCH_TEST(prompt_comes_once_per_line),
+        BENCH_TEST(wrong_arguments_of_commands_are_refused),
+        BENCH_TEST(life_cycle_commands_reach_the_machine),
+        BENCH_TEST(floppies_are_changed_and_ejected),
+        BENCH_TEST(discs_are_changed_and_ejected),
+        BENCH_TEST(power_button_is_pressed),
+        BENCH_TEST(info_knows_topics_and_devices),
+        BENCH_TEST(info_blocks_adds_up_and_shows_code_side_by_side),
+        BENCH_TEST(executions_are_counted_by_instruction),
+        BENCH_TEST(memory_is_examined_in_all_formats),
+        BENCH_TEST(expressions_know_registers_segments_and_sums),
+        BENCH_TEST(ports_are_read_and_written),
+        BENCH_TEST(memory_hash_changes_with_one_byte),
+        BENCH_TEST(wait_screen_sees_text_that_appears),
+        BENCH_TEST(wait_screen_sees_blanks_at_the_end_of_a_row),
+        BENCH_TEST(failed_wait_shows_the_screen_and_the_line),
+        BENCH_TEST(wait_serial_consumes_what_it_matched),
+        BENCH_TEST(wait_serial_finds_text_that_arrives_in_parts),
+        BENCH_TEST(sleep_lasts_as_long_as_it_says),
+        BENCH_TEST(waiting_for_a_paused_machine_fails_at_once),
+        BENCH_TEST(power_off_ends_waits),
+        BENCH_TEST(run_instructions_pauses_at_the_count),
+        BENCH_TEST(console_goes_on_after_errors_and_waits),
+        BENCH_TEST(last_line_needs_no_newline),
+        BENCH_TEST(script_without_quit_lets_the_machine_go_on),
+        BENCH_TEST(missing_script_is_an_error),
+        BENCH_TEST(type_presses_shift_where_a_us_keyboard_does),
+        BENCH_TEST(typing_waits_until_the_guest_takes_keys),
+        BENCH_TEST(typing_to_a_guest_that_never_reads_fails),
+        BENCH_TEST(sendkey_holds_and_releases_in_reverse),
+        BENCH_TEST(mouse_moves_and_clicks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
