@@ -41,7 +41,7 @@ static struct view_key present_key(const struct mmu *mmu, bool user)
 {
     const struct cpu_state *cpu = mmu->cpu;
     if (!(cpu->cr0 & CR0_PG)) {
-        return (struct view_key){.user = user};
+        return (struct view_key){0};
     }
     struct view_key key = {.root = cpu->cr3,
                            .control = (cpu->cr0 & (CR0_PG | CR0_WP)) | (cpu->cr4 & (CR4_PAE | CR4_PSE)) |
@@ -272,7 +272,7 @@ void mmu_note_executed(struct mmu *mmu, bool user, uint64_t instructions)
     if (candidate->executed >= candidate->needed) {
         candidate->executed = 0;
         create_view(mmu, &key);
-        pool->known[user] = false;
+        views_expire(mmu); /* without paging, the other privilege has it, too */
         mmu_begin_generation(mmu);
     }
 }
@@ -292,7 +292,7 @@ void mmu_for_each_view(struct mmu *mmu, void (*visit)(void *opaque, const struct
                                      .paged = view->key.control != 0,
                                      .user = view->key.user,
                                      .shared = view_is_shared(view),
-                                     .current = view == pool->current[view->key.user],
+                                     .current = view == pool->current[0] || view == pool->current[1],
                                      .pages = view->pages,
                                      .pieces = view->pieces,
                                      .fills = view->fills,

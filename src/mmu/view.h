@@ -1,13 +1,14 @@
 /* Shadow page tables: the host's MMU does the guest's translation.
  *
  * A *view* is one address space of the guest as one privilege sees it, keyed by CR3, the bits of CR0 and CR4
- * that change what paging means, and user or supervisor. A supervisor with global pages (CR4.PGE) is the same
- * in all address spaces: it has one view, whose pages are the global ones. It has a *window*, 4 GiB of host
- * addresses, in which guest-linear pages are mapped onto guest RAM: a guest's access is one of the host. A
- * page that is not there faults. Then mmu_view_fill() looks at the guest's tables: either the page is plain
- * memory for this access and is mapped (a *hidden* fault), or somebody else has to see the access (a true
- * page fault, a device, a store to code). Of a large page of the guest, and without paging, all is mapped at
- * once that is alike in the 2 MiB around; otherwise a few neighbours that follow each other in memory.
+ * that change what paging means, and user or supervisor; without paging there is one for all. A supervisor
+ * with global pages (CR4.PGE) is the same in all address spaces: it has one view, whose pages are the global
+ * ones. It has a *window*, 4 GiB of host addresses, in which guest-linear pages are mapped onto guest RAM: a
+ * guest's access is one of the host. A page that is not there faults. Then mmu_view_fill() looks at the
+ * guest's tables: either the page is plain memory for this access and is mapped (a *hidden* fault), or
+ * somebody else has to see the access (a true page fault, a device, a store to code). Of a large page of the
+ * guest, and without paging, all is mapped at once that is alike in the 2 MiB around; otherwise a few
+ * neighbours that follow each other in memory.
  *
  * Invariants. A page is mapped only while the guest's tables lead there with the A bit set; for writing only
  * with the D bit set and with no code marks on it. What the guest must do to be sure that a change of its

@@ -28,7 +28,7 @@ struct view_key {
     uint64_t root;
     uint64_t control; /* CR0.PG, CR0.WP, CR4.PSE, CR4.PAE, CR4.PGE and EFER.NXE have no bit in common; 0: no
                          paging. CR4.PGE: the view of all address spaces, whose `root` is 0 */
-    bool user;
+    bool user;        /* false without paging */
 };
 
 /* One page in one window. */

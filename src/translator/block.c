@@ -185,8 +185,9 @@ static void bind_next(struct builder *b)
     }
 }
 
-/* Sensitive instructions for which the same is true. */
-static bool accesses_memory_once(enum insn_id id)
+/* Sensitive instructions for which the same is true, but that a far pointer or a frame may be loaded by
+ * several instructions. */
+static bool keeps_sensitive_addresses(enum insn_id id)
 {
     switch (id) {
     case INSN_PUSHF:
@@ -198,7 +199,16 @@ static bool accesses_memory_once(enum insn_id id)
     case INSN_SIDT:
     case INSN_SLDT:
     case INSN_STR:
-    case INSN_SMSW: return true;
+    case INSN_SMSW:
+    case INSN_JMP_FAR:
+    case INSN_CALL_FAR:
+    case INSN_RETF:
+    case INSN_IRET:
+    case INSN_LDS:
+    case INSN_LES:
+    case INSN_LFS:
+    case INSN_LGS:
+    case INSN_LSS: return true;
     default: return false;
     }
 }
@@ -221,7 +231,7 @@ static bool keeps_addresses(translate_function *function, const struct insn *ins
         return insn->id == INSN_BT || insn->opcode == 0xba;
     }
     if (function == translate_sensitive) {
-        return accesses_memory_once((enum insn_id)insn->id);
+        return keeps_sensitive_addresses((enum insn_id)insn->id);
     }
     for (unsigned i = 0; i < ARRAY_COUNT(all); i++) {
         if (function == all[i]) {

@@ -80,6 +80,18 @@ void emit_split_pointer(struct builder *b, struct host_address at, unsigned widt
     }
 }
 
+void emit_store_far_pointer(struct builder *b, struct host_address at, uint32_t offset)
+{
+    struct emitter *e = &b->e;
+    /* LEA extends the sign, which takes 1 from the upper half. */
+    if (offset >> 31) {
+        emit_lea64(e, HOST_R11, host_at(HOST_R11, 1));
+    }
+    emit_rorx64(e, HOST_R11, HOST_R11, 32);
+    emit_lea64(e, HOST_R11, host_at(HOST_R11, (int32_t)offset));
+    emit_store64(e, at, HOST_R11);
+}
+
 bool pointer_is_in_one_piece(const struct builder *b, const struct guest_operand *pointer)
 {
     return pointer->address_size == 4 || mode_segment_class(b->mode, pointer->segment) == SEGMENT_64K;
@@ -103,17 +115,14 @@ static bool emit_pointer(struct builder *b, const struct insn *insn)
 static void emit_return_pointer(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
-    const struct host_opcode store = {.opcode = 0xc7};
     unsigned width = insn->operand_size;
     struct host_address at = emit_frame_access(b, 2 * width, true);
-    emit_mem(e, store, 0, at);
     if (width == 2) {
+        emit_mem(e, (struct host_opcode){.opcode = 0xc7}, 0, at);
         emit_u32(e, b->place | return_eip(b, insn));
     } else {
-        emit_u32(e, return_eip(b, insn));
-        at.displacement += 4;
-        emit_mem(e, store, 0, at);
-        emit_u32(e, b->place >> 16);
+        emit_mov_immediate(e, HOST_R11, b->place >> 16);
+        emit_store_far_pointer(b, at, return_eip(b, insn));
     }
     emit_stack_adjust(b, -2 * (int32_t)width);
 }

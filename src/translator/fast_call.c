@@ -24,14 +24,14 @@ static uint64_t quadword_of(const struct segment *segment, size_t offset)
 }
 
 void fast_call_learn(struct translator *t, const struct translator_site *site, uint64_t from_context,
-                     uint32_t from_mode, uint64_t from_base)
+                     uint32_t from_mode, uint64_t from_base, const uint8_t *from_window)
 {
     const uint32_t flat = MODE_PROTECTED | MODE_CODE32 | MODE_STACK32;
     const struct cpu_state *cpu = t->cpu;
     bool possible =
         (from_mode & flat) == flat && mode_segment_class(from_mode, CPU_SS) == SEGMENT_FLAT && from_base == 0;
-    /* When only one of the two has a window, GS stays there. */
-    bool other_window = (from_mode & t->mode & MODE_DIRECT) != 0;
+    /* When only one of the two has a window, or both have the same, GS stays there. */
+    bool other_window = (from_mode & t->mode & MODE_DIRECT) != 0 && t->window != from_window;
     if (possible && (!other_window || t->cheap_gs_base)) {
         t->fast_calls[site->insn == INSN_SYSEXIT] = (struct fast_call){
             .from = 0 - from_context,

@@ -122,11 +122,9 @@ static void emit_push_return(struct builder *b)
 {
     struct emitter *e = &b->e;
     struct host_address frame = emit_push_access(b, 8);
-    emit_mem(e, (struct host_opcode){.opcode = 0xc7}, 0, frame);
-    emit_u32(e, b->next_eip);
     emit_load_cpu(b);
     emit_load_width(e, HOST_R11, cpu_field(offsetof(struct cpu_state, segment[CPU_CS].selector)), 2);
-    emit_store(e, above(frame, 4), HOST_R11);
+    emit_store_far_pointer(b, frame, b->next_eip);
     emit_stack_adjust(b, -8);
 }
 

@@ -49,9 +49,12 @@ translate_function inline_fast_call;
  * callout. */
 bool pointer_is_in_one_piece(const struct builder *b, const struct guest_operand *pointer);
 
-/* Splits the far pointer at `at`, [rcx + r10], into an offset of `width` bytes in r10d and a selector in
- * r11d. */
+/* Splits the far pointer at `at`, [rcx + r10] or in the window, into an offset of `width` bytes in r10d and a
+ * selector in r11d. */
 void emit_split_pointer(struct builder *b, struct host_address at, unsigned width);
+
+/* Stores a far pointer of 48 bits, as 64, by one host instruction; its selector is r11, which changes. */
+void emit_store_far_pointer(struct builder *b, struct host_address at, uint32_t offset);
 
 /* The same of far.c, for MODE_PARAGRAPH. */
 translate_function inline_paragraph_jump, inline_paragraph_return;
@@ -68,10 +71,10 @@ void emit_known_selector(struct builder *b, const struct insn *insn, enum known_
 
 /* ---- fast_call.c */
 
-/* SYSENTER or SYSEXIT at `site` has led here from the context given, with this mode and base of CS: inline
- * code may do the same. */
+/* SYSENTER or SYSEXIT at `site` has led here from the context given, with this mode, base of CS and window:
+ * inline code may do the same. */
 void fast_call_learn(struct translator *t, const struct translator_site *site, uint64_t from_context,
-                     uint32_t from_mode, uint64_t from_base);
+                     uint32_t from_mode, uint64_t from_base, const uint8_t *from_window);
 void fast_call_forget(struct translator *t);
 
 /* ---- trap.c */

@@ -643,9 +643,10 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
     case QUICK_TRANSFERRED: {
         uint64_t from_context = t->context;
         uint32_t from_mode = t->mode;
+        const uint8_t *from_window = t->window;
         set_context_of_transfer(t);
         if (site->insn == INSN_SYSENTER || site->insn == INSN_SYSEXIT) {
-            fast_call_learn(t, site, from_context, from_mode, from_base);
+            fast_call_learn(t, site, from_context, from_mode, from_base, from_window);
         }
         return move_on(t);
     }

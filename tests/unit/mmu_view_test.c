@@ -251,6 +251,19 @@ static void an_address_space_gets_a_view_when_it_has_run_long(void **state)
     assert_non_null(mmu_window(rig->mmu, false));
 }
 
+static void without_paging_both_privileges_get_one_view(void **state)
+{
+    struct view_rig *rig = *state;
+    assert_null(mmu_window(rig->mmu, false));
+    assert_null(mmu_window(rig->mmu, true));
+    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION_UNPAGED - 1);
+    assert_null(mmu_window(rig->mmu, false));
+    assert_null(mmu_window(rig->mmu, true));
+    mmu_note_executed(rig->mmu, true, 1);
+    assert_non_null(mmu_window(rig->mmu, true));
+    assert_ptr_equal(mmu_window(rig->mmu, false), mmu_window(rig->mmu, true));
+}
+
 static void a_view_that_costs_too_much_goes(void **state)
 {
     struct view_rig *rig = *state;
@@ -381,6 +394,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(beyond_the_budget_of_mappings_views_begin_anew, set_up,
                                         view_rig_destroy),
         cmocka_unit_test_setup_teardown(an_address_space_gets_a_view_when_it_has_run_long, set_up_adaptive,
+                                        view_rig_destroy),
+        cmocka_unit_test_setup_teardown(without_paging_both_privileges_get_one_view, set_up_adaptive,
                                         view_rig_destroy),
         cmocka_unit_test_setup_teardown(a_view_that_costs_too_much_goes, set_up_adaptive, view_rig_destroy),
         cmocka_unit_test_setup_teardown(guests_that_do_anything_see_no_stale_page, set_up, view_rig_destroy),
