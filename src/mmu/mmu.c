@@ -117,6 +117,7 @@ struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
         return entry;
     }
     counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
+    views_note_page(mmu, (uint32_t)tag, user, result->large || !paging_is_on(mmu));
     struct tlb_fills *fills = &mmu->fills[result->global];
     remember_slot(fills, (unsigned)user << TLB_BITS | ((linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)));
     if (result->large) {

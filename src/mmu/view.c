@@ -234,14 +234,33 @@ static struct view_candidate *candidate_for(struct view_pool *pool, const struct
     struct view_candidate *oldest = &pool->candidates[0];
     for (unsigned i = 0; i < VIEW_CANDIDATES; i++) {
         struct view_candidate *candidate = &pool->candidates[i];
-        if (candidate->needed != 0 && keys_are_equal(&candidate->key, key)) {
+        if (candidate->factor != 0 && keys_are_equal(&candidate->key, key)) {
             return candidate;
         }
         oldest = candidate->last_use < oldest->last_use ? candidate : oldest;
     }
-    *oldest = (struct view_candidate){.key = *key,
-                                      .needed = key->control != 0 ? VIEW_PROMOTION : VIEW_PROMOTION_UNPAGED};
+    *oldest = (struct view_candidate){.key = *key, .factor = 1};
     return oldest;
+}
+
+void views_note_page(struct mmu *mmu, uint32_t linear, bool user, bool region)
+{
+    uint32_t page = linear >> PAGE_SHIFT;
+    if (mmu->views != NULL) {
+        uint32_t bit = (region ? page & ~(VIEW_REGION_PAGES - 1) : page) % VIEW_PAGES_COUNTED;
+        mmu->views->pages[user].set[bit / 64] |= (uint64_t)1 << (bit % 64);
+    }
+}
+
+/* The candidate has used these pages, too; how many that makes. */
+static unsigned add_pages(struct view_candidate *candidate, const struct view_pages *pages)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < ARRAY_COUNT(pages->set); i++) {
+        candidate->pages.set[i] |= pages->set[i];
+        count += (unsigned)__builtin_popcountll(candidate->pages.set[i]);
+    }
+    return count;
 }
 
 void mmu_note_executed(struct mmu *mmu, bool user, uint64_t instructions)
@@ -255,6 +274,7 @@ void mmu_note_executed(struct mmu *mmu, bool user, uint64_t instructions)
     if (view != NULL) {
         view->executed += instructions;
         view->debt -= view->debt < instructions ? view->debt : instructions;
+        pool->pages[user] = (struct view_pages){{0}};
         if (mmu->strategy == MMU_SHADOW || view->debt < VIEW_DEBT_MAX) {
             return;
         }
@@ -266,10 +286,12 @@ void mmu_note_executed(struct mmu *mmu, bool user, uint64_t instructions)
     candidate->last_use = ++pool->clock;
     if (view != NULL) {
         candidate->executed = 0;
-        candidate->needed *= VIEW_DEMOTION;
+        candidate->factor *= VIEW_DEMOTION;
     }
     candidate->executed += instructions;
-    if (candidate->executed >= candidate->needed) {
+    uint64_t needed = VIEW_PROMOTION + VIEW_PAGE_COST * add_pages(candidate, &pool->pages[user]);
+    pool->pages[user] = (struct view_pages){{0}};
+    if (candidate->executed >= candidate->factor * needed) {
         candidate->executed = 0;
         create_view(mmu, &key);
         views_expire(mmu); /* without paging, the other privilege has it, too */

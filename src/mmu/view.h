@@ -22,7 +22,7 @@
  * the access is made otherwise.
  *
  * Filling a page takes the host about 15 us, as long as some ten thousand guest instructions, so that views
- * are for address spaces that run long: the policy is the table of numbers below.
+ * are for address spaces that run long beside what they use: the policy is the table of numbers below.
  *
  * What the guest must do, and what may stay remembered: SDM 3A §4.8 (A and D bits), §4.10.4 (invalidation).
  *
@@ -43,13 +43,13 @@ struct mmu;
 #define VIEW_PAGES_MAX  262144u /* pages in all windows together */
 
 /* The policy of MMU_ADAPTIVE, in instructions. MMU_SHADOW makes a view of every address space at once. */
-#define VIEW_PROMOTION ((uint64_t)128 << 20) /* executed in an address space before it gets a view */
-/* The same without paging: there is one such space, and some dozen fills show all of it. */
-#define VIEW_PROMOTION_UNPAGED ((uint64_t)24 << 20)
-#define VIEW_FILL_COST         ((uint64_t)20 << 10) /* what filling a page costs */
-#define VIEW_DEBT_MAX          ((uint64_t)64 << 20) /* cost of fills, less instructions executed: then it goes */
-#define VIEW_DEMOTION          16u /* times as much until an address space that lost its view gets another */
-#define VIEW_NEIGHBOURS        16u /* pages of 4 KiB that are mapped together when they follow each other */
+#define VIEW_PROMOTION     ((uint64_t)8 << 20)  /* executed in an address space before it gets a view, */
+#define VIEW_PAGE_COST     ((uint64_t)14 << 10) /* and for each page that it has used since it is known, */
+#define VIEW_PAGES_COUNTED 8192u                /* which are counted up to this many */
+#define VIEW_FILL_COST     ((uint64_t)20 << 10) /* what filling a page costs */
+#define VIEW_DEBT_MAX      ((uint64_t)12 << 20) /* cost of fills, less instructions executed: then it goes */
+#define VIEW_DEMOTION      16u /* times as much until an address space that lost its view gets another */
+#define VIEW_NEIGHBOURS    16u /* pages of 4 KiB that are mapped together when they follow each other */
 
 #define VIEW_WINDOW_SIZE ((uint64_t)4 << 30)
 #define VIEW_GUARD_SIZE                                                                                      \
@@ -77,6 +77,10 @@ enum mmu_view_result mmu_view_fill(struct mmu *mmu, uint32_t linear, unsigned wi
 /* The guest has executed this many instructions in the present address space: gives it a view, or takes it
  * away. */
 void mmu_note_executed(struct mmu *mmu, bool user, uint64_t instructions);
+
+/* The software TLB got the page at `linear`. `region`: a view would show the 2 MiB around it at once. For the
+ * policy; `mmu->views` may be NULL. */
+void views_note_page(struct mmu *mmu, uint32_t linear, bool user, bool region);
 
 /* For `info views`. */
 struct mmu_view_info {

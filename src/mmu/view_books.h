@@ -59,10 +59,17 @@ struct view {
     unsigned pages, pieces;
 };
 
+/* Pages that were used, by linear address modulo VIEW_PAGES_COUNTED. */
+struct view_pages {
+    uint64_t set[VIEW_PAGES_COUNTED / 64];
+};
+
 /* An address space that may get a view. */
 struct view_candidate {
     struct view_key key;
-    uint64_t executed, needed, last_use;
+    uint64_t executed, last_use;
+    uint64_t factor; /* of what it needs; 0: this is none */
+    struct view_pages pages;
 };
 
 struct view_pool {
@@ -76,6 +83,7 @@ struct view_pool {
     uint32_t free, untouched; /* a list, and those that were never used from here on */
     uint32_t by_frame[VIEW_BUCKETS];
     struct view_candidate candidates[VIEW_CANDIDATES];
+    struct view_pages pages[2]; /* [user]: not yet a candidate's */
 };
 
 static inline bool view_is_paged(const struct view *view)

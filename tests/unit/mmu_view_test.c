@@ -251,12 +251,44 @@ static void an_address_space_gets_a_view_when_it_has_run_long(void **state)
     assert_non_null(mmu_window(rig->mmu, false));
 }
 
+static void an_address_space_that_uses_more_pages_gets_its_view_later(void **state)
+{
+    struct view_rig *rig = *state;
+    const uint64_t pages = 100;
+    view_rig_turn_paging_on(rig);
+    assert_null(mmu_window(rig->mmu, false));
+    for (uint32_t i = 0; i < pages; i++) {
+        views_note_page(rig->mmu, i << 12, false, false);
+        views_note_page(rig->mmu, i << 12, false, true); /* one region, in which the first page is */
+        views_note_page(rig->mmu, i << 12, true, false); /* the other privilege's */
+    }
+    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION + pages * VIEW_PAGE_COST - 1);
+    assert_null(mmu_window(rig->mmu, false));
+    views_note_page(rig->mmu, 0x1000, false, false); /* again */
+    mmu_note_executed(rig->mmu, false, 1);
+    assert_non_null(mmu_window(rig->mmu, false));
+}
+
+static void the_software_tlb_notes_pages(void **state)
+{
+    struct view_rig *rig = *state;
+    uint64_t phys;
+    view_rig_turn_paging_on(rig);
+    view_rig_set_entry(rig, 0, 0x4000, RIG_FRAMES | PWU);
+    assert_null(mmu_window(rig->mmu, false));
+    assert_true(mmu_try_fetch(rig->mmu, 0x4000, false, &phys));
+    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION);
+    assert_null(mmu_window(rig->mmu, false));
+    mmu_note_executed(rig->mmu, false, VIEW_PAGE_COST);
+    assert_non_null(mmu_window(rig->mmu, false));
+}
+
 static void without_paging_both_privileges_get_one_view(void **state)
 {
     struct view_rig *rig = *state;
     assert_null(mmu_window(rig->mmu, false));
     assert_null(mmu_window(rig->mmu, true));
-    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION_UNPAGED - 1);
+    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION - 1);
     assert_null(mmu_window(rig->mmu, false));
     assert_null(mmu_window(rig->mmu, true));
     mmu_note_executed(rig->mmu, true, 1);
@@ -395,6 +427,9 @@ int main(void)
                                         view_rig_destroy),
         cmocka_unit_test_setup_teardown(an_address_space_gets_a_view_when_it_has_run_long, set_up_adaptive,
                                         view_rig_destroy),
+        cmocka_unit_test_setup_teardown(an_address_space_that_uses_more_pages_gets_its_view_later,
+                                        set_up_adaptive, view_rig_destroy),
+        cmocka_unit_test_setup_teardown(the_software_tlb_notes_pages, set_up_adaptive, view_rig_destroy),
         cmocka_unit_test_setup_teardown(without_paging_both_privileges_get_one_view, set_up_adaptive,
                                         view_rig_destroy),
         cmocka_unit_test_setup_teardown(a_view_that_costs_too_much_goes, set_up_adaptive, view_rig_destroy),
