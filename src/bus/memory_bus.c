@@ -11,15 +11,13 @@
 
 #include "base/bits.h"
 
-#define CHUNK_SHIFT 22
-#define CHUNK_PAGES (1u << (CHUNK_SHIFT - PAGE_SHIFT))
 #define MAX_DEVICES 64u
 
 struct chunk {
-    struct memory_page page[CHUNK_PAGES];  /* what the CPU sees */
-    struct memory_page below[CHUNK_PAGES]; /* what is there without device regions */
-    uint64_t *
-        code_bytes[CHUNK_PAGES]; /* marks by page: kept when the page's backing changes, freed with the bus */
+    struct memory_page page[MEMORY_CHUNK_PAGES];  /* what the CPU sees */
+    struct memory_page below[MEMORY_CHUNK_PAGES]; /* what is there without device regions */
+    uint64_t *code_bytes[MEMORY_CHUNK_PAGES]; /* marks by page: kept when the page's backing changes, freed
+                                                 with the bus */
 };
 
 #define CODE_LINES (PAGE_SIZE >> CODE_LINE_SHIFT)
@@ -29,10 +27,10 @@ struct memory_bus {
     uint64_t ram_size;
     uint64_t address_mask; /* the CPU's address pins */
     uint64_t a20_mask;     /* all ones, or all but bit 20 */
+    struct memory_map map; /* of the chunks' pages */
     const struct log *log;
     struct counters *counters;
     struct memory_listener listener;
-    struct memory_page open_bus;
     struct io_region devices[MAX_DEVICES]; /* free when length is 0 */
     struct memory_watcher watchers[MAX_DEVICES];
     size_t chunk_count;
@@ -43,15 +41,22 @@ struct memory_bus *memory_bus_create(uint8_t *ram, uint64_t ram_size, unsigned a
                                      const struct log *log, struct counters *counters)
 {
     assert(address_bits >= 20 && address_bits <= 40 && ram_size % PAGE_SIZE == 0);
-    size_t chunk_count = address_bits > CHUNK_SHIFT ? (size_t)1 << (address_bits - CHUNK_SHIFT) : 1;
+    size_t chunk_count =
+        address_bits > MEMORY_CHUNK_SHIFT ? (size_t)1 << (address_bits - MEMORY_CHUNK_SHIFT) : 1;
     struct memory_bus *bus = calloc(1, sizeof *bus + chunk_count * sizeof bus->chunks[0]);
     if (bus == NULL) {
+        return NULL;
+    }
+    bus->map.chunks = calloc(chunk_count, sizeof bus->map.chunks[0]);
+    if (bus->map.chunks == NULL) {
+        free(bus);
         return NULL;
     }
     bus->ram = ram;
     bus->ram_size = ram_size;
     bus->address_mask = bits_mask(address_bits);
     bus->a20_mask = UINT64_MAX;
+    bus->map.mask = bus->address_mask;
     bus->log = log;
     bus->counters = counters;
     bus->chunk_count = chunk_count;
@@ -64,11 +69,12 @@ void memory_bus_destroy(struct memory_bus *bus)
         return;
     }
     for (size_t i = 0; i < bus->chunk_count; i++) {
-        for (size_t page = 0; bus->chunks[i] != NULL && page < CHUNK_PAGES; page++) {
+        for (size_t page = 0; bus->chunks[i] != NULL && page < MEMORY_CHUNK_PAGES; page++) {
             free(bus->chunks[i]->code_bytes[page]);
         }
         free(bus->chunks[i]);
     }
+    free(bus->map.chunks);
     free(bus);
 }
 
@@ -86,25 +92,26 @@ static void announce_map_change(struct memory_bus *bus)
 
 uint64_t memory_bus_effective(const struct memory_bus *bus, uint64_t phys)
 {
-    return phys & bus->address_mask & bus->a20_mask;
+    return phys & bus->map.mask;
 }
 
 /* The chunk of an effective address, made if need be. */
 static struct chunk *chunk_for_mapping(struct memory_bus *bus, uint64_t phys)
 {
-    struct chunk **chunk = &bus->chunks[phys >> CHUNK_SHIFT];
+    struct chunk **chunk = &bus->chunks[phys >> MEMORY_CHUNK_SHIFT];
     if (*chunk == NULL) {
         *chunk = calloc(1, sizeof **chunk);
         if (*chunk == NULL) {
             abort(); /* 64 KiB could not be had: nothing sensible can follow */
         }
+        bus->map.chunks[phys >> MEMORY_CHUNK_SHIFT] = (*chunk)->page;
     }
     return *chunk;
 }
 
 static size_t page_in_chunk(uint64_t phys)
 {
-    return (phys >> PAGE_SHIFT) & (CHUNK_PAGES - 1);
+    return (phys >> PAGE_SHIFT) & (MEMORY_CHUNK_PAGES - 1);
 }
 
 static uint64_t *allocate_code_bytes(struct memory_bus *bus, uint64_t phys)
@@ -138,6 +145,39 @@ static bool page_is_device(const struct memory_page *page)
     return page->region != NULL;
 }
 
+/* ---- the longest run of RAM */
+
+/* The page at effective address `phys` is not what it was: the longer of the parts beside it is the run. */
+static void shorten_run(struct memory_map *map, uint64_t phys)
+{
+    struct memory_run *run = &map->run;
+    uint64_t before = phys - run->first;
+    if (before >= run->length) {
+        return;
+    }
+    uint64_t after = run->length - before - PAGE_SIZE;
+    if (before >= after) {
+        run->length = before;
+    } else {
+        *run = (struct memory_run){phys + PAGE_SIZE, after, run->host + before + PAGE_SIZE};
+    }
+}
+
+static bool is_run(struct memory_bus *bus, const struct memory_run *run)
+{
+    for (uint64_t offset = 0; offset < run->length; offset += PAGE_SIZE) {
+        uint64_t phys = run->first + offset;
+        const struct chunk *chunk =
+            phys <= bus->address_mask ? bus->chunks[phys >> MEMORY_CHUNK_SHIFT] : NULL;
+        const struct memory_page *page =
+            chunk != NULL ? &chunk->page[page_in_chunk(phys)] : &bus->map.open_bus;
+        if (page->read != run->host + offset || page->write != page->read || page->region != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Sets how one page is backed below any device region. */
 static void set_backing(struct memory_bus *bus, uint64_t phys, uint8_t *read, uint8_t *write)
 {
@@ -148,6 +188,7 @@ static void set_backing(struct memory_bus *bus, uint64_t phys, uint8_t *read, ui
     *below = (struct memory_page){.read = read, .write = write};
     if (!page_is_device(page)) {
         *page = *below;
+        shorten_run(&bus->map, phys);
     }
 }
 
@@ -166,6 +207,10 @@ void memory_bus_map_ram(struct memory_bus *bus, uint64_t phys, uint64_t length, 
 {
     assert(ram_offset <= bus->ram_size && length <= bus->ram_size - ram_offset);
     memory_bus_map_split(bus, phys, length, bus->ram + ram_offset, bus->ram + ram_offset);
+    struct memory_run run = {phys, length, bus->ram + ram_offset};
+    if (length > bus->map.run.length && is_run(bus, &run)) {
+        bus->map.run = run;
+    }
 }
 
 void memory_bus_map_rom(struct memory_bus *bus, uint64_t phys, uint64_t length, uint8_t *bytes)
@@ -217,6 +262,7 @@ static void cover_pages(struct memory_bus *bus, const struct io_region *region, 
         forget_code(bus, page, phys);
         uint8_t *host = bytes == NULL ? NULL : bytes + offset;
         *page = (struct memory_page){.read = host, .write = host, .region = region};
+        shorten_run(&bus->map, phys);
     }
     announce_map_change(bus);
 }
@@ -284,6 +330,7 @@ void memory_bus_set_a20(struct memory_bus *bus, bool enabled)
     uint64_t mask = enabled ? UINT64_MAX : ~(uint64_t)0x100000;
     if (mask != bus->a20_mask) {
         bus->a20_mask = mask;
+        bus->map.mask = bus->address_mask & mask;
         log_printf(bus->log, LOG_MMU, "A20 %s", enabled ? "on" : "off");
         announce_map_change(bus);
     }
@@ -296,9 +343,12 @@ bool memory_bus_a20(const struct memory_bus *bus)
 
 struct memory_page *memory_bus_page(struct memory_bus *bus, uint64_t phys)
 {
-    uint64_t effective = memory_bus_effective(bus, phys);
-    struct chunk *chunk = bus->chunks[effective >> CHUNK_SHIFT];
-    return chunk == NULL ? &bus->open_bus : &chunk->page[page_in_chunk(effective)];
+    return memory_map_page(&bus->map, phys);
+}
+
+struct memory_map *memory_bus_pages(struct memory_bus *bus)
+{
+    return &bus->map;
 }
 
 /* The part of a line's byte mask that [phys, phys + length) covers; `line` is one of the lines it touches. */
@@ -324,7 +374,7 @@ static unsigned last_line(uint64_t phys, unsigned length)
 void memory_bus_mark_code(struct memory_bus *bus, uint64_t phys, unsigned length)
 {
     struct memory_page *page = memory_bus_page(bus, phys);
-    assert((phys & PAGE_MASK) + length <= PAGE_SIZE && page != &bus->open_bus);
+    assert((phys & PAGE_MASK) + length <= PAGE_SIZE && page != &bus->map.open_bus);
     if (page->code_bytes == NULL) {
         page->code_bytes = allocate_code_bytes(bus, phys);
     }
@@ -551,9 +601,9 @@ void memory_bus_for_each(const struct memory_bus *bus,
 {
     const char *kind = NULL;
     uint64_t first = 0;
-    uint64_t end = (uint64_t)bus->chunk_count << CHUNK_SHIFT;
+    uint64_t end = (uint64_t)bus->chunk_count << MEMORY_CHUNK_SHIFT;
     for (uint64_t phys = 0; phys <= end; phys += PAGE_SIZE) {
-        const struct chunk *chunk = phys < end ? bus->chunks[phys >> CHUNK_SHIFT] : NULL;
+        const struct chunk *chunk = phys < end ? bus->chunks[phys >> MEMORY_CHUNK_SHIFT] : NULL;
         const char *here = chunk == NULL ? NULL : kind_of(bus, &chunk->page[page_in_chunk(phys)]);
         if (here != kind) {
             if (kind != NULL) {

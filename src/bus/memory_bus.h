@@ -45,6 +45,24 @@ struct memory_page {
     bool watched;         /* all bytes are marked, whatever is there */
 };
 
+/* Pages that are RAM and nothing else, one behind the other on the host, too. */
+struct memory_run {
+    uint64_t first, length; /* bytes */
+    uint8_t *host;          /* of `first` */
+};
+
+/* The pages by address. Chunks are of 4 MiB; those that nothing was ever mapped in do not exist, and their
+ * pages are all `open_bus`. */
+struct memory_map {
+    uint64_t mask;               /* the CPU's address pins and the A20 gate */
+    struct memory_page **chunks; /* [effective address >> MEMORY_CHUNK_SHIFT]: its pages; NULL: none */
+    struct memory_page open_bus;
+    struct memory_run run; /* the longest one: what need not be looked up page by page */
+};
+
+#define MEMORY_CHUNK_SHIFT 22
+#define MEMORY_CHUNK_PAGES (1u << (MEMORY_CHUNK_SHIFT - PAGE_SHIFT))
+
 /* Who wants to know. Calls come on the thread that runs the machine. */
 struct memory_listener {
     /* A store is about to change [phys, phys + length) (within one page), some of which is marked as code.
@@ -107,6 +125,29 @@ bool memory_bus_a20(const struct memory_bus *bus);
 /* The page that physical address `phys` lies in, A20 and address width applied. Never NULL. The pointer stays
  * valid until map_changed. */
 struct memory_page *memory_bus_page(struct memory_bus *bus, uint64_t phys);
+
+/* The same for whoever looks so often that a call matters. The map is there as long as the bus. */
+struct memory_map *memory_bus_pages(struct memory_bus *bus);
+
+static inline struct memory_page *memory_map_page(struct memory_map *map, uint64_t phys)
+{
+    uint64_t effective = phys & map->mask;
+    struct memory_page *chunk = map->chunks[effective >> MEMORY_CHUNK_SHIFT];
+    return __builtin_expect(chunk == NULL, 0) ? &map->open_bus
+                                              : &chunk[(effective >> PAGE_SHIFT) & (MEMORY_CHUNK_PAGES - 1)];
+}
+
+/* Where loads from the page of `phys` find this byte on the host; NULL: that takes more than to read memory.
+ */
+static inline uint8_t *memory_map_host(struct memory_map *map, uint64_t phys)
+{
+    uint64_t effective = phys & map->mask;
+    if (__builtin_expect(effective - map->run.first < map->run.length, 1)) {
+        return map->run.host + (effective - map->run.first);
+    }
+    const struct memory_page *page = memory_map_page(map, phys);
+    return page->read != NULL ? page->read + (phys & PAGE_MASK) : NULL;
+}
 
 /* `phys` with A20 and the bus width applied: the address under which code is marked and blocks are keyed. */
 uint64_t memory_bus_effective(const struct memory_bus *bus, uint64_t phys);

@@ -133,7 +133,7 @@ static void set_mixed(struct fast_tlb *fast, const struct tlb_entry *entry, uint
     fast->any_mixed = true;
 }
 
-/* An access under MMU_WALK. */
+/* An access under MMU_WALK for which a plain walk (plain_walk.h) was not enough, or that C makes. */
 static enum mmu_fast_result walk_for_access(struct mmu *mmu, uint32_t linear, unsigned width, bool store,
                                             bool user, uint8_t **host)
 {
@@ -147,8 +147,7 @@ static enum mmu_fast_result walk_for_access(struct mmu *mmu, uint32_t linear, un
     if (store && page->watched) {
         memory_bus_note_write(mmu->bus, result.phys, width);
     }
-    if (page->read == NULL ||
-        (store && (page->write != page->read || memory_page_holds_code(page, offset, width)))) {
+    if (!page_access_is_plain(page, offset, width, store)) {
         return MMU_FAST_NOT;
     }
     *host = page->read + offset;

@@ -497,6 +497,7 @@ struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
     }
     memset(mmu, 0, sizeof *mmu);
     mmu->bus = bus;
+    mmu->map = memory_bus_pages(bus);
     mmu->cpu = cpu;
     mmu->ram_fd = -1;
     mmu->ram_fd_size = memory_bus_ram_size(bus);

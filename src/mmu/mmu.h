@@ -55,6 +55,7 @@ struct mmu {
     uint64_t ram_fd_size;                 /* bytes of it: RAM, and device memory may follow */
     enum mmu_strategy strategy;
     struct memory_bus *bus;
+    struct memory_map *map; /* the bus's */
     struct cpu_state *cpu;
     /* Changes at every flush, and when engines drop code: what they derive from addresses is valid within
      * one. */

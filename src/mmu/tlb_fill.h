@@ -21,6 +21,14 @@ void mmu_begin_generation(struct mmu *mmu);
 /* Gives `entry` the tag for stores. */
 void mmu_open_for_stores(struct mmu *mmu, struct tlb_entry *entry);
 
+/* Whether an access within `page` is one of plain memory, of which nobody has to be told. */
+static inline bool page_access_is_plain(const struct memory_page *page, unsigned offset, unsigned width,
+                                        bool store)
+{
+    return page->read != NULL &&
+           (!store || (page->write == page->read && !memory_page_holds_code(page, offset, width)));
+}
+
 /* Whether every access to a page must take the slow path although it is plain memory: to be checked for
  * alignment, for a data breakpoint, or for a debugger's watch. */
 bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user);

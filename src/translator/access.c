@@ -10,11 +10,17 @@
  * 64-bit shrx, which then drops bits 4 to 15 and keeps the four low ones: bits 12 to 15 need no check, they
  * are part of the slot's number.
  *
+ * With -mmu walk there is nothing to check: a stub (stubs.c) has C walk the guest's page tables.
+ *
+ *     mov ecx, access; call walk; jrcxz hit; jmp miss
+ * hit: op [r11 + r10]
+ *
  * Segments with a base have it added, those with a limit are checked first: real mode's as well as those of
  * 16-bit programs (SDM 3A §5.3). */
 #include <assert.h>
 #include <stddef.h>
 
+#include "mmu/plain_walk.h"
 #include "translator/builder.h"
 
 #define ALIGNED_WIDTH 16u
@@ -160,6 +166,21 @@ static void emit_tag_check(struct emitter *e, unsigned width, bool aligned)
     }
 }
 
+/* The same as emit_check() by the guest's page tables. */
+static void emit_walk(struct builder *b, unsigned width, bool aligned, bool store, enum host_register pointer,
+                      uint8_t **missed)
+{
+    struct emitter *e = &b->e;
+    emit_mov_immediate(e, HOST_RCX, plain_walk_access(width, aligned ? width - 1 : 0));
+    emit_call_to(e, b->t->walk[(b->mode & MODE_USER) != 0][store]);
+    uint8_t *found = emit_jrcxz(e);
+    *missed = emit_jmp(e);
+    emit_bind8(e, found);
+    if (pointer != HOST_R11) {
+        emit_mov64(e, pointer, HOST_R11);
+    }
+}
+
 /* The fast TLB's part: leaves the addend in `pointer`, the linear address in r10. */
 static void emit_check(struct builder *b, unsigned width, bool aligned, bool store,
                        enum host_register pointer, uint8_t **missed)
@@ -182,7 +203,11 @@ static void emit_single_access(struct builder *b, const struct guest_operand *op
 {
     uint8_t *missed;
     emit_linear_address(b, operand, width);
-    emit_check(b, width, aligned, store, pointer, &missed);
+    if (builder_walks(b)) {
+        emit_walk(b, width, aligned, store, pointer, &missed);
+    } else {
+        emit_check(b, width, aligned, store, pointer, &missed);
+    }
     struct translator_site *site = builder_add_site(b, store ? SITE_STORE : SITE_LOAD, missed);
     site->retry = (uint16_t)retry;
     site->direct = (uint16_t)builder_position(b);

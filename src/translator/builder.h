@@ -101,6 +101,12 @@ struct builder {
 
 typedef bool translate_function(struct builder *b, const struct insn *insn);
 
+/* Whether each access walks the guest's page tables. */
+static inline bool builder_walks(const struct builder *b)
+{
+    return b->t->mmu->strategy == MMU_WALK;
+}
+
 /* Whether the block cannot go on behind this instruction: control, or what the block assumes, may change. */
 bool builder_insn_is_last(const struct builder *b, const struct insn *insn);
 

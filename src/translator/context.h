@@ -236,8 +236,12 @@ struct translator {
     const uint8_t *service_of_site;      /* rcx: the site */
     const uint8_t *store_beside_code[5]; /* [log2 of the width] `service` for a SITE_STORE whose page
                                             holds code: goes on without C when the bytes hold none */
-    struct translator_site no_block;     /* the SITE_INDIRECT of code that is no block's */
-    const uint8_t *indirect;             /* goes to the guest EIP in r10d, as SITE_INDIRECT does */
+    /* [user][store], called under MMU_WALK: looks for the access in ecx (plain_walk.h) to the linear address
+     * in r10d. Changes rcx and r11. When rcx is 0, r11 + r10 is where it is; otherwise it takes the service.
+     */
+    const uint8_t *walk[2][2];
+    struct translator_site no_block; /* the SITE_INDIRECT of code that is no block's */
+    const uint8_t *indirect;         /* goes to the guest EIP in r10d, as SITE_INDIRECT does */
     struct host_memory return_stack;
     uint8_t *return_bottom;                /* rsp when nothing has been pushed */
     uint64_t return_context, return_epoch; /* under which return addresses were pushed */

@@ -349,11 +349,23 @@ void emit_bind32(struct emitter *e, uint8_t *displacement)
     memcpy(displacement, &distance, sizeof distance);
 }
 
-void emit_jmp_to(struct emitter *e, const uint8_t *exec)
+/* The displacement at the end of what is written leads to `exec`. */
+static void bind_last(struct emitter *e, const uint8_t *exec)
 {
-    uint8_t *displacement = emit_jmp(e);
     ptrdiff_t distance = exec - (e->exec + (e->at - e->begin));
     assert(distance == (int32_t)distance);
     int32_t relative = (int32_t)distance;
-    memcpy(displacement, &relative, sizeof relative);
+    memcpy(e->at - sizeof relative, &relative, sizeof relative);
+}
+
+void emit_jmp_to(struct emitter *e, const uint8_t *exec)
+{
+    emit_jmp(e);
+    bind_last(e, exec);
+}
+
+void emit_call_to(struct emitter *e, const uint8_t *exec)
+{
+    emit_call(e);
+    bind_last(e, exec);
 }

@@ -122,6 +122,7 @@ void emit_jmp_register(struct emitter *e, unsigned reg);
 void emit_bind8(struct emitter *e, uint8_t *displacement); /* the jump leads here */
 void emit_bind32(struct emitter *e, uint8_t *displacement);
 void emit_jmp_to(struct emitter *e, const uint8_t *exec); /* to an executable address within 2 GiB */
+void emit_call_to(struct emitter *e, const uint8_t *exec);
 
 /* Room for `size` more bytes. */
 static inline bool emit_has_room(const struct emitter *e, size_t size)

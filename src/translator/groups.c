@@ -349,7 +349,7 @@ void groups_begin(struct builder *b)
 void groups_plan(struct builder *b)
 {
     b->groups.count = 0;
-    if (b->mode & MODE_SINGLE) {
+    if ((b->mode & MODE_SINGLE) || builder_walks(b)) {
         return;
     }
     groups_begin(b);

@@ -12,7 +12,9 @@
  * another block that begins here and has no groups (MODE_SINGLE). Where the fallback executes an instruction,
  * slots are lost, because permissions may be: behind an instruction that is always left to it, groups begin
  * anew; behind one that only met a page which needs care, control leaves for a block that begins there. A
- * block is entered at its beginning only, so that what comes first in it is executed first. */
+ * block is entered at its beginning only, so that what comes first in it is executed first.
+ *
+ * With -mmu walk each access walks the page tables, and there are no groups. */
 #ifndef DOPPEL_TRANSLATOR_GROUPS_H
 #define DOPPEL_TRANSLATOR_GROUPS_H
 

@@ -186,7 +186,8 @@ static void emit_run(struct builder *b, const struct insn *insn, const uint8_t *
 
 static bool can_run(const struct builder *b, const struct insn *insn)
 {
-    return (insn->id == INSN_STOS ||
+    return !builder_walks(b) &&
+           (insn->id == INSN_STOS ||
             (insn->id == INSN_MOVS && mode_segment_class(b->mode, insn->memory.segment) == SEGMENT_FLAT)) &&
            mode_segment_class(b->mode, CPU_ES) == SEGMENT_FLAT && insn->address_size == 4;
 }

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "mmu/plain_walk.h"
 #include "translator/builder.h"
 
 enum { CONDITION_NE = 5 };
@@ -136,6 +137,67 @@ static void emit_service_of_site(struct emitter *e)
     emit_resume(e);
 }
 
+/* Guest registers that a function of C may change; the rest are callee-saved, or hold nothing. */
+static const uint8_t volatile_gpr[] = {HOST_RAX, HOST_RDX, HOST_RSI, HOST_RDI, HOST_R8, HOST_R9};
+
+static struct host_address field_of_host_gpr(unsigned host)
+{
+    unsigned guest = host == HOST_R8 ? CPU_SP : host == HOST_R9 ? CPU_CX : host;
+    return gpr_field(guest);
+}
+
+static void emit_arithmetic64(struct emitter *e, unsigned opcode, unsigned to, unsigned from)
+{
+    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = (uint8_t)opcode}, to, from);
+}
+
+/* Called: t->walk. `function` uses general registers only. */
+static void emit_walk(struct emitter *e, mmu_plain_walk *function)
+{
+    enum { OPCODE_SUB = 0x2b, OPCODE_TEST = 0x85 };
+    for (unsigned i = 0; i < ARRAY_COUNT(volatile_gpr); i++) {
+        emit_store(e, field_of_host_gpr(volatile_gpr[i]), volatile_gpr[i]);
+    }
+    emit_u8(e, 0x9f);                                                         /* lahf */
+    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x90}, 0, HOST_RAX); /* seto al */
+    emit_store(e, FIELD(flags), HOST_RAX);
+    emit_store64(e, FIELD(address), HOST_R10);
+    emit_store64(e, FIELD(code_sp), HOST_RSP);
+    emit_load64(e, HOST_RSP, FIELD(c_sp));
+    emit_load64(e, HOST_RDI, FIELD(mmu));
+    emit_mov(e, HOST_RSI, HOST_R10);
+    emit_mov(e, HOST_RDX, HOST_RCX);
+    emit_mov_immediate64(e, HOST_RAX, (uint64_t)(uintptr_t)function);
+    emit_reg(e, (struct host_opcode){.opcode = 0xff}, 2, HOST_RAX); /* call rax */
+    emit_load64(e, HOST_RSP, FIELD(code_sp));
+    emit_load64(e, HOST_R10, FIELD(address));
+    emit_mov_immediate(e, HOST_RCX, 0);
+    emit_mov64(e, HOST_R11, HOST_RAX);
+    emit_arithmetic64(e, OPCODE_SUB, HOST_R11, HOST_R10);
+    emit_arithmetic64(e, OPCODE_TEST, HOST_RAX, HOST_RAX);
+    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x94}, 0, HOST_RCX); /* sete cl */
+    emit_load(e, HOST_RAX, FIELD(flags));
+    emit_reg(e, (struct host_opcode){.opcode = 0x80}, 0, HOST_RAX); /* add al, 127: OF */
+    emit_u8(e, 0x7f);
+    emit_u8(e, 0x9e); /* sahf */
+    for (unsigned i = 0; i < ARRAY_COUNT(volatile_gpr); i++) {
+        emit_load(e, volatile_gpr[i], field_of_host_gpr(volatile_gpr[i]));
+    }
+    emit_ret(e);
+}
+
+static void emit_walks(struct translator *t, struct emitter *e)
+{
+    static mmu_plain_walk *const functions[2][2] = {{mmu_plain_load, mmu_plain_store},
+                                                    {mmu_plain_user_load, mmu_plain_user_store}};
+    for (unsigned user = 0; user < 2; user++) {
+        for (unsigned store = 0; store < 2; store++) {
+            t->walk[user][store] = here(e);
+            emit_walk(e, functions[user][store]);
+        }
+    }
+}
+
 static struct host_address mixed_field(size_t field)
 {
     size_t offset = offsetof(struct fast_tlb, mixed) + field;
@@ -224,6 +286,7 @@ struct status translator_make_stubs(struct translator *t)
         t->store_beside_code[i] = here(&e);
         emit_store_beside_code(&e, t->service_of_site, 1u << i);
     }
+    emit_walks(t, &e);
     t->no_block = (struct translator_site){.kind = SITE_INDIRECT};
     const uint8_t *underflow = here(&e);
     emit_indirect(t, &e);

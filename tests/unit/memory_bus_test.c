@@ -510,6 +510,58 @@ static void the_map_is_told_in_runs(void **state)
                               "d0000-d0fff ram, read-only; d1000-3fffff ram; fffff000-ffffffff rom; ");
 }
 
+/* What memory_map_host() may take for granted, and what it says of every page. */
+static void check_map(struct rig *rig)
+{
+    struct memory_map *map = memory_bus_pages(rig->bus);
+    for (uint64_t phys = 0; phys < RAM_SIZE + 4 * PAGE_SIZE; phys += PAGE_SIZE) {
+        const struct memory_page *page = memory_bus_page(rig->bus, phys);
+        assert_ptr_equal(memory_map_page(map, phys), page);
+        assert_ptr_equal(memory_map_host(map, phys + 5), page->read != NULL ? page->read + 5 : NULL);
+    }
+    memory_bus_set_a20(rig->bus, true);
+    for (uint64_t offset = 0; offset < map->run.length; offset += PAGE_SIZE) {
+        const struct memory_page *page = memory_bus_page(rig->bus, map->run.first + offset);
+        assert_ptr_equal(page->read, map->run.host + offset);
+        assert_true(page->write == page->read && page->region == NULL);
+    }
+}
+
+static uint64_t pick(uint64_t *random, uint64_t count)
+{
+    *random = *random * 6364136223846793005u + 1442695040888963407u;
+    return (*random >> 33) % count;
+}
+
+static void loads_through_the_map_are_those_of_the_page(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t random = 1;
+    uint64_t longest = 0;
+    struct memory_listener nobody = {.opaque = NULL};
+    memory_bus_set_listener(rig->bus, &nobody);
+    for (unsigned round = 0; round < 3000; round++) {
+        uint64_t length = (1 + pick(&random, 2)) * PAGE_SIZE;
+        uint64_t phys = pick(&random, RAM_SIZE / PAGE_SIZE) * PAGE_SIZE;
+        struct io_region region = recording_region(&rig->a, "device", phys, length, 4);
+        switch (pick(&random, 6)) {
+        case 0: memory_bus_map_rom(rig->bus, phys, length, rig->bytes); break;
+        case 1: memory_bus_map_split(rig->bus, phys, length, rig->bytes, rig->ram + phys); break;
+        case 2: memory_bus_map_ram(rig->bus, 0, RAM_SIZE, 0); break;
+        case 3: memory_bus_map_ram(rig->bus, phys / 8192 * PAGE_SIZE, RAM_SIZE / 4, RAM_SIZE / 2); break;
+        case 4: memory_bus_set_a20(rig->bus, pick(&random, 2)); break;
+        default:
+            claim(rig, &region);
+            check_map(rig);
+            memory_bus_release(rig->bus, phys, region.opaque);
+        }
+        check_map(rig);
+        uint64_t run = memory_bus_pages(rig->bus)->run.length;
+        longest = run > longest ? run : longest;
+    }
+    assert_int_equal(longest, RAM_SIZE);
+}
+
 #define WITH_BUS(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -539,6 +591,7 @@ int main(void)
         WITH_BUS(remapping_a_page_drops_its_code),
         WITH_BUS(code_marks_follow_a20),
         WITH_BUS(the_map_is_told_in_runs),
+        WITH_BUS(loads_through_the_map_are_those_of_the_page),
     };
     return cmocka_run_group_tests_name("memory_bus", tests, NULL, NULL);
 }

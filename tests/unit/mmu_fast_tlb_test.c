@@ -1,6 +1,6 @@
 /* The TLB that translated code looks at: that its check hits exactly the accesses within a page, that a hit
  * is never stale whatever the guest changes, and that filling it shows nothing to the guest but what the
- * access itself would. */
+ * access itself would. Likewise the walk that takes its place under MMU_WALK. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +15,7 @@
 #include "bus/memory_bus.h"
 #include "cpu/cpu.h"
 #include "mmu/mmu.h"
+#include "mmu/plain_walk.h"
 
 #define RAM_SIZE ((uint64_t)0x800000)
 
@@ -57,6 +58,7 @@ struct rig {
     jmp_buf unwind;
     uint64_t random;
     unsigned hits, mixed; /* seen by check_hits() */
+    unsigned walked;      /* accesses that check_plain_walk() found */
 };
 
 static void flush_mmu(void *opaque)
@@ -325,6 +327,29 @@ static enum mmu_fast_result expected_result(const struct rig *rig, const struct 
     return rig->mmu->strategy == MMU_WALK ? MMU_FAST_DIRECT : MMU_FAST_FILLED;
 }
 
+/* The walk of translated code finds the memory exactly where no bit has to be set and nobody be told, and
+ * changes nothing. */
+static void check_plain_walk(struct rig *rig, uint32_t linear, unsigned width, bool store, bool user)
+{
+    mmu_plain_walk *const functions[2][2] = {{mmu_plain_load, mmu_plain_store},
+                                             {mmu_plain_user_load, mmu_plain_user_store}};
+    struct truth truth = look_up(rig, linear, store, user);
+    uint32_t directory = load_le32(directory_entry(rig, linear));
+    uint32_t leaf = load_le32(leaf_entry(rig, linear));
+    unsigned alignment_bits = pick(rig, 4) == 0 ? 15 : 0;
+    bool expected = truth.plain && truth.accessed && (directory & A) && (truth.dirty || !store) &&
+                    (linear & PAGE_MASK) + width <= PAGE_SIZE && !(linear & alignment_bits) &&
+                    !(store && truth.page->code_lines != 0 && has_code(truth.page, linear, width)) &&
+                    !(rig->cpu.pending & CPU_PENDING_DEBUG);
+    uint64_t walks = rig->counters.value[COUNTER_PAGE_WALKS];
+    uint8_t *host = functions[user][store](rig->mmu, linear, plain_walk_access(width, alignment_bits));
+    assert_ptr_equal(host, expected ? truth.host : NULL);
+    assert_true(rig->counters.value[COUNTER_PAGE_WALKS] - walks == 1 || host == NULL);
+    assert_int_equal(load_le32(directory_entry(rig, linear)), directory);
+    assert_int_equal(load_le32(leaf_entry(rig, linear)), leaf);
+    rig->walked += host != NULL;
+}
+
 static void check_fill(struct rig *rig)
 {
     bool user = pick(rig, 2);
@@ -334,6 +359,7 @@ static void check_fill(struct rig *rig)
     linear += pick(rig, 4) ? pick(rig, PAGE_SIZE) : (uint32_t)PAGE_SIZE - width + pick(rig, 2);
     struct truth truth = look_up(rig, linear, store, user);
     uint8_t *host = NULL;
+    check_plain_walk(rig, linear, width, store, user);
     enum mmu_fast_result result = fill(rig, linear, width, store, user, &host);
     enum mmu_fast_result expected = expected_result(rig, &truth, linear, width, store);
     if (result != expected) {
@@ -346,6 +372,7 @@ static void check_fill(struct rig *rig)
         assert_true(result == MMU_FAST_FILLED || host == truth.host);
     }
     assert_int_equal(hits(rig, linear, width, store, user), result == MMU_FAST_FILLED);
+    check_plain_walk(rig, linear, width, store, user);
 }
 
 static uint32_t random_entry(struct rig *rig)
@@ -485,7 +512,7 @@ static void a_hit_is_never_stale(void **state)
         changes[pick(rig, ARRAY_COUNT(changes))](rig);
         check_hits(rig);
     }
-    assert_true(rig->hits > 100000 && rig->mixed > 1000);
+    assert_true(rig->hits > 100000 && rig->mixed > 1000 && rig->walked > 100000);
 }
 
 /* Pages whose slots are spread over the whole TLB, twice as many as it has ways to note them in words. */

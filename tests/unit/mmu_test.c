@@ -13,7 +13,9 @@
 #include "base/bits.h"
 #include "bus/memory_bus.h"
 #include "cpu/cpu.h"
+#include "cpu/probe.h"
 #include "mmu/mmu.h"
+#include "mmu/plain_walk.h"
 #include "recording_region.h"
 
 #define RAM_SIZE ((uint64_t)0x800000)
@@ -363,6 +365,30 @@ static void pae_translates_by_three_levels(void **state)
     expect_fault(rig, LINEAR + 0x40000000, 4, MMU_LOAD, false, 0, LINEAR + 0x40000000);
     expect_fault(rig, LINEAR + 0x200000, 4, MMU_STORE, true, CODE_W | CODE_U, LINEAR + 0x200000);
     expect_fault(rig, LINEAR + 0x2000, 4, MMU_LOAD, true, CODE_U, LINEAR + 0x2000);
+}
+
+static void walks_of_translated_code_know_pae_and_watches(void **state)
+{
+    struct rig *rig = *state;
+    const uint32_t access = plain_walk_access(4, 0);
+    assert_null(mmu_plain_load(rig->mmu, LINEAR + 0x123, access)); /* no A bit is set */
+    store(rig, LINEAR + 0x123, 4, 0xcafe1234);
+    assert_ptr_equal(mmu_plain_load(rig->mmu, LINEAR + 0x123, access), rig->ram + FRAME_A + 0x123);
+    assert_ptr_equal(mmu_plain_store(rig->mmu, LINEAR + 0x123, access), rig->ram + FRAME_A + 0x123);
+    assert_ptr_equal(mmu_plain_user_load(rig->mmu, LINEAR, access), rig->ram + FRAME_A);
+    assert_ptr_equal(mmu_plain_user_store(rig->mmu, LINEAR, access), rig->ram + FRAME_A);
+    assert_null(mmu_plain_load(rig->mmu, LINEAR + PAGE_SIZE, access));
+    const struct cpu_probe probe = {.watch_count = 1};
+    rig->cpu.probe = &probe;
+    assert_null(mmu_plain_load(rig->mmu, LINEAR, access));
+    rig->cpu.probe = NULL;
+    put64(rig, PAE_TABLE, FRAME_A | P | A);
+    assert_null(mmu_plain_user_load(rig->mmu, LINEAR, access));
+    assert_null(mmu_plain_user_store(rig->mmu, LINEAR, access));
+    assert_null(mmu_plain_store(rig->mmu, LINEAR, access)); /* no D bit */
+    put64(rig, PAE_DIRECTORY, LARGE | PWU | A);
+    assert_ptr_equal(mmu_plain_user_load(rig->mmu, LINEAR + 0x54321, access), rig->ram + 0x54321);
+    assert_null(mmu_plain_user_store(rig->mmu, LINEAR + 0x54321, access));
 }
 
 static void pae_reaches_above_4_gib(void **state)
@@ -820,6 +846,7 @@ int main(void)
         WITH_PAGING(pse36_reaches_above_4_gib),
         cmocka_unit_test(pse36_bits_are_reserved_on_processors_without_it),
         WITH_PAE(pae_translates_by_three_levels),
+        WITH_PAE(walks_of_translated_code_know_pae_and_watches),
         WITH_PAE(pae_reaches_above_4_gib),
         WITH_PAE(pae_large_pages_cover_2_mib_without_pse),
         WITH_PAE(pae_refuses_reserved_bits),
