@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -13,6 +14,7 @@
 #include "base/bits.h"
 #include "bus/event_clock.h"
 #include "chardev/char_device.h"
+#include "debugger/debugger.h"
 #include "debugger/disassembly.h"
 #include "debugger/monitor.h"
 #include "host/host_clock.h"
@@ -40,6 +42,7 @@ struct session {
     struct monitor *monitor;
     struct monitor_session *console; /* commands from standard input; NULL: it is not read */
     bool console_by_key;             /* the console was opened with the monitor key and closes with cont */
+    bool has_used_key;               /* it was once */
     struct front_end *front_end;
     int signal_fd;
     bool quit;
@@ -129,6 +132,7 @@ static void show_monitor(struct session *session)
         front_end_suspend(session->front_end);
         session->console = monitor_open_console(session->monitor, stdout);
         session->console_by_key = session->console != NULL;
+        session->has_used_key |= session->console_by_key;
     }
     if (session->console == NULL) {
         fprintf(stderr, "doppel: no monitor: standard input serves another purpose\n");
@@ -247,6 +251,10 @@ static void wait_for_something(struct session *session, uint64_t limit_ns)
     }
     int signal_number;
     if (ready > 0 && quit_signals_take(session->signal_fd, &signal_number)) {
+        if (signal_number == SIGINT && session->console != NULL && !machine_is_paused(session->machine)) {
+            debugger_pause(monitor_debugger(session->monitor));
+            return;
+        }
         session->exit_status = 128 + signal_number; /* as a shell counts it */
         session->quit = true;
     }
@@ -273,13 +281,28 @@ static void note_power_off(struct session *session)
     session->off = true;
 }
 
+/* The debugger has paused the machine: whoever set its breakpoints by the monitor key gets the monitor back.
+ */
+static void note_debugger_stop(struct session *session)
+{
+    if (session->console == NULL && session->has_used_key) {
+        show_monitor(session);
+    }
+    front_end_set_state(session->front_end, FRONT_END_STOPPED);
+}
+
 /* Runs the guest for a slice. Returns how long the host may sleep now. */
 static uint64_t run_guest(struct session *session)
 {
     if (machine_is_paused(session->machine)) {
         return sleep_limit(session, UINT64_MAX);
     }
-    switch (machine_run(session->machine, SLICE_NS)) {
+    enum machine_stop stop = machine_run(session->machine, SLICE_NS);
+    if (monitor_note_run(session->monitor, stop)) {
+        note_debugger_stop(session);
+        return 0;
+    }
+    switch (stop) {
     case MACHINE_IDLE: return sleep_limit(session, machine_idle_ns(session->machine));
     case MACHINE_POWER_OFF: note_power_off(session); return 0;
     default: return 0;

@@ -25,7 +25,8 @@ struct monitor *monitor_create(struct machine *machine)
     }
     monitor->machine = machine;
     monitor->symbols = symbols_create();
-    if (monitor->symbols == NULL) {
+    monitor->debugger = debugger_create(machine);
+    if (monitor->symbols == NULL || monitor->debugger == NULL) {
         monitor_destroy(monitor);
         return NULL;
     }
@@ -42,6 +43,7 @@ void monitor_destroy(struct monitor *monitor)
     }
     display_frame_release(&monitor->frame);
     symbols_destroy(monitor->symbols);
+    debugger_destroy(monitor->debugger);
     free(monitor);
 }
 
@@ -116,22 +118,38 @@ void monitor_close(struct monitor_session *session)
     free(session);
 }
 
-void monitor_feed(struct monitor_session *session, const char *bytes, size_t length)
+/* Makes room for `length` more bytes of input; false: out of memory. */
+static bool make_room(struct monitor_session *session, size_t length)
 {
-    if (length == 0) {
-        return;
-    }
     if (session->input_length + length > session->input_capacity) {
         size_t capacity = 2 * (session->input_length + length);
         char *input = realloc(session->input, capacity);
         if (input == NULL) {
-            return;
+            return false;
         }
         session->input = input;
         session->input_capacity = capacity;
     }
-    memcpy(session->input + session->input_length, bytes, length);
-    session->input_length += length;
+    return true;
+}
+
+void monitor_feed(struct monitor_session *session, const char *bytes, size_t length)
+{
+    if (length > 0 && make_room(session, length)) {
+        memcpy(session->input + session->input_length, bytes, length);
+        session->input_length += length;
+    }
+}
+
+void monitor_insert(struct monitor_session *session, const char *lines)
+{
+    size_t length = strlen(lines);
+    if (make_room(session, length + 1)) {
+        memmove(session->input + length + 1, session->input, session->input_length);
+        memcpy(session->input, lines, length);
+        session->input[length] = '\n';
+        session->input_length += length + 1;
+    }
 }
 
 void monitor_feed_end(struct monitor_session *session)
@@ -388,6 +406,26 @@ static bool operation_is_stuck(const struct monitor_session *session, struct sta
     return false;
 }
 
+/* Carries on what waited for the machine to go on. */
+static void poll_waiting(struct monitor_session *session)
+{
+    struct machine *machine = session->monitor->machine;
+    if (session->waiting.poll == NULL || machine_is_paused(machine) || session->monitor->power_off != NULL) {
+        return;
+    }
+    const struct operation present = session->operation;
+    session->operation = session->waiting;
+    enum operation_result result = session->operation.poll(session, machine_now(machine));
+    session->waiting = session->operation;
+    session->operation = present;
+    if (result != OPERATION_PENDING) {
+        session->waiting.poll = NULL;
+    }
+    if (result == OPERATION_FAILED) {
+        fail(session, &session->failure);
+    }
+}
+
 /* True when the session may go on with its next line. */
 static bool poll_operation(struct monitor_session *session)
 {
@@ -398,6 +436,10 @@ static bool poll_operation(struct monitor_session *session)
     enum operation_result result = operation->poll(session, machine_now(session->monitor->machine));
     if (result == OPERATION_PENDING && session->monitor->power_off != NULL &&
         operation->content_with_power_off) {
+        result = OPERATION_DONE;
+    } else if (result == OPERATION_PENDING && operation->waits_in_pause &&
+               machine_is_paused(session->monitor->machine)) {
+        session->waiting = *operation;
         result = OPERATION_DONE;
     } else if (result == OPERATION_PENDING && operation_is_stuck(session, &session->failure)) {
         result = OPERATION_FAILED;
@@ -416,6 +458,7 @@ static void poll_session(struct monitor_session *session)
 {
     char line[MONITOR_LINE_MAX];
     struct status status;
+    poll_waiting(session);
     while (!session->over && !session->monitor->quit && poll_operation(session)) {
         if (session->over || session->monitor->quit) {
             break;
@@ -451,7 +494,7 @@ bool monitor_is_busy(const struct monitor *monitor)
 {
     for (const struct monitor_session *session = monitor->sessions; session != NULL;
          session = session->next) {
-        if (session->operation.poll != NULL) {
+        if (session->operation.poll != NULL || session->waiting.poll != NULL) {
             return true;
         }
     }
@@ -462,6 +505,11 @@ bool monitor_wants_quit(const struct monitor *monitor, int *status)
 {
     *status = monitor->quit_status;
     return monitor->quit;
+}
+
+struct debugger *monitor_debugger(struct monitor *monitor)
+{
+    return monitor->debugger;
 }
 
 void monitor_note_power_off(struct monitor *monitor, const char *reason)

@@ -11,7 +11,7 @@
  * Exit statuses a script leads to: the number given to `quit`, MONITOR_EXIT_FAILED when a wait or a command
  * failed, MONITOR_EXIT_USAGE when a line could not be understood.
  *
- * NOT IMPLEMENTED: line editing and history, breakpoints, single-stepping. */
+ * NOT IMPLEMENTED: line editing and history. */
 #ifndef DOPPEL_DEBUGGER_MONITOR_H
 #define DOPPEL_DEBUGGER_MONITOR_H
 
@@ -21,8 +21,9 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "machine/machine.h"
 
-struct machine;
+struct debugger;
 struct monitor;
 struct monitor_session;
 
@@ -66,6 +67,13 @@ bool monitor_is_busy(const struct monitor *monitor);
 
 /* True when a command or a failed script asked for the end of the program; *status is what it exits with. */
 bool monitor_wants_quit(const struct monitor *monitor, int *status);
+
+/* To be called with what each machine_run() has returned. True: the debugger has paused the machine; sessions
+ * have been told why. */
+bool monitor_note_run(struct monitor *monitor, enum machine_stop reason);
+
+/* What sets breakpoints and steps; belongs to the monitor. */
+struct debugger *monitor_debugger(struct monitor *monitor);
 
 /* The guest switched the machine off for `reason`: waits for that are content, other waits fail, and what is
  * left of scripts is carried out. */

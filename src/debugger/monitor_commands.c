@@ -7,6 +7,8 @@
 #include "ui/png_file.h"
 #include "ui/utf8.h"
 
+#define SCRIPT_BYTES (1024u * 1024u) /* of a file for `source`, at most */
+
 struct status monitor_parse_number(const char *word, const char *what, uint64_t *value)
 {
     char *end = NULL;
@@ -52,11 +54,42 @@ struct status command_stop(struct monitor_session *session, int argc, char **arg
     return status_ok();
 }
 
-struct status command_cont(struct monitor_session *session, int argc, char **argv)
+/* Reads a whole text; errors: it cannot be read, or is longer than any script should be. */
+static struct status read_lines(const char *path, char *lines, size_t size)
 {
-    (void)argc, (void)argv;
-    machine_resume(session->monitor->machine);
-    return status_ok();
+    FILE *file = fopen(path, "r");
+    if (file == NULL) {
+        return status_from_errno(errno, "cannot read %s", path);
+    }
+    size_t length = fread(lines, 1, size - 1, file);
+    lines[length] = '\0';
+    bool failed = ferror(file) != 0;
+    bool whole = feof(file) != 0;
+    fclose(file);
+    if (failed) {
+        return status_error(STATUS_IO_ERROR, "cannot read %s", path);
+    }
+    return whole && strlen(lines) == length
+               ? status_ok()
+               : status_error(STATUS_INVALID_ARGUMENT, "%s is no script: longer than %zu bytes, or not text",
+                              path, size - 1);
+}
+
+struct status command_source(struct monitor_session *session, int argc, char **argv)
+{
+    if (argc != 2) {
+        return monitor_usage(argv[0]);
+    }
+    char *lines = malloc(SCRIPT_BYTES);
+    if (lines == NULL) {
+        return status_error(STATUS_NO_MEMORY, "out of memory");
+    }
+    struct status status = read_lines(argv[1], lines, SCRIPT_BYTES);
+    if (status_is_ok(&status)) {
+        monitor_insert(session, lines);
+    }
+    free(lines);
+    return status;
 }
 
 struct status command_system_reset(struct monitor_session *session, int argc, char **argv)

@@ -2,6 +2,7 @@
 #ifndef DOPPEL_DEBUGGER_MONITOR_INTERNAL_H
 #define DOPPEL_DEBUGGER_MONITOR_INTERNAL_H
 
+#include "debugger/debugger.h"
 #include "debugger/disassembly.h"
 #include "debugger/expression.h"
 #include "debugger/monitor.h"
@@ -23,6 +24,7 @@ struct operation {
     enum operation_result (*poll)(struct monitor_session *session, uint64_t now);
     bool content_with_power_off;
     bool runs_while_paused; /* makes sense although the machine's time stands still */
+    bool waits_in_pause; /* when the machine is paused, the session goes on, and this when the machine does */
     char text[MONITOR_LINE_MAX];
     uint64_t deadline; /* virtual ns at which it fails, or is done */
     double seconds;    /* what the deadline was made from, for messages */
@@ -51,12 +53,14 @@ struct monitor_session {
     size_t starts[MONITOR_WORDS + 1]; /* of its words, in `raw` */
     int words;
     struct operation operation;
+    struct operation waiting; /* for the machine to go on */
     struct status failure;
 };
 
 struct monitor {
     struct machine *machine;
     struct monitor_session *sessions;
+    struct debugger *debugger;
     struct display_frame frame;
     struct symbols *symbols;
     enum disassembly_syntax syntax;
@@ -94,6 +98,12 @@ const struct monitor_command *monitor_find_command(const char *name);
 
 /* The error that tells how a command is used. */
 struct status monitor_usage(const char *name);
+
+/* Lines to be carried out before the rest of a session's input. */
+void monitor_insert(struct monitor_session *session, const char *lines);
+
+/* Prints a breakpoint as `info breakpoints` lists it. */
+void breakpoint_print(struct monitor *monitor, const struct breakpoint *breakpoint, FILE *out);
 
 /* Draws the present picture into monitor->frame. */
 const struct display_frame *monitor_render(struct monitor *monitor);

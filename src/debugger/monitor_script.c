@@ -278,14 +278,20 @@ static enum operation_result poll_type(struct monitor_session *session, uint64_t
     return result;
 }
 
-static void begin_keys(struct monitor_session *session, uint64_t hold_ns,
-                       enum operation_result (*poll)(struct monitor_session *, uint64_t))
+static struct status begin_keys(struct monitor_session *session, uint64_t hold_ns,
+                                enum operation_result (*poll)(struct monitor_session *, uint64_t))
 {
+    if (session->waiting.poll != NULL) {
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "keys from before the pause are still to be typed (cont lets the machine go on)");
+    }
     session->operation = (struct operation){
         .poll = poll,
+        .waits_in_pause = true,
         .hold_ns = hold_ns,
         .deadline = machine_now(session->monitor->machine) + KEY_PATIENCE_NS,
     };
+    return status_ok();
 }
 
 struct status command_type(struct monitor_session *session, int argc, char **argv)
@@ -301,10 +307,12 @@ struct status command_type(struct monitor_session *session, int argc, char **arg
                                 (uint8_t)*c);
         }
     }
-    begin_keys(session, KEY_HOLD_NS, poll_type);
-    strcpy(session->operation.text, argv[1]);
-    aim_at_character(&session->operation);
-    return status_ok();
+    status = begin_keys(session, KEY_HOLD_NS, poll_type);
+    if (status_is_ok(&status)) {
+        strcpy(session->operation.text, argv[1]);
+        aim_at_character(&session->operation);
+    }
+    return status;
 }
 
 /* Cuts "ctrl-alt-delete" into keys. */
@@ -344,7 +352,9 @@ struct status command_sendkey(struct monitor_session *session, int argc, char **
         status = status_error(STATUS_INVALID_ARGUMENT, "keys are held for 60000 ms at most");
     }
     if (status_is_ok(&status)) {
-        begin_keys(session, hold_ms * NS_PER_MILLISECOND, poll_keys);
+        status = begin_keys(session, hold_ms * NS_PER_MILLISECOND, poll_keys);
+    }
+    if (status_is_ok(&status)) {
         memcpy(session->operation.keys, keys, sizeof keys);
         session->operation.key_count = count;
     }

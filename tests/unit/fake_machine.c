@@ -250,3 +250,26 @@ void machine_press_power_button(struct machine *machine)
 {
     machine->power_presses++;
 }
+
+void machine_set_step_limit(struct machine *machine, uint64_t count)
+{
+    machine->step_limit = count;
+}
+
+void machine_set_probe(struct machine *machine, const struct machine_probe *probe)
+{
+    machine->has_probe = probe != NULL;
+    if (probe != NULL) {
+        machine->probe = *probe;
+    }
+}
+
+void machine_request_break(struct machine *machine)
+{
+    machine->break_requested = true;
+}
+
+uint64_t machine_retired(const struct machine *machine)
+{
+    return machine->cpu.retired;
+}

@@ -8,6 +8,7 @@
 
 #include "cpu/engine_block.h"
 #include "machine/machine.h"
+#include "machine/machine_probe.h"
 
 #define FAKE_EVENTS 256
 #define FAKE_RAM    (1024 * 1024)
@@ -29,7 +30,10 @@ struct machine {
     bool input_ready;
     unsigned resets;
     unsigned power_presses;
-    uint64_t instruction_limit;
+    uint64_t instruction_limit, step_limit;
+    bool has_probe;
+    struct machine_probe probe;
+    bool break_requested;
     const char *screen; /* shown from row 0 on, '\n' between rows */
     const char *serial[MACHINE_SERIALS];
     struct fake_key keys[FAKE_EVENTS];

@@ -1,0 +1,141 @@
+/* Breakpoints and run control of one machine, for everybody who debugs it: the monitor, the gdb server.
+ *
+ * The machine runs at full speed on its engine; what it is to stop at is a probe (machine_probe.h). Whoever
+ * runs the machine shows each return of machine_run() to debugger_take_stop(), which says whether the guest
+ * has come to something worth a stop, and pauses the machine then.
+ *
+ * Code breakpoints stop in front of the instruction; all others behind the one that met them, interrupts and
+ * exceptions at the first instruction of the handler. Conditions are evaluated there. A repeated string
+ * instruction is one instruction to a code breakpoint.
+ *
+ * Everything belongs to the machine's thread.
+ *
+ * NOT IMPLEMENTED: accesses of devices (DMA) do not meet data breakpoints; physical addresses for data. */
+#ifndef DOPPEL_DEBUGGER_DEBUGGER_H
+#define DOPPEL_DEBUGGER_DEBUGGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "cpu/probe.h"
+#include "machine/machine.h"
+
+struct debugger;
+struct expression_scope;
+
+#define BREAKPOINTS_MAX       256u
+#define BREAKPOINT_DATA_BYTES 65536u /* of one data breakpoint, at most */
+
+enum breakpoint_kind {
+    BREAKPOINT_CODE,     /* the instruction at a linear address */
+    BREAKPOINT_PHYSICAL, /* the same at a physical one, by whatever linear address */
+    BREAKPOINT_DATA,     /* accesses to linear addresses */
+    BREAKPOINT_PORT,
+    BREAKPOINT_EVENT
+};
+
+enum breakpoint_access {
+    ACCESS_READ = 1,
+    ACCESS_WRITE = 2,
+    ACCESS_CHANGE = 4 /* writes that leave another value behind; without the others */
+};
+
+/* What to stop for. `first` to `last` are addresses, ports, or an event's numbers (enum cpu_event: vectors,
+ * control registers, enum cpu_mode). */
+struct breakpoint_spec {
+    enum breakpoint_kind kind;
+    uint32_t first, last;
+    unsigned access;      /* enum breakpoint_access, BREAKPOINT_DATA and BREAKPOINT_PORT (no ACCESS_CHANGE) */
+    enum cpu_event event; /* BREAKPOINT_EVENT */
+    const char *condition; /* an expression (expression.h); NULL: none */
+    bool temporary;        /* gone once it has stopped the machine */
+    bool hidden;           /* somebody's own: has a number, but is not listed to people */
+};
+
+struct breakpoint {
+    struct breakpoint_spec spec; /* .condition is a copy */
+    unsigned number;
+    bool enabled;
+    uint64_t hits;   /* times it was met with its condition true */
+    uint64_t ignore; /* so many of them pass by before the next stop */
+    char *commands;  /* lines of the monitor, for a stop; NULL: none */
+};
+
+enum debugger_stop_reason {
+    STOPPED_BREAKPOINT, /* .breakpoint has the number */
+    STOPPED_STEP,       /* the instructions that were asked for are executed, or the place is reached */
+    STOPPED_REQUEST     /* debugger_pause() */
+};
+
+struct debugger_stop {
+    enum debugger_stop_reason reason;
+    unsigned breakpoint;
+    enum breakpoint_kind kind; /* the rest: STOPPED_BREAKPOINT */
+    struct cpu_event_info event;
+    uint16_t from_cs; /* of an event: the instruction that caused it or was to be the next */
+    uint32_t from_eip;
+    uint32_t address; /* of the access; a port */
+    unsigned width;   /* bytes of the access */
+    bool write;
+    uint64_t before,
+        after;         /* what the breakpoint's first 8 bytes (or fewer) held; ports: .after as written */
+    char message[160]; /* why a condition could not be evaluated; otherwise empty */
+};
+
+/* `machine` is borrowed; it must not have a probe of somebody else's. NULL when out of memory. */
+struct debugger *debugger_create(struct machine *machine);
+void debugger_destroy(struct debugger *debugger);
+
+/* ---- breakpoints: while the machine is paused, or between runs */
+
+/* Errors: STATUS_INVALID_ARGUMENT for a range that is empty or too long, or a condition that is none;
+ * STATUS_NO_MEMORY, also when there are BREAKPOINTS_MAX. `scope` is for the condition's names and may be
+ * NULL. */
+struct status debugger_add(struct debugger *debugger, const struct breakpoint_spec *spec,
+                           const struct expression_scope *scope, unsigned *number) STATUS_MUST_CHECK;
+
+/* False: there is none with this number. */
+bool debugger_remove(struct debugger *debugger, unsigned number);
+bool debugger_enable(struct debugger *debugger, unsigned number, bool enabled);
+
+/* Another condition; NULL: none. */
+struct status debugger_set_condition(struct debugger *debugger, unsigned number, const char *condition,
+                                     const struct expression_scope *scope) STATUS_MUST_CHECK;
+
+/* The n-th in the order of their numbers, hidden ones too; NULL past the end. `ignore`, `hits` and `commands`
+ * may be changed. */
+struct breakpoint *debugger_breakpoint(struct debugger *debugger, size_t index);
+struct breakpoint *debugger_find(struct debugger *debugger, unsigned number);
+
+/* Whether an enabled code breakpoint that is not hidden is at a linear address. */
+bool debugger_has_code_breakpoint(struct debugger *debugger, uint32_t linear);
+
+/* ---- run control: the machine is paused, and goes on */
+
+void debugger_continue(struct debugger *debugger);
+
+/* Executes `count` instructions; interrupts are taken on the way. */
+void debugger_step(struct debugger *debugger, uint64_t count);
+
+/* The same with one, but calls, interrupts (INT n) and repeated string instructions are executed to their
+ * end. */
+void debugger_next(struct debugger *debugger);
+
+/* Until the present subroutine has returned. */
+void debugger_finish(struct debugger *debugger);
+
+/* Until the instruction at a linear address is to be executed. */
+void debugger_run_to(struct debugger *debugger, uint32_t linear);
+
+/* Pauses a running machine at the next occasion: a stop with STOPPED_REQUEST. */
+void debugger_pause(struct debugger *debugger);
+
+/* To be called with what machine_run() has returned. True: the machine is paused now, and `stop` says why. */
+bool debugger_take_stop(struct debugger *debugger, enum machine_stop reason, struct debugger_stop *stop);
+
+/* The last stop since the machine was last let go; NULL: it runs, or was paused by others. */
+const struct debugger_stop *debugger_last_stop(const struct debugger *debugger);
+
+#endif

@@ -1,0 +1,71 @@
+/* What the files of the debugger share: breakpoints.c has the list and its probe, run_control.c lets the
+ * machine go and finds out why it stopped. */
+#ifndef DOPPEL_DEBUGGER_DEBUGGER_INTERNAL_H
+#define DOPPEL_DEBUGGER_DEBUGGER_INTERNAL_H
+
+#include "debugger/debugger.h"
+#include "debugger/expression.h"
+#include "machine/machine_probe.h"
+
+/* A breakpoint with what only the debugger looks at. */
+struct point {
+    struct breakpoint breakpoint; /* must be first */
+    struct expression *condition;
+    uint8_t *held; /* BREAKPOINT_DATA: what its bytes were at the last boundary */
+    /* Met since the last boundary, and by what. */
+    bool met;
+    uint32_t address, value;
+    unsigned width;
+    bool write;
+    struct cpu_event_info event;
+    uint16_t from_cs;
+    uint32_t from_eip;
+};
+
+/* An instruction that at_code() was asked about. */
+struct look {
+    bool valid;
+    uint32_t linear;
+    uint64_t retired, count; /* the count: CX or ECX */
+};
+
+enum goal {
+    GOAL_NONE,
+    GOAL_STEPS,  /* `goal_retired` is reached */
+    GOAL_PLACE,  /* the instruction at `goal_linear`, with the stack no deeper than `place_sp` */
+    GOAL_RETURN, /* a return from a subroutine entered with the stack at `goal_sp`, on the way place by place
+                  */
+};
+
+struct debugger {
+    struct machine *machine;
+    struct point *points[BREAKPOINTS_MAX]; /* by their numbers */
+    size_t count;
+    unsigned last_number;
+    bool changed; /* the machine's probe is not what the list says */
+    struct look resumed, last_look;
+    bool met_code;
+    enum goal goal;
+    uint64_t goal_retired;
+    uint32_t goal_linear, place_sp;
+    uint32_t goal_sp;
+    bool goal_has_place; /* GOAL_RETURN: it goes to `goal_linear` first */
+    bool is_returning;   /* GOAL_RETURN: by the instruction that is being executed */
+    bool goal_met;
+    bool pause_requested;
+    bool has_stop;
+    struct debugger_stop stop;
+};
+
+/* ---- breakpoints.c */
+
+/* Makes the machine's probe what the list and the goal want. */
+void debugger_install(struct debugger *debugger);
+
+/* The probe's functions, which only take notes; run_control.c */
+bool debugger_at_code(void *opaque);
+void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write);
+void debugger_at_event(void *opaque, const struct cpu_event_info *info);
+void debugger_at_port(void *opaque, uint16_t port, unsigned width, bool write, uint32_t value);
+
+#endif

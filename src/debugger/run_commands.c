@@ -1,0 +1,223 @@
+/* Commands that let the machine go for a while, and what people are told when it stops. */
+#include <string.h>
+
+#include "base/bits.h"
+#include "cpu/cpu.h"
+#include "debugger/code_listing.h"
+#include "debugger/debugger.h"
+#include "debugger/monitor_internal.h"
+#include "debugger/registers.h"
+
+/* ---- where it is */
+
+static void print_event(FILE *out, const struct debugger_stop *stop)
+{
+    static const char *const modes[] = {
+        [CPU_MODE_REAL] = "real", [CPU_MODE_V86] = "virtual-8086", [CPU_MODE_PROTECTED] = "protected"};
+    unsigned number = stop->event.number;
+    switch (stop->event.event) {
+    case CPU_EVENT_INTERRUPT: fprintf(out, "interrupt 0x%02x", number); break;
+    case CPU_EVENT_SOFTWARE: fprintf(out, "int 0x%02x", number); break;
+    case CPU_EVENT_EXCEPTION:
+        fprintf(out, "exception %s, error code 0x%x", register_exception_name(number),
+                (unsigned)stop->event.error_code);
+        break;
+    case CPU_EVENT_SHUTDOWN: fputs("triple fault", out); break;
+    case CPU_EVENT_CONTROL: fprintf(out, "cr%u was loaded", number); break;
+    case CPU_EVENT_MODE: fprintf(out, "%s mode", modes[number]); break;
+    }
+    fprintf(out, " at %04x:%08x", stop->from_cs, (unsigned)stop->from_eip);
+}
+
+static void print_reason(FILE *out, const struct debugger_stop *stop)
+{
+    if (stop->reason != STOPPED_BREAKPOINT) {
+        fputs(stop->reason == STOPPED_REQUEST ? "stopped" : "", out);
+        return;
+    }
+    fprintf(out, "breakpoint %u: ", stop->breakpoint);
+    switch (stop->kind) {
+    case BREAKPOINT_CODE:
+    case BREAKPOINT_PHYSICAL: fputs("reached", out); break;
+    case BREAKPOINT_DATA:
+        fprintf(out, "%s of %u byte%s at 0x%08x, ", stop->write ? "write" : "read", stop->width,
+                stop->width == 1 ? "" : "s", (unsigned)stop->address);
+        fprintf(out, stop->before == stop->after ? "0x%llx as before" : "0x%llx, now 0x%llx",
+                (unsigned long long)stop->before, (unsigned long long)stop->after);
+        break;
+    case BREAKPOINT_PORT:
+        fprintf(out, "%s of port 0x%04x", stop->write ? "write" : "read", (unsigned)stop->address);
+        if (stop->write) {
+            fprintf(out, ", value 0x%0*llx", (int)stop->width * 2, (unsigned long long)stop->after);
+        }
+        break;
+    case BREAKPOINT_EVENT: print_event(out, stop); break;
+    }
+    if (stop->message[0] != '\0') {
+        fprintf(out, " (its condition: %s)", stop->message);
+    }
+}
+
+/* The next instruction; without a disassembler, its address. */
+static void print_place(struct monitor *monitor, FILE *out)
+{
+    uint64_t here = code_listing_here(monitor);
+    uint64_t next;
+    struct status status = code_listing_print(monitor, out, GUEST_LINEAR, here, 0, 1, &next);
+    if (!status_is_ok(&status)) {
+        char text[32];
+        fprintf(out, "%s\n", code_listing_address(monitor, here, text, sizeof text));
+    }
+}
+
+static void print_stop(struct monitor *monitor, const struct debugger_stop *stop, FILE *out)
+{
+    print_reason(out, stop);
+    fprintf(out, "%safter %llu instructions\n", stop->reason == STOPPED_STEP ? "" : ", ",
+            (unsigned long long)machine_retired(monitor->machine));
+    print_place(monitor, out);
+}
+
+/* The commands of the breakpoint go to the session that is told first. */
+static void feed_commands(struct monitor *monitor, const struct debugger_stop *stop)
+{
+    const struct breakpoint *breakpoint =
+        stop->reason == STOPPED_BREAKPOINT ? debugger_find(monitor->debugger, stop->breakpoint) : NULL;
+    if (breakpoint != NULL && breakpoint->commands != NULL && monitor->sessions != NULL) {
+        monitor_insert(monitor->sessions, breakpoint->commands);
+    }
+}
+
+bool monitor_note_run(struct monitor *monitor, enum machine_stop reason)
+{
+    struct debugger_stop stop;
+    if (!debugger_take_stop(monitor->debugger, reason, &stop)) {
+        return false;
+    }
+    const struct breakpoint *breakpoint = debugger_find(monitor->debugger, stop.breakpoint);
+    if (breakpoint != NULL && stop.reason == STOPPED_BREAKPOINT && breakpoint->spec.hidden) {
+        return true;
+    }
+    for (struct monitor_session *session = monitor->sessions; session != NULL; session = session->next) {
+        if (session->prompted) {
+            fputc('\n', session->out);
+            session->prompted = false;
+        }
+        print_stop(monitor, &stop, session->out);
+        fflush(session->out);
+    }
+    feed_commands(monitor, &stop);
+    return true;
+}
+
+/* ---- going */
+
+static struct status need_paused(const struct monitor *monitor)
+{
+    return machine_is_paused(monitor->machine)
+               ? status_ok()
+               : status_error(STATUS_INVALID_ARGUMENT, "the machine is running (stop pauses it)");
+}
+
+/* Until the debugger has stopped the machine. */
+static enum operation_result poll_stop(struct monitor_session *session, uint64_t now)
+{
+    const struct operation *operation = &session->operation;
+    if (machine_is_paused(session->monitor->machine)) {
+        return OPERATION_DONE;
+    }
+    if (operation->deadline != UINT64_MAX && now >= operation->deadline) {
+        session->failure = status_error(STATUS_IO_ERROR,
+                                        "wait-stop: nothing has stopped the machine within %g "
+                                        "seconds",
+                                        operation->seconds);
+        return OPERATION_FAILED;
+    }
+    return OPERATION_PENDING;
+}
+
+static void wait_for_stop(struct monitor_session *session)
+{
+    session->operation =
+        (struct operation){.poll = poll_stop, .deadline = UINT64_MAX, .runs_while_paused = true};
+}
+
+struct status command_cont(struct monitor_session *session, int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    if (machine_is_paused(session->monitor->machine)) {
+        debugger_continue(session->monitor->debugger);
+    }
+    return status_ok();
+}
+
+struct status command_step(struct monitor_session *session, int argc, char **argv)
+{
+    uint64_t count = 1;
+    struct status status = need_paused(session->monitor);
+    if (status_is_ok(&status) && argc > 1) {
+        status = monitor_parse_number(argv[1], "a number of instructions", &count);
+    }
+    if (status_is_ok(&status) && count == 0) {
+        status = status_error(STATUS_INVALID_ARGUMENT, "at least 1 instruction can be stepped");
+    }
+    if (status_is_ok(&status)) {
+        debugger_step(session->monitor->debugger, count);
+        wait_for_stop(session);
+    }
+    return status;
+}
+
+/* Commands without arguments that go on from a pause. */
+static struct status go(struct monitor_session *session, int argc, char **argv,
+                        void (*how)(struct debugger *debugger))
+{
+    struct status status = argc > 1 ? monitor_usage(argv[0]) : need_paused(session->monitor);
+    if (status_is_ok(&status)) {
+        how(session->monitor->debugger);
+        wait_for_stop(session);
+    }
+    return status;
+}
+
+struct status command_next(struct monitor_session *session, int argc, char **argv)
+{
+    return go(session, argc, argv, debugger_next);
+}
+
+struct status command_finish(struct monitor_session *session, int argc, char **argv)
+{
+    return go(session, argc, argv, debugger_finish);
+}
+
+struct status command_until(struct monitor_session *session, int argc, char **argv)
+{
+    uint64_t address = 0;
+    if (argc < 2) {
+        return monitor_usage(argv[0]);
+    }
+    struct status status = need_paused(session->monitor);
+    if (status_is_ok(&status)) {
+        status = monitor_evaluate(session->monitor, monitor_rest(session, 1), &address);
+    }
+    if (status_is_ok(&status)) {
+        debugger_run_to(session->monitor->debugger, (uint32_t)address);
+        wait_for_stop(session);
+    }
+    return status;
+}
+
+struct status command_wait_stop(struct monitor_session *session, int argc, char **argv)
+{
+    uint64_t ns = MONITOR_WAIT_SECONDS * UINT64_C(1000000000);
+    struct status status = argc > 2 ? monitor_usage(argv[0]) : status_ok();
+    if (status_is_ok(&status) && argc == 2) {
+        status = monitor_parse_seconds(argv[1], &ns);
+    }
+    if (status_is_ok(&status)) {
+        wait_for_stop(session);
+        session->operation.deadline = machine_now(session->monitor->machine) + ns;
+        session->operation.seconds = (double)ns / 1e9;
+    }
+    return status;
+}

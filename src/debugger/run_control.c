@@ -1,0 +1,463 @@
+/* Letting the machine go, and finding out why it stopped; see debugger.h.
+ *
+ * The probe's functions take notes and ask for a break; conditions of anything but code breakpoints, and
+ * values that have changed, are looked at when the machine has come to a boundary. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bits.h"
+#include "cpu/cpu.h"
+#include "debugger/debugger_internal.h"
+#include "debugger/guest_memory.h"
+#include "decoder/decoder.h"
+#include "isa/isa.h"
+
+#define SHOWN_BYTES 8u /* of a data breakpoint, in struct debugger_stop */
+
+/* ---- where the machine is */
+
+static uint32_t linear_pc(const struct cpu_state *cpu)
+{
+    return (uint32_t)(cpu->segment[CPU_CS].base + cpu->rip);
+}
+
+static uint32_t stack_pointer(const struct cpu_state *cpu)
+{
+    return (uint32_t)(cpu->gpr[CPU_SP].d & cpu->stack_mask);
+}
+
+/* The instruction at CS:EIP; false: there is none. */
+static bool decode_here(struct debugger *debugger, struct insn *insn)
+{
+    struct cpu_state *cpu = machine_cpu(debugger->machine);
+    const struct decode_mode mode = isa_decode_mode(cpu);
+    uint8_t bytes[INSN_MAX_LENGTH];
+    size_t length = guest_memory_read(debugger->machine, GUEST_LINEAR, linear_pc(cpu), bytes, sizeof bytes);
+    return decoder_decode(&mode, bytes, length, insn) == DECODE_OK;
+}
+
+static bool is_repeated(const struct insn *insn)
+{
+    return (insn_info((enum insn_id)insn->id)->properties & INSN_STRING) != 0 &&
+           (insn->prefixes & (PREFIX_REP | PREFIX_REPNE)) != 0;
+}
+
+static struct look look_here(const struct cpu_state *cpu)
+{
+    return (struct look){
+        .valid = true, .linear = linear_pc(cpu), .retired = cpu->retired, .count = cpu->gpr[CPU_CX].d};
+}
+
+/* The machine goes on from a break nobody is told of: at_code() is not to ask again about the instruction
+ * that it has asked about already. */
+static void resume_here(struct debugger *debugger)
+{
+    struct look look = look_here(machine_cpu(debugger->machine));
+    const struct look *last = &debugger->last_look;
+    look.valid = last->valid && last->linear == look.linear && last->retired == look.retired;
+    debugger->resumed = look;
+}
+
+/* Whether this is the same repeated string instruction as at the last look, some iterations later. */
+static bool is_next_iteration(struct debugger *debugger, const struct look *look)
+{
+    const struct look *last = &debugger->last_look;
+    uint64_t iterations = look->retired - last->retired;
+    struct insn insn;
+    return last->valid && last->linear == look->linear && iterations > 0 &&
+           ((last->count - look->count - iterations) & 0xffff) == 0 && decode_here(debugger, &insn) &&
+           is_repeated(&insn);
+}
+
+/* ---- what the probe tells */
+
+static bool condition_holds(struct debugger *debugger, struct point *point, struct debugger_stop *stop)
+{
+    uint64_t value = 1;
+    if (point->condition != NULL) {
+        struct status status = expression_evaluate(point->condition, debugger->machine, &value);
+        if (!status_is_ok(&status)) { /* better a stop too many */
+            snprintf(stop->message, sizeof stop->message, "%.*s", (int)sizeof stop->message - 1,
+                     status.message);
+            return true;
+        }
+    }
+    return value != 0;
+}
+
+/* A breakpoint was met, and it counts. */
+static bool count_hit(struct breakpoint *breakpoint)
+{
+    breakpoint->hits++;
+    if (breakpoint->ignore > 0) {
+        breakpoint->ignore--;
+        return false;
+    }
+    return true;
+}
+
+static bool place_is_met(const struct debugger *debugger, const struct cpu_state *cpu)
+{
+    bool wanted = debugger->goal == GOAL_PLACE || debugger->goal_has_place;
+    return wanted && debugger->goal_linear == linear_pc(cpu) && stack_pointer(cpu) >= debugger->place_sp;
+}
+
+static bool is_at(struct debugger *debugger, const struct breakpoint_spec *spec, uint32_t linear)
+{
+    uint64_t phys;
+    switch (spec->kind) {
+    case BREAKPOINT_CODE: return spec->first == linear;
+    case BREAKPOINT_PHYSICAL:
+        return guest_memory_translate(debugger->machine, linear, &phys) && phys == spec->first;
+    default: return false;
+    }
+}
+
+bool debugger_at_code(void *opaque)
+{
+    struct debugger *debugger = opaque;
+    const struct cpu_state *cpu = machine_cpu(debugger->machine);
+    struct look look = look_here(cpu);
+    bool again = debugger->resumed.valid && debugger->resumed.retired == look.retired &&
+                 debugger->resumed.linear == look.linear;
+    bool goes_on = is_next_iteration(debugger, &look);
+    debugger->last_look = look;
+    if (again || goes_on) {
+        return false;
+    }
+    struct debugger_stop ignored;
+    for (size_t i = 0; i < debugger->count; i++) {
+        struct point *point = debugger->points[i];
+        if (point->breakpoint.enabled && is_at(debugger, &point->breakpoint.spec, look.linear) &&
+            condition_holds(debugger, point, &ignored)) {
+            point->met = true;
+            debugger->met_code = true;
+        }
+    }
+    debugger->goal_met |= place_is_met(debugger, cpu);
+    if (debugger->met_code || debugger->goal_met) {
+        machine_request_break(debugger->machine);
+    }
+    return debugger->met_code || debugger->goal_met;
+}
+
+void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write)
+{
+    struct debugger *debugger = opaque;
+    unsigned kind = write ? ACCESS_WRITE | ACCESS_CHANGE : ACCESS_READ;
+    for (size_t i = 0; i < debugger->count; i++) {
+        struct point *point = debugger->points[i];
+        const struct breakpoint_spec *spec = &point->breakpoint.spec;
+        if (point->breakpoint.enabled && spec->kind == BREAKPOINT_DATA && (spec->access & kind) != 0 &&
+            spec->first <= linear + width - 1 && linear <= spec->last) {
+            point->met = true;
+            point->address = linear;
+            point->width = width;
+            point->write = write;
+            machine_request_break(debugger->machine);
+        }
+    }
+}
+
+void debugger_at_event(void *opaque, const struct cpu_event_info *info)
+{
+    struct debugger *debugger = opaque;
+    const struct cpu_state *cpu = machine_cpu(debugger->machine);
+    for (size_t i = 0; i < debugger->count; i++) {
+        struct point *point = debugger->points[i];
+        const struct breakpoint_spec *spec = &point->breakpoint.spec;
+        if (point->breakpoint.enabled && spec->kind == BREAKPOINT_EVENT && spec->event == info->event &&
+            spec->first <= info->number && info->number <= spec->last) {
+            point->met = true;
+            point->event = *info;
+            point->from_cs = cpu->segment[CPU_CS].selector;
+            point->from_eip = (uint32_t)cpu->rip;
+            machine_request_break(debugger->machine);
+        }
+    }
+}
+
+void debugger_at_port(void *opaque, uint16_t port, unsigned width, bool write, uint32_t value)
+{
+    struct debugger *debugger = opaque;
+    for (size_t i = 0; i < debugger->count; i++) {
+        struct point *point = debugger->points[i];
+        const struct breakpoint_spec *spec = &point->breakpoint.spec;
+        if (point->breakpoint.enabled && spec->kind == BREAKPOINT_PORT &&
+            (spec->access & (write ? ACCESS_WRITE : ACCESS_READ)) != 0 && spec->first <= port + width - 1 &&
+            port <= spec->last) {
+            point->met = true;
+            point->address = port;
+            point->width = width;
+            point->write = write;
+            point->value = value;
+            machine_request_break(debugger->machine);
+        }
+    }
+}
+
+/* ---- at a boundary */
+
+static uint64_t first_bytes(const uint8_t *bytes, size_t length)
+{
+    uint8_t shown[SHOWN_BYTES] = {0};
+    memcpy(shown, bytes, length < SHOWN_BYTES ? length : SHOWN_BYTES);
+    return load_le64(shown);
+}
+
+/* Looks at a data breakpoint's bytes and remembers them. True: they have changed. */
+static bool refresh(struct debugger *debugger, struct point *point, struct debugger_stop *stop)
+{
+    const struct breakpoint_spec *spec = &point->breakpoint.spec;
+    size_t length = (size_t)(spec->last - spec->first) + 1;
+    uint8_t *now = calloc(1, length);
+    if (now == NULL) {
+        return true;
+    }
+    guest_memory_read(debugger->machine, GUEST_LINEAR, spec->first, now, length);
+    stop->before = first_bytes(point->held, length);
+    stop->after = first_bytes(now, length);
+    bool changed = memcmp(point->held, now, length) != 0;
+    free(point->held);
+    point->held = now;
+    return changed;
+}
+
+/* Whether a breakpoint that was met is one to stop for; says so in *stop. */
+static bool stops_for(struct debugger *debugger, struct point *point, struct debugger_stop *stop)
+{
+    const struct breakpoint_spec *spec = &point->breakpoint.spec;
+    *stop = (struct debugger_stop){.reason = STOPPED_BREAKPOINT,
+                                   .breakpoint = point->breakpoint.number,
+                                   .kind = spec->kind,
+                                   .event = point->event,
+                                   .from_cs = point->from_cs,
+                                   .from_eip = point->from_eip,
+                                   .address = point->address,
+                                   .width = point->width,
+                                   .write = point->write,
+                                   .after = point->value};
+    if (spec->kind == BREAKPOINT_DATA) {
+        bool changed = refresh(debugger, point, stop);
+        if (!changed && spec->access == ACCESS_CHANGE) {
+            return false;
+        }
+    }
+    return condition_holds(debugger, point, stop) && count_hit(&point->breakpoint);
+}
+
+/* The first of the breakpoints that were met which stops the machine. */
+static bool collect(struct debugger *debugger, struct debugger_stop *stop)
+{
+    bool stops = false;
+    for (size_t i = 0; i < debugger->count; i++) {
+        struct point *point = debugger->points[i];
+        struct debugger_stop candidate;
+        if (point->met && stops_for(debugger, point, &candidate) && !stops) {
+            *stop = candidate;
+            stops = true;
+        }
+        point->met = false;
+    }
+    debugger->met_code = false;
+    return stops;
+}
+
+/* ---- goals */
+
+static void forget_goal(struct debugger *debugger)
+{
+    debugger->changed |= debugger->goal == GOAL_PLACE || debugger->goal_has_place;
+    debugger->goal = GOAL_NONE;
+    debugger->goal_has_place = false;
+    debugger->goal_met = false;
+    machine_set_step_limit(debugger->machine, 0);
+}
+
+static void go_to_place(struct debugger *debugger, uint32_t linear, uint32_t sp)
+{
+    debugger->goal_linear = linear;
+    debugger->place_sp = sp;
+    debugger->changed = true;
+}
+
+static void go_steps(struct debugger *debugger, uint64_t count)
+{
+    debugger->goal_retired = machine_retired(debugger->machine) + count;
+    machine_set_step_limit(debugger->machine, debugger->goal_retired);
+}
+
+/* Whether an instruction does its work elsewhere, or again and again, and then the one behind it is next. */
+static bool comes_back(const struct insn *insn)
+{
+    switch (insn->id) {
+    case INSN_CALL_NEAR:
+    case INSN_CALL_FAR:
+    case INSN_INT:
+    case INSN_INT3:
+    case INSN_INTO: return true;
+    default: return is_repeated(insn);
+    }
+}
+
+static bool returns(const struct insn *insn)
+{
+    switch (insn->id) {
+    case INSN_RET:
+    case INSN_RETF:
+    case INSN_IRET:
+    case INSN_SYSEXIT: return true;
+    default: return false;
+    }
+}
+
+/* The next instruction of this subroutine, on the way out of it. */
+static void advance(struct debugger *debugger)
+{
+    const struct cpu_state *cpu = machine_cpu(debugger->machine);
+    struct insn insn;
+    bool known = decode_here(debugger, &insn);
+    debugger->changed |= debugger->goal_has_place;
+    debugger->goal_has_place = known && comes_back(&insn);
+    debugger->is_returning = known && returns(&insn);
+    debugger->goal_met = false;
+    machine_set_step_limit(debugger->machine, 0);
+    if (debugger->goal_has_place) {
+        go_to_place(debugger, linear_pc(cpu) + insn.length, stack_pointer(cpu));
+    } else {
+        go_steps(debugger, 1);
+    }
+}
+
+static bool steps_are_done(const struct debugger *debugger)
+{
+    return machine_retired(debugger->machine) >= debugger->goal_retired;
+}
+
+/* Whether what was asked for is reached; what takes several runs goes on to the next. */
+static bool goal_is_reached(struct debugger *debugger)
+{
+    switch (debugger->goal) {
+    case GOAL_NONE: return false;
+    case GOAL_STEPS: return steps_are_done(debugger);
+    case GOAL_PLACE: return debugger->goal_met;
+    case GOAL_RETURN: break;
+    }
+    if (debugger->goal_has_place ? !debugger->goal_met : !steps_are_done(debugger)) {
+        return false;
+    }
+    if (debugger->is_returning && stack_pointer(machine_cpu(debugger->machine)) > debugger->goal_sp) {
+        return true;
+    }
+    advance(debugger);
+    debugger_install(debugger);
+    return false;
+}
+
+/* ---- going and stopping */
+
+static void go(struct debugger *debugger)
+{
+    debugger->has_stop = false;
+    debugger->goal_met = false;
+    debugger->resumed = look_here(machine_cpu(debugger->machine));
+    debugger->last_look.valid = false;
+    for (size_t i = 0; i < debugger->count; i++) {
+        struct debugger_stop ignored;
+        if (debugger->points[i]->held != NULL) {
+            refresh(debugger, debugger->points[i], &ignored);
+        }
+    }
+    debugger_install(debugger);
+    machine_resume(debugger->machine);
+}
+
+void debugger_continue(struct debugger *debugger)
+{
+    forget_goal(debugger);
+    go(debugger);
+}
+
+void debugger_step(struct debugger *debugger, uint64_t count)
+{
+    forget_goal(debugger);
+    debugger->goal = GOAL_STEPS;
+    go_steps(debugger, count);
+    go(debugger);
+}
+
+void debugger_next(struct debugger *debugger)
+{
+    const struct cpu_state *cpu = machine_cpu(debugger->machine);
+    struct insn insn;
+    if (!decode_here(debugger, &insn) || !comes_back(&insn)) {
+        debugger_step(debugger, 1);
+        return;
+    }
+    forget_goal(debugger);
+    debugger->goal = GOAL_PLACE;
+    go_to_place(debugger, linear_pc(cpu) + insn.length, stack_pointer(cpu));
+    go(debugger);
+}
+
+void debugger_finish(struct debugger *debugger)
+{
+    forget_goal(debugger);
+    debugger->goal = GOAL_RETURN;
+    debugger->goal_sp = stack_pointer(machine_cpu(debugger->machine));
+    advance(debugger);
+    go(debugger);
+}
+
+void debugger_run_to(struct debugger *debugger, uint32_t linear)
+{
+    forget_goal(debugger);
+    debugger->goal = GOAL_PLACE;
+    go_to_place(debugger, linear, 0);
+    go(debugger);
+}
+
+void debugger_pause(struct debugger *debugger)
+{
+    debugger->pause_requested = true;
+    machine_request_break(debugger->machine);
+}
+
+static void halt(struct debugger *debugger)
+{
+    const struct breakpoint *breakpoint = debugger->stop.reason == STOPPED_BREAKPOINT
+                                              ? debugger_find(debugger, debugger->stop.breakpoint)
+                                              : NULL;
+    machine_pause(debugger->machine);
+    forget_goal(debugger);
+    debugger->has_stop = true;
+    debugger->pause_requested = false;
+    if (breakpoint != NULL && breakpoint->spec.temporary) {
+        debugger_remove(debugger, breakpoint->number);
+    }
+}
+
+bool debugger_take_stop(struct debugger *debugger, enum machine_stop reason, struct debugger_stop *stop)
+{
+    bool stops = reason == MACHINE_BREAK && collect(debugger, &debugger->stop);
+    if (!stops && reason == MACHINE_BREAK && goal_is_reached(debugger)) {
+        debugger->stop = (struct debugger_stop){.reason = STOPPED_STEP};
+        stops = true;
+    }
+    if (!stops && debugger->pause_requested) {
+        debugger->stop = (struct debugger_stop){.reason = STOPPED_REQUEST};
+        stops = true;
+    }
+    if (stops) {
+        halt(debugger);
+        *stop = debugger->stop;
+    } else if (reason == MACHINE_BREAK) {
+        resume_here(debugger);
+    }
+    return stops;
+}
+
+const struct debugger_stop *debugger_last_stop(const struct debugger *debugger)
+{
+    return debugger->has_stop && machine_is_paused(debugger->machine) ? &debugger->stop : NULL;
+}
