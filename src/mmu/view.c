@@ -289,7 +289,8 @@ void mmu_note_executed(struct mmu *mmu, bool user, uint64_t instructions)
         candidate->factor *= VIEW_DEMOTION;
     }
     candidate->executed += instructions;
-    uint64_t needed = VIEW_PROMOTION + VIEW_PAGE_COST * add_pages(candidate, &pool->pages[user]);
+    uint64_t needed = (key.control != 0 ? VIEW_PROMOTION : VIEW_PROMOTION_UNPAGED) +
+                      VIEW_PAGE_COST * add_pages(candidate, &pool->pages[user]);
     pool->pages[user] = (struct view_pages){{0}};
     if (candidate->executed >= candidate->factor * needed) {
         candidate->executed = 0;

@@ -46,10 +46,12 @@ struct mmu;
 #define VIEW_PROMOTION     ((uint64_t)8 << 20)  /* executed in an address space before it gets a view, */
 #define VIEW_PAGE_COST     ((uint64_t)14 << 10) /* and for each page that it has used since it is known, */
 #define VIEW_PAGES_COUNTED 8192u                /* which are counted up to this many */
-#define VIEW_FILL_COST     ((uint64_t)20 << 10) /* what filling a page costs */
-#define VIEW_DEBT_MAX      ((uint64_t)12 << 20) /* cost of fills, less instructions executed: then it goes */
-#define VIEW_DEMOTION      16u /* times as much until an address space that lost its view gets another */
-#define VIEW_NEIGHBOURS    16u /* pages of 4 KiB that are mapped together when they follow each other */
+/* The first of these without paging: firmware and boot loaders write beside their code. */
+#define VIEW_PROMOTION_UNPAGED ((uint64_t)24 << 20)
+#define VIEW_FILL_COST         ((uint64_t)20 << 10) /* what filling a page costs */
+#define VIEW_DEBT_MAX          ((uint64_t)12 << 20) /* cost of fills, less instructions executed: then it goes */
+#define VIEW_DEMOTION          16u /* times as much until an address space that lost its view gets another */
+#define VIEW_NEIGHBOURS        16u /* pages of 4 KiB that are mapped together when they follow each other */
 
 #define VIEW_WINDOW_SIZE ((uint64_t)4 << 30)
 #define VIEW_GUARD_SIZE                                                                                      \

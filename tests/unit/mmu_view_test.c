@@ -288,7 +288,7 @@ static void without_paging_both_privileges_get_one_view(void **state)
     struct view_rig *rig = *state;
     assert_null(mmu_window(rig->mmu, false));
     assert_null(mmu_window(rig->mmu, true));
-    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION - 1);
+    mmu_note_executed(rig->mmu, false, VIEW_PROMOTION_UNPAGED - 1);
     assert_null(mmu_window(rig->mmu, false));
     assert_null(mmu_window(rig->mmu, true));
     mmu_note_executed(rig->mmu, true, 1);
