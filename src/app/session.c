@@ -102,8 +102,11 @@ static struct status create_monitor(struct session *session)
     if (session->monitor == NULL) {
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
+    if (session->options->machine.kernel.path != NULL) {
+        monitor_load_kernel_symbols(session->monitor, session->options->machine.kernel.path);
+    }
     if (session->options->monitor_on_stdio) {
-        session->console = monitor_open_console(session->monitor, stdout);
+        session->console = monitor_open_terminal(session->monitor, stdin, stdout);
         if (session->console == NULL) {
             return status_error(STATUS_NO_MEMORY, "out of memory");
         }
@@ -130,7 +133,7 @@ static void show_monitor(struct session *session)
 {
     if (session->console == NULL && !stdin_is_taken(session)) {
         front_end_suspend(session->front_end);
-        session->console = monitor_open_console(session->monitor, stdout);
+        session->console = monitor_open_terminal(session->monitor, stdin, stdout);
         session->console_by_key = session->console != NULL;
         session->has_used_key |= session->console_by_key;
     }

@@ -96,11 +96,26 @@ static struct return_address read_return(struct machine *machine, uint64_t at, u
     return found;
 }
 
+/* The symbol of a frame. A call that never returns may be its function's last instruction, so callers are
+ * looked up by the byte before the return address. */
+static void name_frame(const struct trace *trace, const struct return_address *place, char *name, size_t size)
+{
+    const uint64_t inside = (place->linear - (place->kind != CALL_NONE ? 1 : 0)) & UINT32_MAX;
+    const struct symbol *symbol = symbols_find_address(trace->monitor->symbols, inside);
+    name[0] = '\0';
+    if (symbol != NULL && symbol->address == place->linear) {
+        snprintf(name, size, "%s", symbol->name);
+    } else if (symbol != NULL) {
+        snprintf(name, size, "%s+0x%llx", symbol->name,
+                 (unsigned long long)(place->linear - symbol->address));
+    }
+}
+
 static void print_frame(struct trace *trace, const struct return_address *place, const char *remark)
 {
     char name[120];
     const unsigned digits = machine_cpu(trace->monitor->machine)->code_size == 2 ? 4 : 8;
-    symbols_describe(trace->monitor->symbols, place->linear, name, sizeof name);
+    name_frame(trace, place, name, sizeof name);
     fprintf(trace->out, "#%-3u %04x:%0*llx%s%s%s\n", trace->number++, place->selector, (int)digits,
             (unsigned long long)place->offset, name[0] != '\0' ? "  " : "", name, remark);
     trace->left--;

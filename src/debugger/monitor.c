@@ -69,6 +69,15 @@ struct monitor_session *monitor_open_console(struct monitor *monitor, FILE *out)
     return open_session(monitor, out, out);
 }
 
+struct monitor_session *monitor_open_terminal(struct monitor *monitor, FILE *in, FILE *out)
+{
+    struct monitor_session *session = open_session(monitor, out, out);
+    if (session != NULL) {
+        session->editor = line_editor_open(monitor, in, out, prompt);
+    }
+    return session;
+}
+
 static struct status feed_file(struct monitor_session *session, FILE *file, const char *path)
 {
     char bytes[4096];
@@ -113,6 +122,7 @@ void monitor_close(struct monitor_session *session)
         link = &(*link)->next;
     }
     *link = session->next;
+    line_editor_close(session->editor);
     free(session->script);
     free(session->input);
     free(session);
@@ -133,11 +143,21 @@ static bool make_room(struct monitor_session *session, size_t length)
     return true;
 }
 
-void monitor_feed(struct monitor_session *session, const char *bytes, size_t length)
+/* Appends to what take_line() takes from. */
+static void append_input(struct monitor_session *session, const char *bytes, size_t length)
 {
     if (length > 0 && make_room(session, length)) {
         memcpy(session->input + session->input_length, bytes, length);
         session->input_length += length;
+    }
+}
+
+void monitor_feed(struct monitor_session *session, const char *bytes, size_t length)
+{
+    if (session->editor != NULL) {
+        line_editor_feed(session->editor, bytes, length);
+    } else {
+        append_input(session, bytes, length);
     }
 }
 
@@ -454,6 +474,38 @@ static bool poll_operation(struct monitor_session *session)
     return true;
 }
 
+/* Nothing is left to do: the prompt, and what the line editor makes of it. True: there is more input now, or
+ * its end. */
+static bool ask_for_line(struct monitor_session *session)
+{
+    const char *line;
+    if (session->editor == NULL) {
+        if (session->script == NULL && !session->prompted) {
+            fputs(prompt, session->out);
+            session->prompted = true;
+        }
+        return false;
+    }
+    switch (line_editor_edit(session->editor, &line)) {
+    case LINE_EDITOR_LINE:
+        append_input(session, line, strlen(line));
+        append_input(session, "\n", 1);
+        return true;
+    case LINE_EDITOR_END: session->input_ended = true; return true;
+    default: return false;
+    }
+}
+
+void monitor_interrupt_prompt(struct monitor_session *session)
+{
+    if (session->editor != NULL) {
+        line_editor_step_aside(session->editor);
+    } else if (session->prompted) {
+        fputc('\n', session->out);
+        session->prompted = false;
+    }
+}
+
 static void poll_session(struct monitor_session *session)
 {
     char line[MONITOR_LINE_MAX];
@@ -465,11 +517,10 @@ static void poll_session(struct monitor_session *session)
         }
         if (!take_line(session, line, &status)) {
             session->over = session->input_ended;
-            if (session->script == NULL && !session->over && !session->prompted) {
-                fputs(prompt, session->out);
-                session->prompted = true;
+            if (session->over || !ask_for_line(session)) {
+                break;
             }
-            break;
+            continue;
         }
         session->prompted = false;
         if (status_is_ok(&status)) {

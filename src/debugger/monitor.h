@@ -9,9 +9,7 @@
  * Times are guest seconds (virtual time), so that a script means the same on a slow host.
  *
  * Exit statuses a script leads to: the number given to `quit`, MONITOR_EXIT_FAILED when a wait or a command
- * failed, MONITOR_EXIT_USAGE when a line could not be understood.
- *
- * NOT IMPLEMENTED: line editing and history. */
+ * failed, MONITOR_EXIT_USAGE when a line could not be understood. */
 #ifndef DOPPEL_DEBUGGER_MONITOR_H
 #define DOPPEL_DEBUGGER_MONITOR_H
 
@@ -42,11 +40,18 @@ void monitor_destroy(struct monitor *monitor);
  * which is flushed after every command. NULL when out of memory. */
 struct monitor_session *monitor_open_console(struct monitor *monitor, FILE *out);
 
+/* The same for a person at a terminal, if `in` and `out` are one: with line editing, history and completion.
+ * What is read from `in` (borrowed) is still the caller's business, and goes to monitor_feed(). */
+struct monitor_session *monitor_open_terminal(struct monitor *monitor, FILE *in, FILE *out);
+
 /* Opens a session that carries out the lines of the file `path`. The first error ends it, is written to
  * `errors` with the file's name and the line's number, and asks for the end of the program. Errors: the file
  * cannot be read. */
 struct status monitor_open_script(struct monitor *monitor, const char *path, FILE *out, FILE *errors,
                                   struct monitor_session **session) STATUS_MUST_CHECK;
+
+/* Loads the symbols of a file that is to run in the guest, if it is an ELF file that has any. */
+void monitor_load_kernel_symbols(struct monitor *monitor, const char *path);
 
 /* Hands bytes that were typed to a session; they are acted on in monitor_poll(). Out of memory loses them. */
 void monitor_feed(struct monitor_session *session, const char *bytes, size_t length);

@@ -209,6 +209,21 @@ static void info_version(struct monitor *monitor, FILE *out)
     fprintf(out, "doppel %s\n", DOPPEL_VERSION);
 }
 
+const char *monitor_topic_name(size_t n)
+{
+    return n < ARRAY_COUNT(info_topics) ? info_topics[n].name : NULL;
+}
+
+const char *monitor_topic_arguments(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(info_topics); i++) {
+        if (strcmp(info_topics[i].name, name) == 0) {
+            return info_topics[i].argument;
+        }
+    }
+    return "";
+}
+
 static void list_topics(struct monitor *monitor, FILE *out)
 {
     for (size_t i = 0; i < ARRAY_COUNT(info_topics); i++) {

@@ -5,6 +5,7 @@
 #include "debugger/debugger.h"
 #include "debugger/disassembly.h"
 #include "debugger/expression.h"
+#include "debugger/line_editor.h"
 #include "debugger/monitor.h"
 #include "debugger/symbols.h"
 #include "machine/machine.h"
@@ -46,6 +47,7 @@ struct monitor_session {
     unsigned line;
     char *input; /* not yet carried out */
     size_t input_length, input_capacity;
+    struct line_editor *editor; /* what input comes through; NULL: it comes as it is */
     bool input_ended;
     bool over;
     bool prompted;
@@ -104,6 +106,14 @@ void monitor_insert(struct monitor_session *session, const char *lines);
 
 /* Prints a breakpoint as `info breakpoints` lists it. */
 void breakpoint_print(struct monitor *monitor, const struct breakpoint *breakpoint, FILE *out);
+
+/* Call before something is written to a session that did not ask for it: it begins on a line of its own, and
+ * the prompt comes again behind it. */
+void monitor_interrupt_prompt(struct monitor_session *session);
+
+/* The n-th topic of `info`, NULL past the end; and what a topic takes, "" for those that do not exist. */
+const char *monitor_topic_name(size_t n);
+const char *monitor_topic_arguments(const char *name);
 
 /* Draws the present picture into monitor->frame. */
 const struct display_frame *monitor_render(struct monitor *monitor);

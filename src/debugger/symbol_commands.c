@@ -45,6 +45,22 @@ static void list_files(const struct symbols *symbols, FILE *out)
     }
 }
 
+void monitor_load_kernel_symbols(struct monitor *monitor, const char *path)
+{
+    uint8_t magic[4] = {0};
+    FILE *file = fopen(path, "rb");
+    if (file == NULL) {
+        return;
+    }
+    const size_t length = fread(magic, 1, sizeof magic, file);
+    fclose(file);
+    if (symbols_is_elf(magic, length)) {
+        size_t count;
+        struct status status = symbols_load(monitor->symbols, path, 0, &count);
+        (void)status; /* most kernels are stripped: nothing to be told of */
+    }
+}
+
 struct status command_symbols(struct monitor_session *session, int argc, char **argv)
 {
     struct symbols *symbols = session->monitor->symbols;

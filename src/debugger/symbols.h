@@ -43,6 +43,9 @@ struct status symbols_load(struct symbols *symbols, const char *path, uint64_t o
 struct status symbols_parse(struct symbols *symbols, const char *path, const uint8_t *bytes, size_t length,
                             uint64_t offset, size_t *count) STATUS_MUST_CHECK;
 
+/* Whether a file that begins with these bytes is an ELF file. */
+bool symbols_is_elf(const uint8_t *bytes, size_t length);
+
 /* Forgets what `path` brought; NULL: everything. False: there was nothing of the kind. */
 bool symbols_unload(struct symbols *symbols, const char *path);
 

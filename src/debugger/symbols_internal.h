@@ -16,8 +16,7 @@ struct symbol_list {
 /* Adds one; left out are empty names, and addresses beyond 32 bits (before or after `offset` is added). */
 void symbol_list_add(struct symbol_list *list, struct symbol symbol);
 
-/* Whether these bytes are an ELF file; the symbols of one. */
-bool symbols_is_elf(const uint8_t *bytes, size_t length);
+/* The symbols of an ELF file. */
 struct status symbols_read_elf(const uint8_t *bytes, size_t length, struct symbol_list *list);
 
 /* The symbols of a text; it is never wrong, at worst it has none. */

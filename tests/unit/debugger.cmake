@@ -3,3 +3,4 @@ doppel_test(symbols_test SOURCES symbols_test.c MODULES debugger base)
 doppel_test(examine_test SOURCES examine_test.c monitor_bench.c fake_machine.c MODULES debugger ui mmu cpu bus base)
 doppel_test(examine_state_test SOURCES examine_state_test.c monitor_bench.c fake_machine.c
     MODULES debugger ui mmu cpu bus base)
+doppel_test(completion_test SOURCES completion_test.c monitor_bench.c fake_machine.c MODULES debugger ui mmu cpu bus base)
