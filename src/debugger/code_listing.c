@@ -96,10 +96,12 @@ static void print_remarks(struct monitor *monitor, FILE *out, const struct code_
     }
 }
 
-/* What stands before an instruction's address. */
-static char mark_of(struct monitor *monitor, enum guest_space space, uint64_t address)
+/* What stands before an instruction's address: > where the CPU is, * where a breakpoint is. */
+static void print_marks(struct monitor *monitor, FILE *out, enum guest_space space, uint64_t address)
 {
-    return space == GUEST_LINEAR && address == code_listing_here(monitor) ? '>' : ' ';
+    const bool linear = space == GUEST_LINEAR;
+    fputc(linear && address == code_listing_here(monitor) ? '>' : ' ', out);
+    fputc(linear && debugger_has_code_breakpoint(monitor->debugger, (uint32_t)address) ? '*' : ' ', out);
 }
 
 static void print_label(struct monitor *monitor, FILE *out, uint64_t linear)
@@ -137,7 +139,7 @@ struct status code_listing_print(struct monitor *monitor, FILE *out, enum guest_
         if (space == GUEST_LINEAR) {
             print_label(monitor, out, *next);
         }
-        fprintf(out, "%c ", mark_of(monitor, space, *next));
+        print_marks(monitor, out, space, *next);
         print_address(monitor, out, &place, *next);
         size_t length = guest_memory_read(monitor->machine, space, *next, bytes, sizeof bytes);
         if (length == 0) {

@@ -99,10 +99,7 @@ bool monitor_note_run(struct monitor *monitor, enum machine_stop reason)
         return true;
     }
     for (struct monitor_session *session = monitor->sessions; session != NULL; session = session->next) {
-        if (session->prompted) {
-            fputc('\n', session->out);
-            session->prompted = false;
-        }
+        monitor_interrupt_prompt(session);
         print_stop(monitor, &stop, session->out);
         fflush(session->out);
     }

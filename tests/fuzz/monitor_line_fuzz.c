@@ -24,7 +24,7 @@ static const char *const words[] = {
 
 static bool writes_files(const char *line)
 {
-    return strstr(line, "dump") != NULL || strstr(line, "pmemsave") != NULL;
+    return strstr(line, "dump") != NULL || strstr(line, "save") != NULL;
 }
 
 static void make_line(struct fuzz_input *input, char line[LINE_SIZE + 64])

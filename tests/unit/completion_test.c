@@ -44,7 +44,7 @@ static void load_symbols(struct bench *bench)
 
 static void first_words_are_commands(void **state)
 {
-    expect_words(*state, "wait-s", "wait-screen wait-serial");
+    expect_words(*state, "system_", "system_powerdown system_reset");
     expect_words(*state, "  system_r", "system_reset");
     expect_words(*state, "zzz", "");
 }
@@ -79,10 +79,10 @@ static void unambiguous_words_are_closed(void **state)
     completion_find(bench->monitor, "scr", 3, &completion);
     assert_true(completion.closes_word);
     completion_release(&completion);
-    completion_find(bench->monitor, "wait-", 5, &completion);
+    completion_find(bench->monitor, "system_", 7, &completion);
     assert_false(completion.closes_word);
-    assert_int_equal(completion.count, 3);
-    assert_int_equal(completion.common, 5);
+    assert_int_equal(completion.count, 2);
+    assert_int_equal(completion.common, 7);
     completion_release(&completion);
 }
 
@@ -122,7 +122,6 @@ static void open_terminal(struct terminal *terminal)
     setenv("TERM", "vt100", 1);
     terminal->master = posix_openpt(O_RDWR | O_NOCTTY);
     assert_true(terminal->master >= 0 && grantpt(terminal->master) == 0 && unlockpt(terminal->master) == 0);
-    fcntl(terminal->master, F_SETFL, O_NONBLOCK);
     terminal->slave = fopen(ptsname(terminal->master), "r+");
     assert_non_null(terminal->slave);
 }
@@ -139,11 +138,20 @@ static void close_terminal(struct terminal *terminal)
     rmdir(terminal->home);
 }
 
-/* What has been shown since the last call. */
+#define MARK '\001' /* nothing else writes it */
+
+/* What has been shown since the last call: all of it, since a mark is sent behind it. */
 static const char *shown(const struct terminal *terminal, char *text, size_t size)
 {
-    ssize_t length = read(terminal->master, text, size - 1);
-    text[length > 0 ? length : 0] = '\0';
+    size_t length = 0;
+    const char mark = MARK;
+    fflush(terminal->slave);
+    assert_int_equal(write(fileno(terminal->slave), &mark, 1), 1);
+    while (length == 0 || text[length - 1] != MARK) {
+        assert_true(length < size && read(terminal->master, text + length, 1) == 1);
+        length++;
+    }
+    text[length - 1] = '\0';
     return text;
 }
 
@@ -164,7 +172,7 @@ static void lines_are_edited_remembered_and_completed(void **state)
 {
     struct bench *bench = *state;
     struct terminal terminal;
-    char text[1024];
+    char text[4096];
     const char *line;
     open_terminal(&terminal);
     struct line_editor *editor = open_editor(bench, &terminal);
@@ -233,7 +241,7 @@ static void sessions_take_their_lines_from_the_editor(void **state)
 {
     struct bench *bench = *state;
     struct terminal terminal;
-    char text[1024];
+    char text[4096];
     open_terminal(&terminal);
     struct monitor_session *session = monitor_open_terminal(bench->monitor, terminal.slave, terminal.slave);
     monitor_poll(bench->monitor);

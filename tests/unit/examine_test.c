@@ -203,6 +203,9 @@ static void code_is_listed_with_labels_marks_and_symbols(void **state)
                         "  07c0:0010: 00 00                    add byte ptr [bx + si], al\n"
                         "(doppel) ");
     assert_contains(answer(bench, "u"), "  07c0:0012: 00 00");
+    answer(bench, "break 0x7c07");
+    assert_contains(answer(bench, "u 0x7c06 2"), "  07c0:0006: f4                       hlt\n"
+                                                 " *07c0:0007: 9c                       pushf");
     bench->machine->cpu.retired++;
     assert_contains(answer(bench, "disassemble"), "> 07c0:0000:");
     assert_contains(answer(bench, "x/2i sub"), "sub:\n  07c0:0009: c3");
