@@ -196,6 +196,7 @@ static void find_arguments(struct search *search, const char *line, size_t curso
     const struct offer offer = read_arguments(search, arguments, count == 1 || !of_topic);
     if (offer.commands && count == 1) {
         add_commands(search);
+        add(search, "expressions");
     }
     if (offer.topics && count == 1) {
         add_topics(search);

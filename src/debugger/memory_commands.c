@@ -168,6 +168,36 @@ static void print_string(FILE *out, uint64_t address, const uint8_t *text, size_
             length == STRING_SHOWN ? "..." : "");
 }
 
+/* A run of characters that is going on. */
+struct string_run {
+    FILE *out;
+    uint64_t shortest;
+    uint64_t start, length; /* of which the first STRING_SHOWN are in `text` */
+    uint8_t text[STRING_SHOWN];
+};
+
+static void end_run(struct string_run *run)
+{
+    if (run->length != 0 && run->length >= run->shortest) {
+        print_string(run->out, run->start, run->text,
+                     run->length < STRING_SHOWN ? (size_t)run->length : STRING_SHOWN);
+    }
+    run->length = 0;
+}
+
+static void take_character(struct string_run *run, uint64_t address, uint8_t byte)
+{
+    if (!isprint(byte) && byte != '\t') {
+        end_run(run);
+        return;
+    }
+    run->start = run->length == 0 ? address : run->start;
+    if (run->length < STRING_SHOWN) {
+        run->text[run->length] = byte;
+    }
+    run->length++;
+}
+
 struct status command_strings(struct monitor_session *session, int argc, char **argv)
 {
     struct access access;
@@ -185,27 +215,21 @@ struct status command_strings(struct monitor_session *session, int argc, char **
     if (!status_is_ok(&status)) {
         return status;
     }
-    uint8_t text[STRING_SHOWN];
-    size_t count = 0; /* bytes of the run that is going on, which may be longer than `text` */
-    for (const uint64_t end = address + length; address <= end; address++) {
-        uint8_t byte = 0;
-        bool readable = address < end &&
-                        guest_memory_read(session->monitor->machine, access.space, address, &byte, 1) == 1;
-        if (readable && (isprint(byte) || byte == '\t')) {
-            if (count < STRING_SHOWN) {
-                text[count] = byte;
-            }
-            count++;
-            continue;
+    struct string_run run = {.out = session->out, .shortest = shortest};
+    for (const uint64_t end = address + length; address < end;) {
+        uint8_t page[PAGE_SIZE];
+        const uint64_t left = end - address, in_page = next_page(address) - address;
+        const size_t wanted = (size_t)(left < in_page ? left : in_page);
+        const size_t got = guest_memory_read(session->monitor->machine, access.space, address, page, wanted);
+        for (size_t i = 0; i < got; i++) {
+            take_character(&run, address + i, page[i]);
         }
-        if (count != 0 && count >= shortest) {
-            print_string(session->out, address - count, text, count < STRING_SHOWN ? count : STRING_SHOWN);
+        if (got < wanted) {
+            end_run(&run);
         }
-        count = 0;
-        if (!readable && address < end) {
-            address = next_page(address) - 1;
-        }
+        address += wanted;
     }
+    end_run(&run);
     return status_ok();
 }
 

@@ -26,27 +26,6 @@ struct status monitor_usage(const char *name)
     return status_error(STATUS_INVALID_ARGUMENT, "usage: %s %s", command->name, command->arguments);
 }
 
-struct status command_help(struct monitor_session *session, int argc, char **argv)
-{
-    const struct monitor_command *only = NULL;
-    if (argc > 1) {
-        only = monitor_find_command(argv[1]);
-        if (only == NULL) {
-            return status_error(STATUS_INVALID_ARGUMENT, "there is no command \"%s\"", argv[1]);
-        }
-    }
-    for (size_t i = 0; i < monitor_command_count; i++) {
-        const struct monitor_command *command = &monitor_commands[i];
-        if (only != NULL && command != only) {
-            continue;
-        }
-        fprintf(session->out, "%s%s%s%s%s\n        %s\n", command->name, command->alias != NULL ? "|" : "",
-                command->alias != NULL ? command->alias : "", command->arguments[0] != '\0' ? " " : "",
-                command->arguments, command->help);
-    }
-    return status_ok();
-}
-
 struct status command_stop(struct monitor_session *session, int argc, char **argv)
 {
     (void)argc, (void)argv;

@@ -74,6 +74,10 @@ static void strings_are_listed(void **state)
     memcpy(bench->machine->ram + 0x600, "abc\0defg\1hi jklm\xff", 18);
     assert_string_equal(answer(bench, "strings 0x600 0x20"), "00000604: defg\n00000609: hi jklm\n(doppel) ");
     assert_string_equal(answer(bench, "strings 0x600 0x20 8"), "(doppel) ");
+    memset(bench->machine->ram + 0xff0, 'x', 300);
+    assert_contains(answer(bench, "strings 0xf00 0x1000"), "00000ff0: xxxx");
+    assert_contains(answer(bench, "strings 0xf00 0x1000 300"), "xxxx...\n");
+    assert_string_equal(answer(bench, "strings 0xf00 0x1000 301"), "(doppel) ");
     assert_string_equal(answer(bench, "strings/p 0x600 2 2"), "00000600: ab\n(doppel) ");
 }
 

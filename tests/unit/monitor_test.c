@@ -102,6 +102,9 @@ static void help_lists_every_command(void **state)
     }
     assert_contains(answer(bench, "help q"), "quit|q [STATUS]");
     assert_contains(answer(bench, "help nonsense"), "no command \"nonsense\"");
+    assert_contains(answer(bench, "help u"), "disassemble|u [/16|/32|/64]");
+    assert_contains(answer(bench, "help u"), "        u; u cs:eip 20;");
+    assert_contains(answer(bench, "help expressions"), "operators  - ~ !");
 }
 
 static void unknown_commands_are_named(void **state)
