@@ -92,6 +92,17 @@ set u8(40:17) = u8(40:17) | 0x20
 print u8(40:17) & 0x20
 write/p 0x7e000 "something to be found"
 find 0x70000 0x10000 "to be found"
+set flags.if = 0
+print 0xabc0000 + ip
+write cs:eip 0xeb 0xfe
+run-instructions 100000
+print 0xabc0000 + ip
+set cs = 0x7000
+set ip = 0x10
+write cs:ip 0x40 0xeb 0xfd
+set eax = 0x10000
+run-instructions 10000
+print 0xdef0000 + ax
 quit
 END
     "$doppel" --icount shift=6 -display none -fda disk.img -script script "$@" >output
@@ -106,5 +117,12 @@ END
     expect_code 'f000:fff0|000ffff0: ea 5b e0 00 f0'
     expect '^0x20 \(32\)$'
     expect '^0007e00a$'
+    # code that was written, over what had been translated and elsewhere, is what is executed
+    if [ "$(grep -c '^0xabc' output)" -ne 2 ] || [ "$(grep '^0xabc' output | sort -u | wc -l)" -ne 1 ]; then
+        echo "FAILED: an endless loop that was written was left:"
+        cat output
+        exit 1
+    fi
+    expect '^0xdef1388 '
 fi
 [ "$parts" -gt 0 ] || skip "neither an x86 compiler nor $freedos is there"

@@ -179,6 +179,27 @@ static void page_walks_show_every_level(void **state)
     assert_contains(answer(bench, "info page 0"), "directory entry 0 at 00200000: there is no memory");
 }
 
+static void remembered_translations_are_shown(void **state)
+{
+    struct bench *bench = *state;
+    struct machine *machine = bench->machine;
+    assert_contains(answer(bench, "info tlb"), "supervisor: 0 of 1024 entries; of translated code: 0 of 0\n");
+    store_le32(machine->ram + 0x1000, 0x2003);
+    store_le32(machine->ram + 0x2000 + 4 * 5, 0x3103);
+    machine->cpu.cr3 = 0x1000;
+    machine->cpu.cr0 = CR0_PE | CR0_PG;
+    machine->cpu.cr4 = CR4_PGE;
+    mmu_load(machine->mmu, 0x5123, 1, false);
+    store_le32(machine->ram + 0x2000 + 4 * 5, 0); /* the guest has not flushed */
+    const char *text = answer(bench, "info tlb");
+    assert_contains(text, "00005000 -> 00003000  supervisor r-x global\n");
+    assert_contains(text, "supervisor: 1 of 1024 entries");
+    text = answer(bench, "info tlb 0x5fff");
+    assert_contains(text, "00005000 -> 00003000  supervisor");
+    assert_contains(text, "00005000: not there for a user\n");
+    assert_contains(answer(bench, "info tlb 0x405000"), "00405000: not there for a supervisor\n");
+}
+
 static void page_walks_of_pae_have_pointers_and_no_execute(void **state)
 {
     struct bench *bench = *state;
@@ -261,6 +282,7 @@ int main(void)
         BENCH_TEST(floating_point_registers_are_numbers),
         BENCH_TEST(sse_registers_have_types),
         BENCH_TEST(page_walks_show_every_level),
+        BENCH_TEST(remembered_translations_are_shown),
         BENCH_TEST(page_walks_of_pae_have_pointers_and_no_execute),
         BENCH_TEST(vectors_and_bios_data_are_named),
         BENCH_TEST(dos_memory_blocks_are_found),
