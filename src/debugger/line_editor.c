@@ -185,7 +185,8 @@ struct line_editor *line_editor_open(struct monitor *monitor, FILE *in, FILE *ou
     el_set(editor->edit, EL_GETCFN, get_character);
     el_set(editor->edit, EL_PROMPT, get_prompt);
     el_set(editor->edit, EL_EDITOR, "emacs");
-    el_set(editor->edit, EL_ADDFN, "doppel-complete", "complete the word", complete);
+    /* The wide form keeps the pointers, the other one copies that are never freed. */
+    el_wset(editor->edit, EL_ADDFN, L"doppel-complete", L"complete the word", complete);
     el_set(editor->edit, EL_BIND, "^I", "doppel-complete", NULL);
     el_source(editor->edit, NULL);
     if (!open_history(editor)) {
