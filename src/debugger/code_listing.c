@@ -72,7 +72,8 @@ static bool find_operand_address(const struct cpu_state *cpu, const struct code_
     char *end;
     uint64_t value = strtoull(number, &end, 0);
     if (*end == ':') { /* a far pointer */
-        return false;
+        *linear = (value << 4) + strtoull(end + 1, NULL, 0);
+        return cpu->mode != CPU_MODE_PROTECTED;
     }
     bool target = branch && number == operands;
     *linear = ((target ? place->base : cpu->segment[CPU_DS].base) + value) & UINT32_MAX;

@@ -10,6 +10,7 @@
 #include "debugger/monitor_internal.h"
 
 #define MAX_COUNT 4096
+#define TEXT_MAX  65536
 
 /* ---- memory */
 
@@ -118,6 +119,15 @@ static void print_values(const struct view *view, FILE *out, const struct format
     fputc('\n', out);
 }
 
+static void print_character(FILE *out, uint8_t byte)
+{
+    if (byte == '"' || byte == '\\') {
+        fprintf(out, "\\%c", byte);
+    } else {
+        fprintf(out, isprint(byte) ? "%c" : "\\x%02x", byte);
+    }
+}
+
 static void print_strings(const struct view *view, FILE *out, const struct format *format, uint64_t address)
 {
     for (unsigned i = 0; i < format->count; i++) {
@@ -129,11 +139,7 @@ static void print_strings(const struct view *view, FILE *out, const struct forma
             if (byte == 0) {
                 break;
             }
-            if (byte == '"' || byte == '\\') {
-                fprintf(out, "\\%c", byte);
-            } else {
-                fprintf(out, isprint(byte) ? "%c" : "\\x%02x", byte);
-            }
+            print_character(out, byte);
         }
         fputs(readable ? "\"\n" : "\" ??\n", out);
         if (!readable) {
@@ -180,6 +186,38 @@ struct status command_x(struct monitor_session *session, int argc, char **argv)
 struct status command_xp(struct monitor_session *session, int argc, char **argv)
 {
     return examine(session, argc, argv, GUEST_PHYSICAL);
+}
+
+struct status command_text(struct monitor_session *session, int argc, char **argv)
+{
+    struct view view = {.monitor = session->monitor, .space = GUEST_LINEAR};
+    const int first = argc > 1 && strcmp(argv[1], "/p") == 0 ? 2 : 1;
+    uint64_t address = 0, length = 0;
+    if (argc != first + 2) {
+        return monitor_usage(argv[0]);
+    }
+    view.space = first == 2 ? GUEST_PHYSICAL : GUEST_LINEAR;
+    struct status status = monitor_evaluate(session->monitor, argv[first], &address);
+    if (status_is_ok(&status)) {
+        status = monitor_evaluate(session->monitor, argv[first + 1], &length);
+    }
+    if (status_is_ok(&status) && length > TEXT_MAX) {
+        status = status_error(STATUS_INVALID_ARGUMENT, "a text has at most %d bytes", TEXT_MAX);
+    }
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    fputc('"', session->out);
+    for (uint64_t i = 0; i < length; i++) {
+        uint8_t byte;
+        if (!read_byte(&view, address + i, &byte)) {
+            fputs("\" ??\n", session->out);
+            return status_ok();
+        }
+        print_character(session->out, byte);
+    }
+    fputs("\"\n", session->out);
+    return status_ok();
 }
 
 struct status command_print(struct monitor_session *session, int argc, char **argv)

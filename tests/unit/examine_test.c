@@ -81,6 +81,16 @@ static void strings_are_listed(void **state)
     assert_string_equal(answer(bench, "strings/p 0x600 2 2"), "00000600: ab\n(doppel) ");
 }
 
+static void bytes_are_printed_as_text(void **state)
+{
+    struct bench *bench = *state;
+    memcpy(bench->machine->ram + 0x600, "Say \"hi\"\r\n", 10);
+    bench->machine->cpu.gpr[CPU_CX].d = 10;
+    assert_string_equal(answer(bench, "text 0x600 cx"), "\"Say \\\"hi\\\"\\x0d\\x0a\"\n(doppel) ");
+    assert_string_equal(answer(bench, "text /p 60:0 3"), "\"Say\"\n(doppel) ");
+    assert_string_equal(answer(bench, "text 0xfffff 2"), "\"\\x00\" ??\n(doppel) ");
+}
+
 static void memory_is_written_and_filled(void **state)
 {
     struct bench *bench = *state;
@@ -219,6 +229,17 @@ static void code_is_listed_with_labels_marks_and_symbols(void **state)
     assert_contains(answer(bench, "xp/1i 0x7c09"), "  00007c09: c3");
 }
 
+static void far_calls_of_real_mode_name_their_target(void **state)
+{
+    struct bench *bench = *state;
+    if (!disassembly_is_there()) {
+        skip();
+    }
+    load_symbols(bench, "7c09 T sub\n");
+    memcpy(bench->machine->ram + 0x500, "\x9a\x09\x00\xc0\x07", 5);
+    assert_contains(answer(bench, "u/16 0x500 1"), "0x7c0:9  ; sub, sensitive\n");
+}
+
 static void code_has_two_syntaxes(void **state)
 {
     struct bench *bench = *state;
@@ -319,6 +340,8 @@ static void wrong_arguments_are_refused(void **state)
                                         "find 0 1 \"\"",
                                         "find 0 1 x",
                                         "strings 0",
+                                        "text 0",
+                                        "text 0 65537",
                                         "strings 0 1 2 3",
                                         "write 0",
                                         "write/q 0 1",
@@ -357,12 +380,14 @@ int main(void)
         BENCH_TEST(find_sees_what_crosses_its_own_reads),
         BENCH_TEST(find_passes_over_holes),
         BENCH_TEST(strings_are_listed),
+        BENCH_TEST(bytes_are_printed_as_text),
         BENCH_TEST(memory_is_written_and_filled),
         BENCH_TEST(writes_tell_whoever_holds_code),
         BENCH_TEST(memory_goes_to_files_and_back),
         BENCH_TEST(formats_show_bits_and_symbols),
         BENCH_TEST(symbols_come_are_listed_and_go),
         BENCH_TEST(code_is_listed_with_labels_marks_and_symbols),
+        BENCH_TEST(far_calls_of_real_mode_name_their_target),
         BENCH_TEST(code_has_two_syntaxes),
         BENCH_TEST(callers_are_found_by_frames_and_by_what_lies_on_the_stack),
         BENCH_TEST(frames_that_lead_nowhere_end_the_chain),
