@@ -317,6 +317,19 @@ static struct status option_monitor(struct options *options, char *value)
     return status_ok();
 }
 
+static struct status option_gdb(struct options *options, char *value)
+{
+    options->gdb = strcmp(value, "none") != 0 ? value : NULL;
+    return status_ok();
+}
+
+static struct status option_s(struct options *options, char *value)
+{
+    (void)value;
+    options->gdb = "tcp::1234";
+    return status_ok();
+}
+
 static struct status option_script(struct options *options, char *value)
 {
     options->script = value;
@@ -432,7 +445,9 @@ static bool uses_stdio(const char *stream)
 /* Standard input and output can serve one purpose. */
 static struct status settle_stdio(struct options *options)
 {
-    unsigned users = options->monitor_on_stdio + uses_stdio(options->debug_console);
+    unsigned users = uses_stdio(options->debug_console);
+    users += options->monitor_on_stdio;
+    users += uses_stdio(options->gdb);
     for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
         users += uses_stdio(options->serial[i]);
     }
@@ -444,8 +459,9 @@ static struct status settle_stdio(struct options *options)
     }
     users += options->display == FRONT_END_TTY;
     if (users > 1) {
-        return status_error(STATUS_INVALID_ARGUMENT, "only one of -display tty, -monitor stdio, -serial "
-                                                     "stdio and -debugcon stdio can have the terminal");
+        return status_error(STATUS_INVALID_ARGUMENT,
+                            "only one of -display tty, -monitor stdio, -serial stdio, -debugcon "
+                            "stdio and -gdb stdio can have the terminal");
     }
     return status_ok();
 }
@@ -457,10 +473,10 @@ static struct status settle_check(struct options *options)
         return status_ok();
     }
     bool shows = options->display_given && options->display != FRONT_END_NONE;
-    if (shows || options->monitor_on_stdio || options->start_paused) {
+    if (shows || options->monitor_on_stdio || options->gdb != NULL || options->start_paused) {
         return status_error(STATUS_INVALID_ARGUMENT,
-                            "-check lockstep takes its input from -script only, without -display, -monitor "
-                            "and -S");
+                            "-check lockstep takes its input from -script only, without -display, -monitor, "
+                            "-gdb and -S");
     }
     options->display_given = true;
     options->display = FRONT_END_NONE;
@@ -491,12 +507,12 @@ struct status options_parse(int argc, char **argv, struct options *options)
         options->machine.rtc_epoch = options->machine.counted ? COUNTED_RTC_EPOCH : host_clock_epoch();
     }
     status = settle_stdio(options);
-    bool can_go_on =
-        options->monitor_on_stdio || options->script != NULL || options->display != FRONT_END_NONE;
+    bool can_go_on = options->monitor_on_stdio || options->script != NULL || options->gdb != NULL ||
+                     options->display != FRONT_END_NONE;
     if (status_is_ok(&status) && options->start_paused && !can_go_on) {
         status = status_error(
             STATUS_INVALID_ARGUMENT,
-            "-S needs something that lets the machine go on: -monitor stdio, -script or a display");
+            "-S needs something that lets the machine go on: -monitor stdio, -script, -gdb or a display");
     }
     return status;
 }

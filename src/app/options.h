@@ -36,6 +36,7 @@ struct options {
     const char *debug_console;
     bool monitor_on_stdio;
     const char *script;
+    const char *gdb; /* NULL: none can come */
     bool display_given;
     enum front_end_kind display;
     const char *log_file;

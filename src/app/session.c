@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "app/counters_file.h"
+#include "app/gdb_link.h"
 #include "base/bits.h"
 #include "bus/event_clock.h"
 #include "chardev/char_device.h"
@@ -31,7 +32,7 @@
 
 #define STREAMS (MACHINE_SERIALS + 1) /* the last one is the debug console */
 
-#define MAX_FDS (STREAMS * CHAR_DEVICE_MAX_FDS + FRONT_END_MAX_FDS + 2)
+#define MAX_FDS ((STREAMS + 1) * CHAR_DEVICE_MAX_FDS + FRONT_END_MAX_FDS + 2)
 
 struct session {
     const struct options *options;
@@ -43,6 +44,7 @@ struct session {
     struct monitor_session *console; /* commands from standard input; NULL: it is not read */
     bool console_by_key;             /* the console was opened with the monitor key and closes with cont */
     bool has_used_key;               /* it was once */
+    struct gdb_link *gdb;            /* NULL: none can come */
     struct front_end *front_end;
     int signal_fd;
     bool quit;
@@ -117,6 +119,13 @@ static struct status create_monitor(struct session *session)
                : monitor_open_script(session->monitor, session->options->script, stdout, stderr, &script);
 }
 
+static struct status open_gdb(struct session *session)
+{
+    return session->options->gdb == NULL
+               ? status_ok()
+               : gdb_link_open(session->options->gdb, session->machine, session->monitor, &session->gdb);
+}
+
 /* ---- the monitor key */
 
 static bool stdin_is_taken(const struct session *session)
@@ -126,7 +135,13 @@ static bool stdin_is_taken(const struct session *session)
             return true;
         }
     }
-    return session->options->debug_console != NULL && strcmp(session->options->debug_console, "stdio") == 0;
+    const char *others[] = {session->options->debug_console, session->options->gdb};
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+        if (others[i] != NULL && strcmp(others[i], "stdio") == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void show_monitor(struct session *session)
@@ -204,6 +219,9 @@ static struct status build(struct session *session)
         status = create_monitor(session);
     }
     if (status_is_ok(&status)) {
+        status = open_gdb(session);
+    }
+    if (status_is_ok(&status)) {
         status = create_front_end(session);
     }
     if (status_is_ok(&status) && session->options->start_paused) {
@@ -245,6 +263,7 @@ static void wait_for_something(struct session *session, uint64_t limit_ns)
             count += char_device_poll_fds(session->streams[i], fds + count);
         }
     }
+    count += gdb_link_poll_fds(session->gdb, fds + count);
     count += front_end_poll_fds(session->front_end, fds + count);
     struct timespec limit = {.tv_sec = (time_t)(limit_ns / NS_PER_SECOND),
                              .tv_nsec = (long)(limit_ns % NS_PER_SECOND)};
@@ -267,7 +286,7 @@ static void wait_for_something(struct session *session, uint64_t limit_ns)
 static uint64_t sleep_limit(struct session *session, uint64_t idle_ns)
 {
     uint64_t limit = session->options->display == FRONT_END_NONE ? NAP_NS : FRONT_END_INTERVAL_NS;
-    if (monitor_is_busy(session->monitor) && limit > MONITOR_POLL_NS) {
+    if ((monitor_is_busy(session->monitor) || gdb_link_is_busy(session->gdb)) && limit > MONITOR_POLL_NS) {
         limit = MONITOR_POLL_NS;
     }
     return idle_ns < limit ? idle_ns : limit;
@@ -281,6 +300,7 @@ static void note_power_off(struct session *session)
         fprintf(stderr, "doppel: the machine is off: %s\n", reason);
     }
     monitor_note_power_off(session->monitor, reason);
+    gdb_link_note_power_off(session->gdb, session->exit_status);
     session->off = true;
 }
 
@@ -341,6 +361,17 @@ static void serve_monitor(struct session *session)
     }
 }
 
+static void serve_gdb(struct session *session)
+{
+    bool was_paused = machine_is_paused(session->machine);
+    gdb_link_poll(session->gdb);
+    bool is_paused = machine_is_paused(session->machine);
+    session->quit |= gdb_link_wants_quit(session->gdb);
+    if (was_paused != is_paused) {
+        front_end_set_state(session->front_end, is_paused ? FRONT_END_STOPPED : FRONT_END_RUNNING);
+    }
+}
+
 static void drive(struct session *session)
 {
     while (!session->quit) {
@@ -355,6 +386,7 @@ static void drive(struct session *session)
                 char_device_poll(session->streams[i]);
             }
         }
+        serve_gdb(session);
         front_end_update(session->front_end, host_clock_monotonic_ns(NULL));
     }
     front_end_finish(session->front_end);
@@ -412,6 +444,7 @@ static void close_log(struct session *session, struct status *status)
 static void take_down(struct session *session, struct status *status)
 {
     front_end_destroy(session->front_end);
+    gdb_link_close(session->gdb);
     monitor_destroy(session->monitor);
     counters_file_close(session->counters_file, session->options->counters_file, session->machine, status);
     machine_destroy(session->machine);

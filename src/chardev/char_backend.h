@@ -39,6 +39,7 @@ struct char_device {
     bool can_read, can_write; /* there is something to read from, somebody to write to */
     int input_fd, output_fd;  /* what to wait for then; -1: no waiting needed */
     int listen_fd;            /* readable when look() has something to do; -1: none */
+    uint64_t connection;      /* see char_device_connection() */
     uint64_t dropped;
     struct status status;
 };

@@ -25,6 +25,7 @@ void *char_backend_allocate(size_t size, const struct char_backend *backend, siz
         device->input_fd = -1;
         device->output_fd = -1;
         device->listen_fd = -1;
+        device->connection = 1;
         device->status = status_ok();
     }
     return device;
@@ -276,6 +277,11 @@ void char_device_poll(struct char_device *device)
     flush_output(device);
     deliver_input(device);
     flush_output(device);
+}
+
+uint64_t char_device_connection(const struct char_device *device)
+{
+    return device->can_read ? device->connection : 0;
 }
 
 uint64_t char_device_dropped(const struct char_device *device)

@@ -86,6 +86,10 @@ int char_device_poll_fd(const struct char_device *device, bool *wants_write);
 /* Moves what can be moved in both directions. Call when an fd is ready, and every now and then. */
 void char_device_poll(struct char_device *device);
 
+/* Which peer a stream is connected to: each one of a server has a number of its own; other streams have one,
+ * from the beginning to the end of input. 0: none now. Changes in char_device_poll() only. */
+uint64_t char_device_connection(const struct char_device *device);
+
 /* Output bytes that were dropped so far: see the policy above. */
 uint64_t char_device_dropped(const struct char_device *device);
 

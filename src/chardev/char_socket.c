@@ -24,6 +24,7 @@ static void attach(struct char_socket *stream, int peer)
     /* Fails on unix sockets, which need no such thing. */
     (void)setsockopt(peer, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     stream->peer = peer;
+    stream->device.connection++;
     stream->device.input_fd = peer;
     stream->device.output_fd = peer;
     stream->device.can_read = true;

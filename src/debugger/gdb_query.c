@@ -11,13 +11,12 @@
 
 bool gdb_query_supported(struct gdb_server *server, struct gdb_words *words, struct gdb_text *reply)
 {
-    const char *at = words->at;
-    while (at < words->end) {
-        const char *end = memchr(at, ';', (size_t)(words->end - at));
-        struct gdb_words word = {.at = at + 1, .end = end != NULL ? end : words->end};
-        server->wants_software_breaks |= gdb_words_take(&word, "swbreak+");
-        server->wants_hardware_breaks |= gdb_words_take(&word, "hwbreak+");
-        at = word.end;
+    while (gdb_words_take(words, ":") || gdb_words_take(words, ";")) {
+        server->wants_software_breaks |= gdb_words_take(words, "swbreak+");
+        server->wants_hardware_breaks |= gdb_words_take(words, "hwbreak+");
+        while (gdb_words_left(words) > 0 && *words->at != ';') {
+            words->at++;
+        }
     }
     gdb_text_add(reply, "PacketSize=");
     gdb_text_add_number(reply, GDB_PACKET_MAX);
