@@ -240,6 +240,12 @@ static struct status read_word(const char **from, char **to)
     return quoted ? status_error(STATUS_INVALID_ARGUMENT, "a quotation mark is missing") : status_ok();
 }
 
+/* '#' at the beginning of a word, but not that of "#PF". */
+static bool begins_comment(const char *word)
+{
+    return word[0] == '#' && !(isupper((unsigned char)word[1]) && isupper((unsigned char)word[2]));
+}
+
 struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS], size_t starts[MONITOR_WORDS])
 {
     *argc = 0;
@@ -249,7 +255,7 @@ struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS], si
         while (isspace((unsigned char)*from)) {
             from++;
         }
-        if (*from == '\0' || *from == '#') {
+        if (*from == '\0' || begins_comment(from)) {
             return status_ok();
         }
         if (*argc == MONITOR_WORDS) {
@@ -311,7 +317,7 @@ static size_t length_without_comment(const char *line)
 {
     bool quoted = false, in_word = false;
     size_t at = 0;
-    for (; line[at] != '\0' && (line[at] != '#' || quoted || in_word); at++) {
+    for (; line[at] != '\0' && (quoted || in_word || !begins_comment(line + at)); at++) {
         if (line[at] == '"') {
             quoted = !quoted;
         } else if (quoted && line[at] == '\\' && line[at + 1] != '\0') {

@@ -93,7 +93,8 @@ extern const struct monitor_command monitor_commands[];
 extern const size_t monitor_command_count;
 
 /* Cuts `line` into words in place (starts[] may be NULL: where in it each began): blanks separate, "…" holds
- * blanks and the escapes \n \r \t \b \e \\ \" \xHH, # at the start of a word begins a comment. */
+ * blanks and the escapes \n \r \t \b \e \\ \" \xHH, # at the start of a word begins a comment,
+ * but for the names of exceptions (#PF). */
 struct status monitor_split(char *line, int *argc, char *argv[MONITOR_WORDS], size_t starts[MONITOR_WORDS]);
 
 const struct monitor_command *monitor_find_command(const char *name);
