@@ -10,7 +10,8 @@
 #include "cpu/trace.h"
 #include "isa/isa.h"
 
-#define MAX_BLOCKS 200000u
+/* Some 20 MB: a working set's code is less, and behind the translator only cold code comes here. */
+#define MAX_BLOCKS 65536u
 
 /* Fibonacci hashing: 2^64 over the golden ratio spreads keys that differ in few bits. */
 static unsigned address_bucket(uint64_t phys, unsigned code_size)
