@@ -178,7 +178,7 @@ static struct code_block *next_block(struct code_segment *segment)
             return NULL;
         }
         segment->chunks = chunks;
-        chunks[segment->chunk_count] = malloc(CODE_CHUNK_BLOCKS * sizeof *chunks[0]);
+        chunks[segment->chunk_count] = aligned_alloc(CODE_BLOCK_LINE, CODE_CHUNK_BLOCKS * sizeof *chunks[0]);
         if (chunks[segment->chunk_count] == NULL) {
             return NULL;
         }
@@ -218,7 +218,6 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
                                  .insn_count = (uint16_t)insn_count,
                                  .host_size = (uint32_t)host_size,
                                  .entry = space.exec,
-                                 .write = space.write,
                                  .tables = space.tables,
                                  .tables_size = (uint32_t)tables_size};
     if (!code_pages_add(&store->pages, block)) {
@@ -233,6 +232,12 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
     counter_add(store->counters, COUNTER_INSNS_TRANSLATED, insn_count);
     counter_add(store->counters, COUNTER_CODE_BYTES, CODE_BLOCK_LEAD + host_size);
     return block;
+}
+
+uint8_t *code_cache_writable(const struct code_cache *cache, const struct code_block *block)
+{
+    const struct code_store *store = (const struct code_store *)cache;
+    return store->memory.write + (block->entry - store->memory.exec);
 }
 
 struct code_space code_cache_reserve_fixed(struct code_cache *cache)

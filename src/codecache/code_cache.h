@@ -49,24 +49,24 @@
 
 struct code_link;
 
+/* What a look-up reads comes first and fills a line of the host's cache. */
 struct code_block {
-    uint64_t phys;        /* effective guest-physical address of the first guest byte */
-    uint64_t key;         /* what else the code assumes */
-    uint64_t tail;        /* effective address of the page where its bytes go on; CODE_NO_TAIL: nowhere */
-    uint16_t length;      /* guest bytes, those of the tail included */
-    uint16_t insn_count;  /* guest instructions */
-    uint32_t host_size;   /* bytes at `entry` */
-    const uint8_t *entry; /* executable */
-    uint8_t *write;       /* the same bytes, writable */
-    void *tables;         /* the owner's */
-    uint32_t tables_size; /* bytes */
-    uint16_t user;        /* the owner's */
-    uint8_t body;         /* the owner's: for example where in the block its second entry is */
-    bool dead;            /* not found any more */
-    bool movable;         /* code_cache_add_version() was called */
-    uint32_t used;        /* the owner's: for example when it was last found */
+    uint64_t phys; /* effective guest-physical address of the first guest byte */
+    uint64_t key;  /* what else the code assumes */
+    uint64_t tail; /* effective address of the page where its bytes go on; CODE_NO_TAIL: nowhere */
+    struct code_block *hash_next; /* private */
+    const uint8_t *entry;         /* executable */
+    uint32_t used;                /* the owner's: for example when it was last found */
+    uint32_t host_size;           /* bytes at `entry` */
+    uint32_t tables_size;         /* bytes */
+    uint16_t length;              /* guest bytes, those of the tail included */
+    uint16_t insn_count;          /* guest instructions */
+    uint16_t user;                /* the owner's */
+    uint8_t body;                 /* the owner's: for example where in the block its second entry is */
+    bool dead;                    /* not found any more */
+    bool movable;                 /* code_cache_add_version() was called */
+    void *tables;                 /* the owner's */
     /* Private. */
-    struct code_block *hash_next;
     struct code_block *version_next;
     struct code_block *page_next; /* blocks that begin in the same part of the page */
     struct code_block **page_back;
@@ -75,6 +75,7 @@ struct code_block {
     struct code_link *incoming;
     struct code_link *outgoing;
 };
+_Static_assert(sizeof(struct code_block) <= 128, "two lines of the host's cache");
 
 /* What is looked at for each jump to code that is not linked; the rest of a cache is private. */
 struct code_cache {
@@ -178,6 +179,9 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
  * the executable address of the `host_size` bytes committed. */
 struct code_space code_cache_reserve_fixed(struct code_cache *cache);
 const uint8_t *code_cache_commit_fixed(struct code_cache *cache, size_t host_size);
+
+/* The bytes at a block's entry, writable. */
+uint8_t *code_cache_writable(const struct code_cache *cache, const struct code_block *block);
 
 /* Makes the jump in `from` whose 32-bit displacement is at offset `site`, and ends with it, go to the entry
  * of `to`. Its present displacement is put back when either block dies, or when the site is linked again.

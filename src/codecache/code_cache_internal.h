@@ -15,6 +15,7 @@
 #define CODE_LINE_SHIFT   6u /* a page is looked at in 64 lines, one for each bit of a mask */
 #define CODE_PAGE_BUCKETS 8192u
 #define CODE_CHUNK_BLOCKS 256u /* structs are allocated so many at a time, since they must not move */
+#define CODE_BLOCK_LINE   64u  /* bytes: they are aligned to a line of the host's cache, as far as possible */
 
 /* A patched jump. It is in two lists: the outgoing ones of `from` and the incoming ones of `to`. */
 struct code_link {

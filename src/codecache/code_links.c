@@ -18,7 +18,8 @@ static struct code_link *allocate_link(struct code_store *store)
 /* Puts the jump back. The link must have left the list of its source already. */
 static void undo(struct code_store *store, struct code_link *link)
 {
-    memcpy(link->from->write + link->site, link->original, sizeof link->original);
+    memcpy(code_cache_writable(&store->cache, link->from) + link->site, link->original,
+           sizeof link->original);
     *link->in_back = link->in_next;
     if (link->in_next != NULL) {
         link->in_next->in_back = link->in_back;
@@ -82,11 +83,12 @@ void code_cache_link(struct code_cache *cache, struct code_block *from, uint32_t
         to->incoming->in_back = &link->in_next;
     }
     to->incoming = link;
-    memcpy(link->original, from->write + site, sizeof link->original);
+    uint8_t *jump = code_cache_writable(cache, from) + site;
+    memcpy(link->original, jump, sizeof link->original);
     ptrdiff_t distance = to->entry - (from->entry + site + 4);
     assert(distance == (int32_t)distance);
     int32_t displacement = (int32_t)distance;
-    memcpy(from->write + site, &displacement, sizeof displacement);
+    memcpy(jump, &displacement, sizeof displacement);
     counter_add(store->counters, COUNTER_BLOCKS_LINKED, 1);
 }
 

@@ -478,6 +478,8 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
                                                  (size_t)(b->e.at - b->e.begin), write_tables(b, tables));
     if (block != NULL) {
         tables->block = block;
+        tables->entry = block->entry;
+        tables->eip = translator_block_eip(block);
         block->body = (uint8_t)b->body;
         block->used = (uint32_t)t->mmu->generation;
         if (b->movable) {

@@ -140,6 +140,8 @@ _Static_assert(sizeof(struct translator_site) == 20, "as many as there are of th
  * needs. */
 struct block_tables {
     struct code_block *block;
+    const uint8_t *entry; /* the block's */
+    uint32_t eip;         /* likewise */
     uint16_t site_count;
     struct translator_site sites[];
 };
@@ -316,7 +318,7 @@ static inline const struct code_block *block_of_site(const struct translator_sit
 /* EIP of the instruction at a site, and of the one after it. */
 static inline uint32_t site_eip(const struct translator_site *site)
 {
-    return translator_block_eip(block_of_site(site)) + site->offset;
+    return tables_of_site(site)->eip + site->offset;
 }
 
 static inline uint32_t site_next_eip(const struct translator_site *site)

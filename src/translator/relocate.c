@@ -79,14 +79,16 @@ static void change_code(uint8_t *at, enum fixup_kind kind, uint32_t distance)
     }
 }
 
-static void change_block(const struct code_block *block, uint32_t distance)
+static void change_block(const struct code_block *block, uint8_t *code, uint32_t distance)
 {
+    struct block_tables *tables = block->tables;
+    tables->eip += distance;
     const uint8_t *at = (const uint8_t *)&translator_notes(block)->piece[block->insn_count];
     const uint8_t *end = (const uint8_t *)block->tables + block->tables_size;
     for (; at < end; at += sizeof(struct fixup)) {
         struct fixup fixup;
         memcpy(&fixup, at, sizeof fixup);
-        change_code(block->write + fixup.position, (enum fixup_kind)fixup.kind, distance);
+        change_code(code + fixup.position, (enum fixup_kind)fixup.kind, distance);
     }
 }
 
@@ -111,7 +113,7 @@ struct code_block *translator_move_version(struct translator *t, uint64_t phys, 
     }
     uint32_t distance = eip - translator_block_eip(oldest);
     code_cache_move(t->cache, oldest, key);
-    change_block(oldest, distance);
+    change_block(oldest, code_cache_writable(t->cache, oldest), distance);
     oldest->used = now;
     return oldest;
 }

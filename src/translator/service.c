@@ -422,7 +422,7 @@ bool translator_run_blocks(struct translator *t)
 
 static const uint8_t *at(const struct translator_site *site, uint16_t position)
 {
-    return block_of_site(site)->entry + position;
+    return tables_of_site(site)->entry + position;
 }
 
 /* Before the access. */
@@ -813,10 +813,11 @@ static const uint8_t *miss_group(struct translator *t, const struct translator_s
         }
     }
     uint64_t left = t->stop_at - t->cpu->retired;
-    struct code_block *block = find_block(t, site_eip(site), MODE_SINGLE);
+    uint32_t eip = site_eip(site); /* making the block may evict this one */
+    struct code_block *block = find_block(t, eip, MODE_SINGLE);
     if (block == NULL || block->insn_count > left) {
         store_state(t);
-        t->cpu->rip = site_eip(site);
+        t->cpu->rip = eip;
         t->stuck = true;
         return t->leave;
     }
@@ -846,7 +847,7 @@ static const uint8_t *serve(struct translator *t)
     case SITE_FLOAT:
         return translator_load_float(t, site->width) ? at(site, site->direct) : call_out(t, site);
     case SITE_SENSITIVE: return sensitive(t, site);
-    case SITE_JUMP: return jump(t, site, translator_block_eip(block_of_site(site)) + site->target);
+    case SITE_JUMP: return jump(t, site, tables_of_site(site)->eip + site->target);
     case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
     case SITE_BUDGET: break;
     }

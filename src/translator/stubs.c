@@ -248,8 +248,7 @@ static void emit_store_beside_code(struct emitter *e, const uint8_t *service, un
     emit_load64(e, HOST_RCX, FIELD(site));
     emit_load_width(e, HOST_RCX, host_at(HOST_RCX, (int32_t)offsetof(struct translator_site, direct)), 2);
     emit_load64(e, HOST_R11, FIELD(tables));
-    emit_load64(e, HOST_R11, host_at(HOST_R11, (int32_t)offsetof(struct block_tables, block)));
-    emit_load64(e, HOST_R11, host_at(HOST_R11, (int32_t)offsetof(struct code_block, entry)));
+    emit_load64(e, HOST_R11, host_at(HOST_R11, (int32_t)offsetof(struct block_tables, entry)));
     emit_lea64(e, HOST_R11, host_sum(HOST_R11, HOST_RCX, 0, 0));
     emit_store64(e, FIELD(resume), HOST_R11);
     emit_load64(e, HOST_R11, FIELD(addend));

@@ -241,7 +241,7 @@ static void commit_with_tail(struct rig *rig, uint64_t phys, uint64_t tail, uint
         code_cache_commit(rig->cache, phys, tail, key, length, 1, host_size, tables_of(index));
     assert_non_null(block);
     assert_ptr_equal(block->entry, space.exec);
-    assert_ptr_equal(block->write, space.write);
+    assert_ptr_equal(code_cache_writable(rig->cache, block), space.write);
     if (tail == CODE_NO_TAIL) {
         code_cache_add_version(rig->cache, block);
     }
@@ -617,7 +617,7 @@ static struct code_block *commit_code(struct rig *rig, uint64_t phys, uint32_t n
     memcpy(code + 1, &number, sizeof number);
     commit(rig, phys, 0, 1, HOST_MIN);
     struct code_block *block = rig->model[rig->count - 1].block;
-    memcpy(block->write, code, sizeof code);
+    memcpy(code_cache_writable(rig->cache, block), code, sizeof code);
     return block;
 }
 
