@@ -4,11 +4,14 @@
 unsigned cpu_probe_room(const struct cpu_state *cpu, uint64_t address)
 {
     unsigned start = (unsigned)(address % CPU_PROBE_PAGE);
+    if (cpu->probe == NULL) {
+        return CPU_PROBE_PAGE - start;
+    }
     unsigned end = start + 1;
     while (end < CPU_PROBE_PAGE && !cpu_probe_is_at(cpu, end)) {
         end++;
     }
-    return cpu->probe != NULL ? end - start : CPU_PROBE_PAGE - start;
+    return end - start;
 }
 
 static bool watch_overlaps(const struct cpu_watch *watch, uint64_t first, uint64_t last)
