@@ -8,17 +8,18 @@
 #include "debugger/guest_memory.h"
 #include "machine/machine.h"
 
-static struct status divide(enum expression_op op, int64_t a, int64_t b, uint64_t *result)
+/* False: division by zero. */
+static bool divide(enum expression_op op, int64_t a, int64_t b, uint64_t *result)
 {
     if (b == 0) {
-        return status_error(STATUS_INVALID_ARGUMENT, "division by zero");
+        return false;
     }
     if (b == -1) { /* the most negative number has no opposite */
         *result = op == EXPRESSION_DIVIDE ? -(uint64_t)a : 0;
     } else {
         *result = (uint64_t)(op == EXPRESSION_DIVIDE ? a / b : a % b);
     }
-    return status_ok();
+    return true;
 }
 
 /* By 64 and more, nothing is left but the sign. */
@@ -31,7 +32,8 @@ static uint64_t shift(enum expression_op op, uint64_t a, uint64_t by)
     return by == 0 ? a : by < 64 ? a >> by | sign << (64 - by) : sign;
 }
 
-static struct status combine(enum expression_op op, uint64_t a, uint64_t b, uint64_t *result)
+/* False: division by zero. */
+static bool combine(enum expression_op op, uint64_t a, uint64_t b, uint64_t *result)
 {
     const int64_t x = (int64_t)a, y = (int64_t)b;
     switch (op) {
@@ -52,7 +54,7 @@ static struct status combine(enum expression_op op, uint64_t a, uint64_t b, uint
     case EXPRESSION_XOR: *result = a ^ b; break;
     default: *result = a | b; break;
     }
-    return status_ok();
+    return true;
 }
 
 static struct status selector_to_linear(struct machine *machine, uint64_t selector, uint64_t offset,
@@ -88,11 +90,10 @@ static struct status compare_text(struct machine *machine, uint64_t address, con
     }
 }
 
-/* What replaces the uppermost value by something made of it. */
-static struct status convert(const struct expression *expression, const struct expression_step *step,
+/* What replaces the uppermost value by something that it leads to. */
+static struct status look_up(const struct expression *expression, const struct expression_step *step,
                              struct machine *machine, uint64_t *top)
 {
-    const struct cpu_state *cpu = machine_cpu(machine);
     const uint64_t address = *top;
     struct status status = status_ok();
     switch ((enum expression_op)step->op) {
@@ -110,14 +111,7 @@ static struct status convert(const struct expression *expression, const struct e
         status = *top > UINT32_MAX ? status_error(STATUS_INVALID_ARGUMENT, "MSR numbers have 32 bits")
                                    : register_read_msr(machine_cpu(machine), (uint32_t)*top, top);
         break;
-    case EXPRESSION_IN_SEGMENT: *top = (cpu->segment[step->value].base + address) & UINT32_MAX; break;
-    case EXPRESSION_TEXT_IS:
-        status = compare_text(machine, address, expression->text + step->value, top);
-        break;
-    case EXPRESSION_NEGATE: *top = -*top; break;
-    case EXPRESSION_INVERT: *top = ~*top; break;
-    case EXPRESSION_NOT: *top = *top == 0; break;
-    default: *top = *top != 0; break;
+    default: status = compare_text(machine, address, expression->text + step->value, top); break;
     }
     return status;
 }
@@ -125,14 +119,16 @@ static struct status convert(const struct expression *expression, const struct e
 static struct status run(const struct expression *expression, struct machine *machine, size_t count,
                          uint64_t *result)
 {
-    uint64_t stack[EXPRESSION_STACK + 1] = {0};
-    uint64_t *top = stack; /* the uppermost value; stack[0] is below all */
+    uint64_t stack[EXPRESSION_STACK + 1]; /* the first one lies below all values */
+    uint64_t *top = stack;                /* the uppermost value */
+    const struct cpu_state *cpu = machine_cpu(machine);
     struct status status = status_ok();
+    stack[0] = 0;
     for (size_t at = 0; at < count && status_is_ok(&status); at++) {
         const struct expression_step *step = &expression->steps[at];
         switch ((enum expression_op)step->op) {
         case EXPRESSION_NUMBER: *++top = step->value; break;
-        case EXPRESSION_REGISTER: *++top = register_read(machine_cpu(machine), step->reg); break;
+        case EXPRESSION_REGISTER: *++top = register_read(cpu, step->reg); break;
         case EXPRESSION_IN_SELECTOR:
             top--;
             status = selector_to_linear(machine, top[0], top[1], top);
@@ -147,18 +143,20 @@ static struct status run(const struct expression *expression, struct machine *ma
                 top--;
             }
             break;
+        case EXPRESSION_IN_SEGMENT: *top = (cpu->segment[step->value].base + *top) & UINT32_MAX; break;
+        case EXPRESSION_NEGATE: *top = -*top; break;
+        case EXPRESSION_INVERT: *top = ~*top; break;
+        case EXPRESSION_NOT: *top = *top == 0; break;
+        case EXPRESSION_TRUTH: *top = *top != 0; break;
         case EXPRESSION_MEMORY:
         case EXPRESSION_PHYS:
         case EXPRESSION_MSR:
-        case EXPRESSION_IN_SEGMENT:
-        case EXPRESSION_TEXT_IS:
-        case EXPRESSION_NEGATE:
-        case EXPRESSION_INVERT:
-        case EXPRESSION_NOT:
-        case EXPRESSION_TRUTH: status = convert(expression, step, machine, top); break;
+        case EXPRESSION_TEXT_IS: status = look_up(expression, step, machine, top); break;
         default:
             top--;
-            status = combine((enum expression_op)step->op, top[0], top[1], top);
+            if (!combine((enum expression_op)step->op, top[0], top[1], top)) {
+                status = status_error(STATUS_INVALID_ARGUMENT, "division by zero");
+            }
             break;
         }
     }
