@@ -7,6 +7,7 @@
 
 #include "debugger/disassembly.h"
 #include "debugger/monitor_internal.h"
+#include "debugger/style.h"
 #include "decoder/decoder.h"
 
 #define BYTES_SHOWN 8u     /* before the column of instructions moves */
@@ -92,8 +93,9 @@ static void print_remarks(struct monitor *monitor, FILE *out, const struct code_
     }
     bool sensitive = (properties & INSN_SENSITIVE) != 0;
     if (name[0] != '\0' || sensitive) {
-        fprintf(out, "  ; %s%s%s", name, name[0] != '\0' && sensitive ? ", " : "",
-                sensitive ? "sensitive" : "");
+        fprintf(out, "  %s; %s%s%s%s", style_of(out, STYLE_REMARK), name,
+                name[0] != '\0' && sensitive ? ", " : "", sensitive ? "sensitive" : "",
+                style_of(out, STYLE_PLAIN));
     }
 }
 
@@ -101,7 +103,9 @@ static void print_remarks(struct monitor *monitor, FILE *out, const struct code_
 static void print_marks(struct monitor *monitor, FILE *out, enum guest_space space, uint64_t address)
 {
     const bool linear = space == GUEST_LINEAR;
-    fputc(linear && address == code_listing_here(monitor) ? '>' : ' ', out);
+    const bool here = linear && address == code_listing_here(monitor);
+    fputs(here ? style_of(out, STYLE_HERE) : "", out);
+    fputc(here ? '>' : ' ', out);
     fputc(linear && debugger_has_code_breakpoint(monitor->debugger, (uint32_t)address) ? '*' : ' ', out);
 }
 
@@ -109,7 +113,7 @@ static void print_label(struct monitor *monitor, FILE *out, uint64_t linear)
 {
     const struct symbol *symbol = symbols_find_address(monitor->symbols, linear);
     if (symbol != NULL && symbol->address == linear) {
-        fprintf(out, "%s:\n", symbol->name);
+        fprintf(out, "%s%s:%s\n", style_of(out, STYLE_LABEL), symbol->name, style_of(out, STYLE_PLAIN));
     }
 }
 
@@ -144,7 +148,7 @@ struct status code_listing_print(struct monitor *monitor, FILE *out, enum guest_
         print_address(monitor, out, &place, *next);
         size_t length = guest_memory_read(monitor->machine, space, *next, bytes, sizeof bytes);
         if (length == 0) {
-            fputs(" ??\n", out);
+            fprintf(out, " ??%s\n", style_of(out, STYLE_PLAIN));
             break;
         }
         const struct disassembly code = disassembly_of(monitor->syntax, bits, place.offset, bytes, length);
@@ -153,6 +157,7 @@ struct status code_listing_print(struct monitor *monitor, FILE *out, enum guest_
         }
         fprintf(out, "%*s  %s%s%s", code.length < BYTES_SHOWN ? (int)(3 * (BYTES_SHOWN - code.length)) : 0,
                 "", code.mnemonic, code.operands[0] != '\0' ? " " : "", code.operands);
+        fputs(style_of(out, STYLE_PLAIN), out);
         print_remarks(monitor, out, &place, bits, bytes, &code);
         fputc('\n', out);
         *next = (*next + code.length) & UINT32_MAX;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "debugger/monitor_internal.h"
+#include "debugger/style.h"
 
 const struct monitor_command monitor_commands[] = {
 #define COMMAND(symbol, name, alias, arguments, help) {name, alias, arguments, help, command_##symbol},
@@ -382,7 +383,8 @@ static void fail(struct monitor_session *session, const struct status *status)
 {
     struct monitor *monitor = session->monitor;
     if (session->script == NULL) {
-        fprintf(session->errors, "%s\n", status->message);
+        fprintf(session->errors, "%s%s%s\n", style_of(session->errors, STYLE_ERROR), status->message,
+                style_of(session->errors, STYLE_PLAIN));
         return;
     }
     fflush(session->out);

@@ -16,6 +16,7 @@
 #include "debugger/completion.h"
 #include "debugger/line_editor.h"
 #include "debugger/monitor_internal.h"
+#include "debugger/style.h"
 #include "monitor_bench.h"
 
 /* The candidates for the end of `line`, separated by blanks, must be these. */
@@ -236,6 +237,27 @@ static void what_is_no_terminal_has_no_editor(void **state)
     fclose(file);
 }
 
+static void colours_are_for_terminals(void **state)
+{
+    struct bench *bench = *state;
+    struct terminal terminal;
+    char text[4096];
+    open_terminal(&terminal);
+    unsetenv("NO_COLOR");
+    assert_string_equal(style_of(bench->out, STYLE_ERROR), "");
+    struct monitor_session *session = monitor_open_terminal(bench->monitor, terminal.slave, terminal.slave);
+    monitor_feed(session, "print 1 / 0\n", 12);
+    monitor_poll(bench->monitor);
+    assert_contains(shown(&terminal, text, sizeof text), "\033[31mprint: division by zero\033[0m");
+    setenv("NO_COLOR", "1", 1);
+    monitor_feed(session, "print 1 / 0\n", 12);
+    monitor_poll(bench->monitor);
+    assert_null(strstr(shown(&terminal, text, sizeof text), "\033[31m"));
+    unsetenv("NO_COLOR");
+    monitor_close(session);
+    close_terminal(&terminal);
+}
+
 /* A session at a terminal: typed through the editor, carried out by the monitor. */
 static void sessions_take_their_lines_from_the_editor(void **state)
 {
@@ -268,6 +290,7 @@ int main(void)
         BENCH_TEST(lines_are_edited_remembered_and_completed),
         BENCH_TEST(the_terminal_is_given_back_as_it_was),
         BENCH_TEST(what_is_no_terminal_has_no_editor),
+        BENCH_TEST(colours_are_for_terminals),
         BENCH_TEST(sessions_take_their_lines_from_the_editor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
