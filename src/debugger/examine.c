@@ -1,6 +1,7 @@
-/* Looking at memory: `x`, `xp`, and `print`.
+/* Looking at memory: `x`, `xp`, `text` and `print`.
  *
- * Memory that belongs to a device is not read, because reading may change the device; it shows as ??. */
+ * Memory that belongs to a device is not read, because reading may change the device; it shows as ??, unless
+ * the format has an m. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,28 +14,47 @@
 #define TEXT_MAX  65536
 
 /* ---- memory */
-
 struct view {
     struct monitor *monitor;
     enum guest_space space;
+    bool devices; /* are read too, and notice */
 };
 
-/* One byte, without side effects. False: not mapped, or a device's. */
-static bool read_byte(const struct view *view, uint64_t address, uint8_t *byte)
+/* 1 to 8 bytes of a device, in one access. */
+static bool read_device(const struct view *view, uint64_t address, uint8_t *bytes, size_t length)
 {
-    return guest_memory_read(view->monitor->machine, view->space, address, byte, 1) == 1;
+    struct machine *machine = view->monitor->machine;
+    uint64_t phys = address;
+    if (view->space == GUEST_LINEAR && !guest_memory_translate(machine, address, &phys)) {
+        return false;
+    }
+    if (memory_bus_page(machine_memory(machine), phys)->region == NULL) {
+        return false;
+    }
+    store_le64(bytes, memory_bus_read(machine_memory(machine), phys, (unsigned)length));
+    return true;
 }
 
-/* As many of `length` bytes as can be read in one go. */
-static size_t read_bytes(const struct view *view, uint64_t address, uint8_t *bytes, size_t length)
+/* A value of 1, 2, 4 or 8 bytes, for which `bytes` has room for 8. False: not mapped, or a device's. */
+static bool read_value(const struct view *view, uint64_t address, uint8_t bytes[8], size_t length)
 {
-    return guest_memory_read(view->monitor->machine, view->space, address, bytes, length);
+    return guest_memory_read(view->monitor->machine, view->space, address, bytes, length) == length ||
+           (view->devices && read_device(view, address, bytes, length));
+}
+
+static bool read_byte(const struct view *view, uint64_t address, uint8_t *byte)
+{
+    uint8_t bytes[8] = {0};
+    bool readable = read_value(view, address, bytes, 1);
+    *byte = bytes[0];
+    return readable;
 }
 
 struct format {
     unsigned count;
     char letter; /* x d u o t c a s i */
     unsigned size;
+    bool devices;
 };
 
 static struct status parse_format(const char *word, struct format *format)
@@ -57,11 +77,13 @@ static struct status parse_format(const char *word, struct format *format)
         if (size != NULL) {
             format->size = 1u << (size - sizes);
             sized = true;
+        } else if (*at == 'm') {
+            format->devices = true;
         } else if (strchr("xduotcasi", *at) != NULL) {
             format->letter = *at;
         } else {
             return status_error(STATUS_INVALID_ARGUMENT,
-                                "\"%s\": formats are x d u o t c a s i, sizes b h w g", word);
+                                "\"%s\": formats are x d u o t c a s i, sizes b h w g, and m", word);
         }
     }
     if (!sized && format->letter == 'c') {
@@ -110,7 +132,7 @@ static void print_values(const struct view *view, FILE *out, const struct format
         if (i % per_line == 0) {
             fprintf(out, "%s%08llx:", i == 0 ? "" : "\n", (unsigned long long)address);
         }
-        if (read_bytes(view, address, bytes, format->size) == format->size) {
+        if (read_value(view, address, bytes, format->size)) {
             print_value(view, out, format, load_le(bytes, format->size));
         } else {
             fputs(" ??", out);
@@ -161,6 +183,7 @@ static struct status examine(struct monitor_session *session, int argc, char **a
     if (status_is_ok(&status) && argc < word + 1) {
         status = monitor_usage(argv[0]);
     }
+    view.devices = format.devices;
     uint64_t address = 0;
     if (status_is_ok(&status)) {
         status = monitor_evaluate(session->monitor, monitor_rest(session, word), &address);

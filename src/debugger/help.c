@@ -19,7 +19,8 @@ static const struct help_text {
     {"print", "help expressions says what there is.\n"},
     {"x", "formats: x hexadecimal, d signed, u unsigned, o octal, t binary, c character, a address with its "
           "symbol,\n"
-          "s string, i instruction; sizes: b 1 byte, h 2, w 4, g 8. Devices' memory shows as ??.\n"},
+          "s string, i instruction; sizes: b 1 byte, h 2, w 4, g 8. Devices' memory shows as ??,\n"
+          "with an m it is read as the guest would read it, and the device notices: x/80xbm 0xb8000\n"},
     {"find", "find 0 0x100000 \"COMMAND\"; find/w 0 0x100000 0x12345678; find/p 0 0x1000 0xeb 0x3c 0x90\n"},
     {"write", "write 0x7c00 0xeb 0xfe; write/h 0x46c 0 0; write ds:dx \"hello$\"\n"},
     {"fill", "fill 0x1000 0x1000 0; fill/w 0x1000 0x1000 0xdeadbeef\n"},

@@ -163,6 +163,33 @@ static void formats_show_bits_and_symbols(void **state)
     assert_contains(answer(bench, "x/1xb start - 0x7700 + 1 # comment"), "00000501: 0x7c\n");
 }
 
+static uint64_t read_device(void *opaque, uint64_t offset, unsigned width)
+{
+    *(unsigned *)opaque += 1;
+    return 0x11223300 + offset * 16 + width;
+}
+
+static void devices_are_read_only_when_it_is_asked_for(void **state)
+{
+    struct bench *bench = *state;
+    unsigned reads = 0;
+    const struct io_region region = {.name = "gadget",
+                                     .base = 0x80000,
+                                     .length = PAGE_SIZE,
+                                     .max_width = 4,
+                                     .read = read_device,
+                                     .opaque = &reads};
+    struct status status = memory_bus_claim(bench->machine->memory, &region);
+    assert_true(status_is_ok(&status));
+    assert_contains(answer(bench, "x/2xw 0x80000"), "00080000: ?? ??\n");
+    assert_contains(answer(bench, "print u8(0x80000)"), "belongs to a device (gadget)");
+    assert_contains(answer(bench, "set u8(0x80000) = 1"), "cannot be written");
+    assert_int_equal(reads, 0);
+    assert_contains(answer(bench, "x/2xwm 0x80000"), "00080000: 0x11223304 0x11223344\n");
+    assert_contains(answer(bench, "xp/1xbm 0x80002"), "00080002: 0x21\n");
+    assert_int_equal(reads, 3);
+}
+
 /* ---- symbols */
 
 static void symbols_come_are_listed_and_go(void **state)
@@ -385,6 +412,7 @@ int main(void)
         BENCH_TEST(writes_tell_whoever_holds_code),
         BENCH_TEST(memory_goes_to_files_and_back),
         BENCH_TEST(formats_show_bits_and_symbols),
+        BENCH_TEST(devices_are_read_only_when_it_is_asked_for),
         BENCH_TEST(symbols_come_are_listed_and_go),
         BENCH_TEST(code_is_listed_with_labels_marks_and_symbols),
         BENCH_TEST(far_calls_of_real_mode_name_their_target),
