@@ -1,8 +1,10 @@
-/* `info page`: the walk from CR3 to a page, every level shown (SDM 3A §4.3 32-bit paging, §4.4 PAE paging).
+/* `info page`: the walk from CR3 to a page, every level shown (SDM 3A §4.3 32-bit paging, §4.4 PAE paging);
+ * `info map`: what all walks come to.
  *
  * Nothing is changed, accessed bits included. */
 #include "debugger/guest_memory.h"
 #include "debugger/monitor_internal.h"
+#include "mmu/paging.h"
 
 enum entry_bit {
     ENTRY_PRESENT = 1u << 0,
@@ -169,5 +171,67 @@ struct status monitor_info_page(struct monitor *monitor, const char *argument, F
     } else {
         fputs("not mapped\n", out);
     }
+    return status_ok();
+}
+
+/* ---- all pages */
+
+/* What may be done with a page; all false: it is not mapped. */
+struct rights {
+    bool read[2], write[2], execute[2]; /* [user] */
+};
+
+static struct rights rights_at(const struct mmu *mmu, uint64_t linear)
+{
+    struct rights rights = {0};
+    for (unsigned user = 0; user < 2; user++) {
+        struct paging_result result = {0};
+        uint32_t error_code;
+        rights.read[user] = paging_walk(mmu, linear, MMU_LOAD, user != 0, false, &result, &error_code);
+        rights.write[user] = rights.read[user] && result.writable;
+        rights.execute[user] = rights.read[user] && result.executable;
+    }
+    return rights;
+}
+
+static bool same_rights(const struct rights *a, const struct rights *b)
+{
+    bool same = true;
+    for (unsigned user = 0; user < 2; user++) {
+        same &= a->read[user] == b->read[user] && a->write[user] == b->write[user] &&
+                a->execute[user] == b->execute[user];
+    }
+    return same;
+}
+
+static void print_range(uint64_t first, uint64_t end, const struct rights *rights, FILE *out)
+{
+    if (!rights->read[0] && !rights->read[1]) {
+        return;
+    }
+    fprintf(out, "%08llx-%08llx %8llu KiB  supervisor %s%s%s  user %s%s%s\n", (unsigned long long)first,
+            (unsigned long long)(end - 1), (unsigned long long)((end - first) / KIB),
+            rights->read[0] ? "r" : "-", rights->write[0] ? "w" : "-", rights->execute[0] ? "x" : "-",
+            rights->read[1] ? "r" : "-", rights->write[1] ? "w" : "-", rights->execute[1] ? "x" : "-");
+}
+
+struct status monitor_info_map(struct monitor *monitor, const char *argument, FILE *out)
+{
+    (void)argument;
+    const struct mmu *mmu = machine_mmu(monitor->machine);
+    if (!(machine_cpu(monitor->machine)->cr0 & CR0_PG)) {
+        return status_error(STATUS_NOT_FOUND, "paging is off: linear addresses are physical ones");
+    }
+    uint64_t first = 0;
+    struct rights range = rights_at(mmu, 0);
+    for (uint64_t linear = PAGE_SIZE; linear < 4 * GIB; linear += PAGE_SIZE) {
+        const struct rights here = rights_at(mmu, linear);
+        if (!same_rights(&here, &range)) {
+            print_range(first, linear, &range, out);
+            first = linear;
+            range = here;
+        }
+    }
+    print_range(first, 4 * GIB, &range, out);
     return status_ok();
 }

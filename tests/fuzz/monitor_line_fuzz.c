@@ -14,13 +14,13 @@
 #define LINE_SIZE 300
 
 static const char *const words[] = {
-    "0",         "1",       "0x7c00", "0x1000",   "0xffffff00",  "eax",       "cs:eip", "start",
-    "=",         "+",       "==",     "\"text\"", "\"",          "#",         "/b",     "/wp",
-    "/4xb",      "/9i",     "/32",    "/l",       "load",        "list",      "unload", "gdt",
-    "idt",       "ldt",     "tss",    "tlb",      "page",        "segments",  "fpu",    "sse",
-    "msr",       "control", "debug",  "ivt",      "bda",         "dos",       "mem",    "blocks",
-    "registers", "float",   "intel",  "att",      "disassembly", "u8(0x500)", "(",      ")",
-    "/dev/null", "-1",      "a",      "force",    "read",        "write",     "if"};
+    "0",      "1",         "0x7c00",  "0x1000",   "0xffffff00", "eax",         "cs:eip",    "start",
+    "=",      "+",         "==",      "\"text\"", "\"",         "#",           "/b",        "/wp",
+    "/4xb",   "/9i",       "/32",     "/l",       "load",       "list",        "unload",    "gdt",
+    "idt",    "ldt",       "tss",     "tlb",      "map",        "page",        "segments",  "fpu",
+    "sse",    "msr",       "control", "debug",    "ivt",        "bda",         "dos",       "mem",
+    "blocks", "registers", "float",   "intel",    "att",        "disassembly", "u8(0x500)", "(",
+    ")",      "/dev/null", "-1",      "a",        "force",      "read",        "write",     "if"};
 
 static bool writes_files(const char *line)
 {

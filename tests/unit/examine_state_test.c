@@ -179,6 +179,25 @@ static void page_walks_show_every_level(void **state)
     assert_contains(answer(bench, "info page 0"), "directory entry 0 at 00200000: there is no memory");
 }
 
+static void mapped_ranges_have_rights(void **state)
+{
+    struct bench *bench = *state;
+    struct machine *machine = bench->machine;
+    assert_contains(answer(bench, "info map"), "paging is off");
+    store_le32(machine->ram + 0x1000, 0x2007);
+    for (unsigned i = 5; i < 8; i++) {
+        store_le32(machine->ram + 0x2000 + 4 * i, i << 12 | (i < 7 ? 5 : 3));
+    }
+    store_le32(machine->ram + 0x1000 + 4 * 0x3ff, 0x83);
+    machine->cpu.cr3 = 0x1000;
+    machine->cpu.cr0 = CR0_PE | CR0_PG | CR0_WP;
+    machine->cpu.cr4 = CR4_PSE;
+    assert_string_equal(answer(bench, "info map"),
+                        "00005000-00006fff        8 KiB  supervisor r-x  user r-x\n"
+                        "00007000-00007fff        4 KiB  supervisor rwx  user ---\n"
+                        "ffc00000-ffffffff     4096 KiB  supervisor rwx  user ---\n(doppel) ");
+}
+
 static void remembered_translations_are_shown(void **state)
 {
     struct bench *bench = *state;
@@ -282,6 +301,7 @@ int main(void)
         BENCH_TEST(floating_point_registers_are_numbers),
         BENCH_TEST(sse_registers_have_types),
         BENCH_TEST(page_walks_show_every_level),
+        BENCH_TEST(mapped_ranges_have_rights),
         BENCH_TEST(remembered_translations_are_shown),
         BENCH_TEST(page_walks_of_pae_have_pointers_and_no_execute),
         BENCH_TEST(vectors_and_bios_data_are_named),
