@@ -6,7 +6,9 @@
  * M, the last with Z, and leads to the next; owners are 8 (DOS) or program segments, whose first two bytes
  * are INT 20h.
  *
- * In V86 mode low memory is that of the running task, in protected mode physical memory. */
+ * In V86 mode low memory is that of the running task, in protected mode physical memory.
+ *
+ * NOT IMPLEMENTED: blocks in upper memory that DOS has not linked to the chain; open files, drives. */
 #include <ctype.h>
 
 #include "debugger/guest_memory.h"
