@@ -22,22 +22,21 @@ struct place {
 };
 
 /* The line from word `word` on, cut at the word `if`. */
-static struct place split_place(const struct monitor_session *session, int word)
+static void split_place(const struct monitor_session *session, int word, struct place *place)
 {
-    struct place place = {.condition = NULL};
-    snprintf(place.text, sizeof place.text, "%s", monitor_rest(session, word));
-    for (char *at = place.text; (at = strstr(at, "if")) != NULL; at += 2) {
-        bool begins = at == place.text || isspace((unsigned char)at[-1]);
+    place->condition = NULL;
+    snprintf(place->text, sizeof place->text, "%s", monitor_rest(session, word));
+    for (char *at = place->text; (at = strstr(at, "if")) != NULL; at += 2) {
+        bool begins = at == place->text || isspace((unsigned char)at[-1]);
         if (begins && isspace((unsigned char)at[2])) {
             *at = '\0';
-            place.condition = at + 3;
+            place->condition = at + 3;
             break;
         }
     }
-    for (size_t end = strlen(place.text); end > 0 && isspace((unsigned char)place.text[end - 1]); end--) {
-        place.text[end - 1] = '\0';
+    for (size_t end = strlen(place->text); end > 0 && isspace((unsigned char)place->text[end - 1]); end--) {
+        place->text[end - 1] = '\0';
     }
-    return place;
 }
 
 /* Takes the last word off `text`, when it is not the only one. */
@@ -80,7 +79,8 @@ static struct status parse_address(struct monitor *monitor, const char *text, ui
 static struct status add_code(struct monitor_session *session, int argc, char **argv, bool temporary)
 {
     bool physical = argc > 1 && strcmp(argv[1], "/p") == 0;
-    struct place place = split_place(session, physical ? 2 : 1);
+    struct place place;
+    split_place(session, physical ? 2 : 1, &place);
     struct breakpoint_spec spec = {.kind = physical ? BREAKPOINT_PHYSICAL : BREAKPOINT_CODE,
                                    .condition = place.condition,
                                    .temporary = temporary};
@@ -116,7 +116,8 @@ static struct status add_watch(struct monitor_session *session, int argc, char *
         length = (uint64_t)1 << (size - sizes);
         word = 2;
     }
-    struct place place = split_place(session, word);
+    struct place place;
+    split_place(session, word, &place);
     if (place.text[0] == '\0') {
         return monitor_usage(argv[0]);
     }
@@ -163,7 +164,8 @@ struct status command_iobreak(struct monitor_session *session, int argc, char **
     if (argc < 2) {
         return monitor_usage(argv[0]);
     }
-    struct place place = split_place(session, 1);
+    struct place place;
+    split_place(session, 1, &place);
     struct breakpoint_spec spec = {
         .kind = BREAKPOINT_PORT, .access = ACCESS_BOTH, .condition = place.condition};
     char *last_word = take_last_word(place.text);
