@@ -356,6 +356,14 @@ static struct status option_dfilter(struct options *options, char *value)
     return log_set_filter(&options->machine.log, value);
 }
 
+static struct status option_debug(struct options *options, char *value)
+{
+    (void)value;
+    options->debug_screen = true;
+    options->start_paused = true;
+    return status_ok();
+}
+
 static struct status option_singlestep(struct options *options, char *value)
 {
     (void)value;
@@ -451,6 +459,14 @@ static struct status settle_stdio(struct options *options)
     for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
         users += uses_stdio(options->serial[i]);
     }
+    if (options->debug_screen) {
+        if (options->display_given && options->display != FRONT_END_TTY) {
+            return status_error(STATUS_INVALID_ARGUMENT,
+                                "-debug uses the terminal: it goes with -display tty only");
+        }
+        options->display_given = true;
+        options->display = FRONT_END_TTY;
+    }
     if (!options->display_given) {
         options->display = front_end_default_kind();
         if (options->display == FRONT_END_TTY && users > 0) {
@@ -460,7 +476,7 @@ static struct status settle_stdio(struct options *options)
     users += options->display == FRONT_END_TTY;
     if (users > 1) {
         return status_error(STATUS_INVALID_ARGUMENT,
-                            "only one of -display tty, -monitor stdio, -serial stdio, -debugcon "
+                            "only one of -display tty, -debug, -monitor stdio, -serial stdio, -debugcon "
                             "stdio and -gdb stdio can have the terminal");
     }
     return status_ok();

@@ -43,6 +43,7 @@ struct options {
     const char *counters_file;
     const char *name; /* NULL: none */
     bool start_paused;
+    bool debug_screen; /* -debug */
     bool rtc_given;
     struct options_check check;
 };

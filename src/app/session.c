@@ -18,6 +18,7 @@
 #include "debugger/debugger.h"
 #include "debugger/disassembly.h"
 #include "debugger/monitor.h"
+#include "debugger/tui.h"
 #include "host/host_clock.h"
 #include "machine/machine.h"
 #include "ui/front_end.h"
@@ -45,6 +46,7 @@ struct session {
     bool console_by_key;             /* the console was opened with the monitor key and closes with cont */
     bool has_used_key;               /* it was once */
     struct gdb_link *gdb;            /* NULL: none can come */
+    struct tui *tui;                 /* -debug; otherwise NULL */
     struct front_end *front_end;
     int signal_fd;
     bool quit;
@@ -98,6 +100,19 @@ static struct status create_machine(struct session *session)
     return machine_create(&config, &session->machine);
 }
 
+static void take_request(void *opaque, enum front_end_request request);
+
+static struct status create_tui(struct session *session)
+{
+    if (session->options->debug_screen) {
+        session->tui = tui_create(session->monitor, take_request, session);
+        if (session->tui == NULL) {
+            return status_error(STATUS_NO_MEMORY, "out of memory");
+        }
+    }
+    return status_ok();
+}
+
 static struct status create_monitor(struct session *session)
 {
     session->monitor = monitor_create(session->machine);
@@ -113,10 +128,14 @@ static struct status create_monitor(struct session *session)
             return status_error(STATUS_NO_MEMORY, "out of memory");
         }
     }
+    struct status status = create_tui(session);
+    if (!status_is_ok(&status) || session->options->script == NULL) {
+        return status;
+    }
     struct monitor_session *script;
-    return session->options->script == NULL
-               ? status_ok()
-               : monitor_open_script(session->monitor, session->options->script, stdout, stderr, &script);
+    FILE *out = session->tui != NULL ? tui_output(session->tui) : stdout;
+    return monitor_open_script(session->monitor, session->options->script, out,
+                               session->tui != NULL ? out : stderr, &script);
 }
 
 static struct status open_gdb(struct session *session)
@@ -161,13 +180,8 @@ static void show_monitor(struct session *session)
     front_end_set_state(session->front_end, FRONT_END_STOPPED);
 }
 
-/* Back from the monitor to the guest's screen. */
-static void leave_monitor(struct session *session)
+static void resume_front_end(struct session *session)
 {
-    fputs("\n", stdout); /* past the prompt */
-    monitor_close(session->console);
-    session->console = NULL;
-    session->console_by_key = false;
     struct status status = front_end_resume(session->front_end);
     if (!status_is_ok(&status)) {
         fprintf(stderr, "doppel: %s\n", status.message);
@@ -176,20 +190,61 @@ static void leave_monitor(struct session *session)
     }
 }
 
+/* Back from the monitor to the guest's screen. */
+static void leave_monitor(struct session *session)
+{
+    fputs("\n", stdout); /* past the prompt */
+    monitor_close(session->console);
+    session->console = NULL;
+    session->console_by_key = false;
+    resume_front_end(session);
+}
+
+/* To the shell, with the guest's time standing still. */
+static void go_to_background(struct session *session)
+{
+    bool was_paused = machine_is_paused(session->machine);
+    machine_pause(session->machine);
+    front_end_suspend(session->front_end);
+    kill(0, SIGTSTP); /* all of the job: it stops here */
+    resume_front_end(session);
+    if (!was_paused) {
+        machine_resume(session->machine);
+    }
+}
+
 static void take_request(void *opaque, enum front_end_request request)
 {
     struct session *session = opaque;
-    if (request == FRONT_END_QUIT) {
-        session->quit = true;
-    } else {
-        show_monitor(session);
+    switch (request) {
+    case FRONT_END_QUIT: session->quit = true; break;
+    case FRONT_END_BACKGROUND: go_to_background(session); break;
+    case FRONT_END_MONITOR:
+        if (session->tui != NULL) {
+            tui_show(session->tui);
+        } else {
+            show_monitor(session);
+        }
+        break;
     }
 }
 
 static bool input_is_ready(void *opaque)
 {
     struct session *session = opaque;
-    return machine_input_ready(session->machine);
+    return session->tui != NULL ? tui_input_ready(session->tui) : machine_input_ready(session->machine);
+}
+
+static void note_screen_size(void *opaque, unsigned columns, unsigned rows)
+{
+    struct session *session = opaque;
+    tui_resize(session->tui, columns, rows);
+}
+
+static const char *status_line(void *opaque)
+{
+    struct session *session = opaque;
+    return tui_status(session->tui);
 }
 
 static struct status create_front_end(struct session *session)
@@ -200,6 +255,12 @@ static struct status create_front_end(struct session *session)
                                   .request = take_request,
                                   .name = session->options->name,
                                   .opaque = session};
+    if (session->tui != NULL) {
+        host.display = tui_display(session->tui);
+        host.input = tui_input(session->tui);
+        host.resized = note_screen_size;
+        host.status = status_line;
+    }
     return front_end_create(session->options->display, &host, &session->front_end);
 }
 
@@ -308,7 +369,9 @@ static void note_power_off(struct session *session)
  */
 static void note_debugger_stop(struct session *session)
 {
-    if (session->console == NULL && session->has_used_key) {
+    if (session->tui != NULL) {
+        tui_note_stop(session->tui);
+    } else if (session->console == NULL && session->has_used_key) {
         show_monitor(session);
     }
     front_end_set_state(session->front_end, FRONT_END_STOPPED);
@@ -444,6 +507,7 @@ static void close_log(struct session *session, struct status *status)
 static void take_down(struct session *session, struct status *status)
 {
     front_end_destroy(session->front_end);
+    tui_destroy(session->tui);
     gdb_link_close(session->gdb);
     monitor_destroy(session->monitor);
     counters_file_close(session->counters_file, session->options->counters_file, session->machine, status);

@@ -61,6 +61,21 @@ static unsigned properties_of(unsigned bits, const uint8_t *bytes, size_t length
                : 0;
 }
 
+/* Bytes of the instruction; 1 when it is none. */
+static unsigned length_of(unsigned bits, const uint8_t *bytes, size_t length)
+{
+    const struct decode_mode mode = {.code_size = (uint8_t)(bits / 8)};
+    struct insn insn;
+    return decoder_decode(&mode, bytes, length, &insn) == DECODE_OK ? insn.length : 1;
+}
+
+unsigned code_listing_length(struct monitor *monitor, uint64_t address)
+{
+    uint8_t bytes[INSN_MAX_LENGTH];
+    size_t length = guest_memory_read(monitor->machine, GUEST_LINEAR, address, bytes, sizeof bytes);
+    return length > 0 ? length_of(machine_cpu(monitor->machine)->code_size * 8u, bytes, length) : 0;
+}
+
 /* The address that an instruction names, as far as its text shows. */
 static bool find_operand_address(const struct cpu_state *cpu, const struct code_place *place, bool branch,
                                  const char *operands, uint64_t *linear)
@@ -81,86 +96,100 @@ static bool find_operand_address(const struct cpu_state *cpu, const struct code_
     return target || value >= DATA_LOWEST;
 }
 
-static void print_remarks(struct monitor *monitor, FILE *out, const struct code_place *place, unsigned bits,
-                          const uint8_t *bytes, const struct disassembly *code)
+/* What an operand names, and whether the instruction is sensitive. */
+static void add_remarks(struct monitor *monitor, const struct code_place *place, unsigned bits,
+                        const struct disassembly *code, struct code_line *line)
 {
-    char name[120] = "";
     uint64_t address;
-    unsigned properties = properties_of(bits, bytes, code->length);
+    unsigned properties = properties_of(bits, line->bytes, code->length);
     if (find_operand_address(machine_cpu(monitor->machine), place, (properties & INSN_BRANCH) != 0,
                              code->operands, &address)) {
-        symbols_describe(monitor->symbols, address, name, sizeof name);
+        symbols_describe(monitor->symbols, address, line->symbol, sizeof line->symbol);
     }
-    bool sensitive = (properties & INSN_SENSITIVE) != 0;
-    if (name[0] != '\0' || sensitive) {
-        fprintf(out, "  %s; %s%s%s%s", style_of(out, STYLE_REMARK), name,
-                name[0] != '\0' && sensitive ? ", " : "", sensitive ? "sensitive" : "",
-                style_of(out, STYLE_PLAIN));
-    }
+    line->sensitive = (properties & INSN_SENSITIVE) != 0;
 }
 
-/* What stands before an instruction's address: > where the CPU is, * where a breakpoint is. */
-static void print_marks(struct monitor *monitor, FILE *out, enum guest_space space, uint64_t address)
-{
-    const bool linear = space == GUEST_LINEAR;
-    const bool here = linear && address == code_listing_here(monitor);
-    fputs(here ? style_of(out, STYLE_HERE) : "", out);
-    fputc(here ? '>' : ' ', out);
-    fputc(linear && debugger_has_code_breakpoint(monitor->debugger, (uint32_t)address) ? '*' : ' ', out);
-}
-
-static void print_label(struct monitor *monitor, FILE *out, uint64_t linear)
+static void add_marks(struct monitor *monitor, uint64_t linear, struct code_line *line)
 {
     const struct symbol *symbol = symbols_find_address(monitor->symbols, linear);
     if (symbol != NULL && symbol->address == linear) {
-        fprintf(out, "%s%s:%s\n", style_of(out, STYLE_LABEL), symbol->name, style_of(out, STYLE_PLAIN));
+        snprintf(line->label, sizeof line->label, "%s", symbol->name);
     }
+    line->here = linear == code_listing_here(monitor);
+    line->breakpoint = debugger_has_code_breakpoint(monitor->debugger, (uint32_t)linear);
 }
 
-static void print_address(struct monitor *monitor, FILE *out, const struct code_place *place,
-                          uint64_t address)
+void code_listing_describe(struct monitor *monitor, enum guest_space space, uint64_t address, unsigned bits,
+                           struct code_line *line)
 {
-    if (place->in_segment) {
-        fprintf(out, "%04x:%04x:", machine_cpu(monitor->machine)->segment[CPU_CS].selector,
-                (unsigned)place->offset);
-    } else {
-        fprintf(out, "%08llx:", (unsigned long long)address);
+    const struct cpu_state *cpu = machine_cpu(monitor->machine);
+    bits = bits != 0 ? bits : cpu->code_size * 8u;
+    const struct code_place place =
+        space == GUEST_LINEAR ? find_place(cpu, address, bits) : (struct code_place){.offset = address};
+    *line = (struct code_line){.length = 0};
+    if (space == GUEST_LINEAR) {
+        add_marks(monitor, address, line);
     }
+    if (place.in_segment) {
+        snprintf(line->address, sizeof line->address, "%04x:%04x", cpu->segment[CPU_CS].selector,
+                 (unsigned)place.offset & 0xFFFFu);
+    } else {
+        snprintf(line->address, sizeof line->address, "%08llx", (unsigned long long)address);
+    }
+    size_t length = guest_memory_read(monitor->machine, space, address, line->bytes, sizeof line->bytes);
+    if (length == 0) {
+        return;
+    }
+    if (!disassembly_is_there()) {
+        line->length = length_of(bits, line->bytes, length);
+        return;
+    }
+    const struct disassembly code = disassembly_of(monitor->syntax, bits, place.offset, line->bytes, length);
+    line->length = code.length;
+    snprintf(line->text, sizeof line->text, "%s%s%s", code.mnemonic, code.operands[0] != '\0' ? " " : "",
+             code.operands);
+    add_remarks(monitor, &place, bits, &code, line);
+}
+
+static void print_line(FILE *out, const struct code_line *line)
+{
+    if (line->label[0] != '\0') {
+        fprintf(out, "%s%s:%s\n", style_of(out, STYLE_LABEL), line->label, style_of(out, STYLE_PLAIN));
+    }
+    fprintf(out, "%s%c%c%s:", line->here ? style_of(out, STYLE_HERE) : "", line->here ? '>' : ' ',
+            line->breakpoint ? '*' : ' ', line->address);
+    if (line->length == 0) {
+        fprintf(out, " ??%s\n", style_of(out, STYLE_PLAIN));
+        return;
+    }
+    for (unsigned n = 0; n < line->length; n++) {
+        fprintf(out, " %02x", line->bytes[n]);
+    }
+    fprintf(out, "%*s  %s%s", line->length < BYTES_SHOWN ? (int)(3 * (BYTES_SHOWN - line->length)) : 0, "",
+            line->text, style_of(out, STYLE_PLAIN));
+    if (line->symbol[0] != '\0' || line->sensitive) {
+        fprintf(out, "  %s; %s%s%s%s", style_of(out, STYLE_REMARK), line->symbol,
+                line->symbol[0] != '\0' && line->sensitive ? ", " : "", line->sensitive ? "sensitive" : "",
+                style_of(out, STYLE_PLAIN));
+    }
+    fputc('\n', out);
 }
 
 struct status code_listing_print(struct monitor *monitor, FILE *out, enum guest_space space, uint64_t address,
                                  unsigned bits, unsigned count, uint64_t *next)
 {
-    const struct cpu_state *cpu = machine_cpu(monitor->machine);
     *next = address;
     if (!disassembly_is_there()) {
         return status_error(STATUS_UNSUPPORTED, "this doppel was built without a disassembler (capstone)");
     }
-    bits = bits != 0 ? bits : cpu->code_size * 8u;
     for (unsigned i = 0; i < count; i++) {
-        uint8_t bytes[INSN_MAX_LENGTH];
-        const struct code_place place =
-            space == GUEST_LINEAR ? find_place(cpu, *next, bits) : (struct code_place){.offset = *next};
-        if (space == GUEST_LINEAR) {
-            print_label(monitor, out, *next);
-        }
-        print_marks(monitor, out, space, *next);
-        print_address(monitor, out, &place, *next);
-        size_t length = guest_memory_read(monitor->machine, space, *next, bytes, sizeof bytes);
-        if (length == 0) {
-            fprintf(out, " ??%s\n", style_of(out, STYLE_PLAIN));
+        struct code_line line;
+        code_listing_describe(monitor, space, *next, bits, &line);
+        print_line(out, &line);
+        if (line.length == 0) {
             break;
         }
-        const struct disassembly code = disassembly_of(monitor->syntax, bits, place.offset, bytes, length);
-        for (unsigned n = 0; n < code.length; n++) {
-            fprintf(out, " %02x", bytes[n]);
-        }
-        fprintf(out, "%*s  %s%s%s", code.length < BYTES_SHOWN ? (int)(3 * (BYTES_SHOWN - code.length)) : 0,
-                "", code.mnemonic, code.operands[0] != '\0' ? " " : "", code.operands);
-        fputs(style_of(out, STYLE_PLAIN), out);
-        print_remarks(monitor, out, &place, bits, bytes, &code);
-        fputc('\n', out);
-        *next = (*next + code.length) & UINT32_MAX;
+        *next = (*next + line.length) & UINT32_MAX;
     }
     return status_ok();
 }

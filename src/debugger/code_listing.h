@@ -3,13 +3,36 @@
 #ifndef DOPPEL_DEBUGGER_CODE_LISTING_H
 #define DOPPEL_DEBUGGER_CODE_LISTING_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
 #include "base/status.h"
 #include "debugger/guest_memory.h"
+#include "decoder/insn.h"
 
 struct monitor;
+
+/* One instruction, in the parts that a line of a listing has. */
+struct code_line {
+    char label[120];  /* the symbol that begins here, or "" */
+    char address[16]; /* as code_listing_address() writes it */
+    uint8_t bytes[INSN_MAX_LENGTH];
+    unsigned length;  /* of the instruction; 0: memory cannot be read, there is no text */
+    char text[200];   /* "mov ax, bx"; "" without a disassembler */
+    char symbol[120]; /* what an operand names, or "" */
+    bool here;        /* the CPU's next instruction */
+    bool breakpoint;
+    bool sensitive;
+};
+
+/* Bytes of the instruction at a linear address, of the CPU's present code size; 0: memory cannot be read, 1
+ * also what is no instruction. Much faster than a description. */
+unsigned code_listing_length(struct monitor *monitor, uint64_t address);
+
+/* Describes the instruction at `address`; `bits` as for code_listing_print(). */
+void code_listing_describe(struct monitor *monitor, enum guest_space space, uint64_t address, unsigned bits,
+                           struct code_line *line);
 
 /* Prints `count` instructions from `address` on. `bits`: 16, 32 or 64; 0: as the CPU would execute them now.
  * *next is the address behind the last. Where memory cannot be read, a line says ?? and the listing ends.

@@ -33,8 +33,9 @@ enum front_end_kind { FRONT_END_NONE, FRONT_END_TTY, FRONT_END_SDL, FRONT_END_KI
 
 /* What the user can ask for that is not the guest's business. */
 enum front_end_request {
-    FRONT_END_QUIT,   /* end the emulation */
-    FRONT_END_MONITOR /* stop and show the monitor's prompt */
+    FRONT_END_QUIT,      /* end the emulation */
+    FRONT_END_MONITOR,   /* stop and show the monitor's prompt */
+    FRONT_END_BACKGROUND /* give the terminal back to the shell until it says to go on */
 };
 
 /* What the machine does, for title and status lines. */
@@ -47,6 +48,10 @@ struct front_end_host {
     bool (*input_ready)(void *opaque);
     void (*request)(void *opaque, enum front_end_request request);
     void *opaque;
+    /* For front ends that show text: how many cells there are for the screen, whenever that changes, and what
+     * the line below says. NULL: nobody asks; the front end's own words. */
+    void (*resized)(void *opaque, unsigned columns, unsigned rows);
+    const char *(*status)(void *opaque);
     const char *name; /* of the machine, for a window's title; borrowed; NULL: it has none */
 };
 

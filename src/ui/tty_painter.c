@@ -284,7 +284,7 @@ static void describe_view(const struct tty_painter *painter, const struct displa
                           size_t size)
 {
     const struct display_text *text = &frame->text;
-    if (frame->width == 0 || frame->height == 0) {
+    if (!text->active && (frame->width == 0 || frame->height == 0)) {
         snprintf(to, size, "screen off");
     } else if (!text->active) {
         snprintf(to, size, "%ux%u graphics", frame->width, frame->height);
@@ -399,12 +399,10 @@ void tty_painter_draw(struct tty_painter *painter, const struct display_frame *f
         return;
     }
     clear_area(painter);
-    if (frame->width != 0 && frame->height != 0 && guest_rows(painter) > 0) {
-        if (frame->text.active) {
-            compose_text(painter, &frame->text);
-        } else {
-            compose_picture(painter, frame);
-        }
+    if (frame->text.active && guest_rows(painter) > 0) {
+        compose_text(painter, &frame->text);
+    } else if (frame->width != 0 && frame->height != 0 && guest_rows(painter) > 0) {
+        compose_picture(painter, frame);
     }
     compose_status(painter, frame, status);
     for (unsigned row = 0; row < painter->rows; row++) {

@@ -119,6 +119,9 @@ static void follow_terminal_size(struct tty_screen *screen)
         tty_painter_resize(screen->painter, size.ws_col, size.ws_row)) {
         screen->columns = size.ws_col;
         screen->rows = size.ws_row;
+        if (screen->host.resized) {
+            screen->host.resized(screen->host.opaque, size.ws_col, size.ws_row > 1 ? size.ws_row - 1u : 1u);
+        }
         tty_output_print(&screen->output, "\x1b[0m\x1b[2J");
         screen->next_draw_ns = 0;
     }
@@ -130,6 +133,8 @@ static void compose_status(const struct tty_screen *screen, char *to, size_t siz
         snprintf(to, size, "%s", CHOICES);
     } else if (screen->now_ns < screen->message_end_ns) {
         snprintf(to, size, "%s", screen->message);
+    } else if (screen->host.status) {
+        snprintf(to, size, "%s", screen->host.status(screen->host.opaque));
     } else {
         snprintf(to, size, "doppel%s  Ctrl+] h help", screen->state == FRONT_END_STOPPED ? " (stopped)" : "");
     }

@@ -174,6 +174,8 @@ check "unknown display" 2 "display" -display laser
 check "unknown stream" 1 "frobnicator" -serial frobnicator:
 check "three serial ports" 2 "serial ports" -serial null -serial null -serial null
 check "two users of the terminal" 2 "can have the terminal" -monitor stdio -serial stdio
+check "debugger beside a terminal's other user" 2 "can have the terminal" -display tty -debug -monitor stdio
+check "debugger in a window" 2 "-display tty only" -display sdl -debug
 check "unknown log category" 2 "nonsense" -d nonsense
 check "empty log category" 2 "unknown log category" -d int,,cpu
 check "log that cannot be written" 1 "/nonexistent/log" -d int -D /nonexistent/log

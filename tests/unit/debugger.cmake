@@ -4,3 +4,4 @@ doppel_test(examine_test SOURCES examine_test.c monitor_bench.c fake_machine.c M
 doppel_test(examine_state_test SOURCES examine_state_test.c monitor_bench.c fake_machine.c
     MODULES debugger ui mmu cpu bus base)
 doppel_test(completion_test SOURCES completion_test.c monitor_bench.c fake_machine.c MODULES debugger ui mmu cpu bus base)
+doppel_test(tui_test SOURCES tui_test.c monitor_bench.c fake_machine.c MODULES debugger ui mmu cpu bus base)
