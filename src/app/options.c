@@ -175,6 +175,7 @@ static struct status option_icount(struct options *options, char *value)
                             "\"%s\" is neither shift=0..%d nor 1..%u ns per instruction", value,
                             MAX_ICOUNT_SHIFT, 1u << MAX_ICOUNT_SHIFT);
     }
+    options->icount_given = true;
     options->machine.counted = true;
     options->machine.ns_per_instruction = shift ? (uint64_t)1 << number : number;
     return status_ok();
@@ -190,6 +191,18 @@ static struct status option_S(struct options *options, char *value)
 {
     (void)value;
     options->start_paused = true;
+    return status_ok();
+}
+
+static struct status option_record(struct options *options, char *value)
+{
+    options->record = value;
+    return status_ok();
+}
+
+static struct status option_replay(struct options *options, char *value)
+{
+    options->replay = value;
     return status_ok();
 }
 
@@ -482,6 +495,16 @@ static struct status settle_stdio(struct options *options)
     return status_ok();
 }
 
+/* Counted time, and images that are the same the next time. */
+static void make_repeatable(struct options *options)
+{
+    options->machine.snapshot = true;
+    if (!options->machine.counted) {
+        options->machine.counted = true;
+        options->machine.ns_per_instruction = 1u << DEFAULT_ICOUNT_SHIFT;
+    }
+}
+
 /* Nothing of the host may get into a run that is checked. */
 static struct status settle_check(struct options *options)
 {
@@ -496,11 +519,24 @@ static struct status settle_check(struct options *options)
     }
     options->display_given = true;
     options->display = FRONT_END_NONE;
-    options->machine.snapshot = true;
-    if (!options->machine.counted) {
-        options->machine.counted = true;
-        options->machine.ns_per_instruction = 1u << DEFAULT_ICOUNT_SHIFT;
+    make_repeatable(options);
+    return status_ok();
+}
+
+/* A replay takes the times that it was not told from its file. */
+static struct status settle_replay(struct options *options)
+{
+    if (options->record == NULL && options->replay == NULL) {
+        return status_ok();
     }
+    if (options->record != NULL && options->replay != NULL) {
+        return status_error(STATUS_INVALID_ARGUMENT, "-record and -replay exclude each other");
+    }
+    if (options->check.lockstep) {
+        return status_error(STATUS_INVALID_ARGUMENT, "-check lockstep excludes -record and -replay");
+    }
+    make_repeatable(options);
+    options->machine.engine.ignores_x87_pointers = true; /* as any engine can do it */
     return status_ok();
 }
 
@@ -516,6 +552,9 @@ struct status options_parse(int argc, char **argv, struct options *options)
         }
     }
     struct status status = settle_check(options);
+    if (status_is_ok(&status)) {
+        status = settle_replay(options);
+    }
     if (!status_is_ok(&status)) {
         return status;
     }

@@ -45,6 +45,8 @@ struct options {
     bool start_paused;
     bool debug_screen; /* -debug */
     bool rtc_given;
+    bool icount_given;
+    const char *record, *replay; /* files; NULL: none */
     struct options_check check;
 };
 

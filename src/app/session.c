@@ -21,6 +21,7 @@
 #include "debugger/tui.h"
 #include "host/host_clock.h"
 #include "machine/machine.h"
+#include "machine/machine_replay.h"
 #include "ui/front_end.h"
 #include "ui/quit_signals.h"
 
@@ -82,6 +83,24 @@ static struct status open_streams(struct session *session)
     return open_stream(session, STREAMS - 1, options->debug_console);
 }
 
+/* The recording to be replayed, and the times of the machine that it is of. */
+static struct status open_replay(const struct options *options, struct machine_config *config,
+                                 struct input_log **log)
+{
+    if (options->replay == NULL) {
+        return status_ok();
+    }
+    struct status status = input_log_open(options->replay, log);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    const struct input_log_header *header = input_log_header(*log);
+    config->rtc_epoch = options->rtc_given ? config->rtc_epoch : header->rtc_epoch;
+    config->ns_per_instruction =
+        options->icount_given ? config->ns_per_instruction : header->ns_per_instruction;
+    return status;
+}
+
 static struct status create_machine(struct session *session)
 {
     struct machine_config config = session->options->machine;
@@ -97,7 +116,26 @@ static struct status create_machine(struct session *session)
         }
         config.log.sink = session->log_file;
     }
-    return machine_create(&config, &session->machine);
+    struct input_log *log = NULL;
+    struct status status = open_replay(session->options, &config, &log);
+    if (status_is_ok(&status)) {
+        status = machine_create(&config, &session->machine);
+    }
+    if (!status_is_ok(&status)) {
+        input_log_close(log);
+        return status;
+    }
+    if (log != NULL) {
+        status = machine_start_replay(session->machine, log);
+        if (status_is_ok(&status)) {
+            fprintf(stderr, "doppel: replaying %s: until it ends, input from outside is ignored\n",
+                    session->options->replay);
+        }
+        return status;
+    }
+    return session->options->record != NULL
+               ? machine_start_recording(session->machine, session->options->record)
+               : status_ok();
 }
 
 static void take_request(void *opaque, enum front_end_request request);
@@ -377,13 +415,51 @@ static void note_debugger_stop(struct session *session)
     front_end_set_state(session->front_end, FRONT_END_STOPPED);
 }
 
+/* Whether this was the end of a replay, which is told. */
+static bool note_replay(struct session *session, enum machine_replay_state before)
+{
+    enum machine_replay_state state = machine_replay_state(session->machine);
+    if (state == before) {
+        return false;
+    }
+    if (state == MACHINE_REPLAY_ENDED) {
+        struct machine_checksums sums = machine_checksum(session->machine);
+        fprintf(
+            stderr,
+            "doppel: the recording has ended after %llu instructions; as recorded, checksums are %08x %08x\n",
+            (unsigned long long)machine_retired(session->machine), sums.ram, sums.rest);
+    } else {
+        struct status failure = machine_replay_failure(session->machine);
+        fprintf(stderr, "doppel: %s\n", failure.message);
+    }
+    session->exit_status = state == MACHINE_REPLAY_ENDED ? 0 : 1;
+    return true;
+}
+
+/* The replay is over: people with a monitor look around. */
+static void leave_replay(struct session *session)
+{
+    if (session->console != NULL && session->exit_status == 0) {
+        machine_pause(session->machine);
+        front_end_set_state(session->front_end, FRONT_END_STOPPED);
+    } else {
+        session->quit = true;
+    }
+}
+
 /* Runs the guest for a slice. Returns how long the host may sleep now. */
 static uint64_t run_guest(struct session *session)
 {
     if (machine_is_paused(session->machine)) {
         return sleep_limit(session, UINT64_MAX);
     }
+    enum machine_replay_state before = machine_replay_state(session->machine);
     enum machine_stop stop = machine_run(session->machine, SLICE_NS);
+    bool replayed = note_replay(session, before);
+    if (replayed && (stop != MACHINE_POWER_OFF || session->exit_status != 0)) {
+        leave_replay(session);
+        return 0;
+    }
     if (monitor_note_run(session->monitor, stop)) {
         note_debugger_stop(session);
         return 0;
@@ -504,12 +580,22 @@ static void close_log(struct session *session, struct status *status)
     }
 }
 
+static void finish_recording(struct session *session, struct status *status)
+{
+    struct status failure =
+        session->machine != NULL ? machine_finish_recording(session->machine) : status_ok();
+    if (status_is_ok(status)) {
+        *status = failure;
+    }
+}
+
 static void take_down(struct session *session, struct status *status)
 {
     front_end_destroy(session->front_end);
     tui_destroy(session->tui);
     gdb_link_close(session->gdb);
     monitor_destroy(session->monitor);
+    finish_recording(session, status);
     counters_file_close(session->counters_file, session->options->counters_file, session->machine, status);
     machine_destroy(session->machine);
     for (unsigned i = 0; i < STREAMS; i++) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32.h"
 #include "debugger/monitor_internal.h"
 #include "ui/png_file.h"
 #include "ui/utf8.h"
@@ -248,31 +249,13 @@ struct status command_screendump(struct monitor_session *session, int argc, char
 
 /* ---- memory and ports */
 
-/* CRC-32 as in zip, gzip and PNG (ISO 3309), so that other programs can be asked about a dumped file. */
-static uint32_t crc32_of(const uint8_t *bytes, uint64_t length)
-{
-    uint32_t table[256];
-    for (uint32_t i = 0; i < 256; i++) {
-        uint32_t value = i;
-        for (unsigned bit = 0; bit < 8; bit++) {
-            value = (value >> 1) ^ ((value & 1) != 0 ? 0xEDB88320u : 0);
-        }
-        table[i] = value;
-    }
-    uint32_t crc = UINT32_MAX;
-    for (uint64_t i = 0; i < length; i++) {
-        crc = (crc >> 8) ^ table[(crc ^ bytes[i]) & 0xFF];
-    }
-    return ~crc;
-}
-
 struct status command_memory_hash(struct monitor_session *session, int argc, char **argv)
 {
     (void)argc, (void)argv;
     struct machine *machine = session->monitor->machine;
     const struct memory_bus *memory = machine_memory(machine);
     fprintf(session->out, "ram crc32 %08x\ninstructions %llu\ntime %llu ns\n",
-            crc32_of(memory_bus_ram(memory), memory_bus_ram_size(memory)),
+            crc32_append(0, memory_bus_ram(memory), (size_t)memory_bus_ram_size(memory)),
             (unsigned long long)machine_cpu(machine)->retired, (unsigned long long)machine_now(machine));
     cpu_describe(machine_cpu(machine), session->out);
     return status_ok();

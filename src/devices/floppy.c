@@ -651,7 +651,7 @@ void floppy_set_write_protect(struct device *device, unsigned drive, bool write_
     }
 }
 
-const struct block_device *floppy_image(const struct device *device, unsigned drive)
+struct block_device *floppy_image(const struct device *device, unsigned drive)
 {
     return drive < FLOPPY_DRIVES ? floppy_from(device)->units[drive].drive.image : NULL;
 }

@@ -41,7 +41,7 @@ void floppy_eject(struct device *device, unsigned drive);
 void floppy_set_write_protect(struct device *device, unsigned drive, bool write_protected);
 
 /* The image in the drive (owned by the drive), NULL when there is none. */
-const struct block_device *floppy_image(const struct device *device, unsigned drive);
+struct block_device *floppy_image(const struct device *device, unsigned drive);
 
 enum floppy_drive_type floppy_type(const struct device *device, unsigned drive);
 

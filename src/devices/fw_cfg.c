@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bits.h"
+#include "base/crc32.h"
 #include "devices/device_ports.h"
 
 #define KEY_SIGNATURE  0x00
@@ -276,6 +277,21 @@ static void config_free(struct fw_cfg *config)
         free(config->items[i].bytes);
     }
     free(config);
+}
+
+uint32_t fw_cfg_crc(const struct fw_cfg *config)
+{
+    uint32_t crc = 0;
+    for (unsigned i = 0; i < config->item_count; i++) {
+        const struct fw_cfg_item *item = &config->items[i];
+        uint8_t head[8];
+        store_le32(head, item->key);
+        store_le32(head + 4, item->length);
+        crc = crc32_append(crc, head, sizeof head);
+        crc = crc32_append(crc, item->name, strlen(item->name));
+        crc = crc32_append(crc, item->bytes, item->length);
+    }
+    return crc;
 }
 
 static void config_destroy(struct device *device)

@@ -61,4 +61,7 @@ struct status fw_cfg_add_number(struct fw_cfg *config, uint16_t key, uint64_t va
 struct status fw_cfg_add_file(struct fw_cfg *config, const char *name, const void *bytes,
                               size_t length) STATUS_MUST_CHECK;
 
+/* CRC-32 of all items: two machines with the same were set up alike. */
+uint32_t fw_cfg_crc(const struct fw_cfg *config);
+
 #endif

@@ -88,13 +88,18 @@ struct status ide_attach_cdrom(struct ide *ide, unsigned channel, unsigned unit)
 
 /* ---- media */
 
+static bool is_locked(const struct ide_drive *drive)
+{
+    return drive->image != NULL && drive->cdrom.locked && !drive->cdrom.tray_open;
+}
+
 static struct status check_tray(struct ide_drive *drive, bool force)
 {
     if (drive->kind != IDE_CDROM) {
         return status_error(STATUS_NOT_FOUND, "there is no CD-ROM drive at IDE channel %u, unit %u",
                             drive->channel->number, drive->unit);
     }
-    if (drive->image != NULL && drive->cdrom.locked && !drive->cdrom.tray_open && !force) {
+    if (is_locked(drive) && !force) {
         ide_cdrom_request_eject(drive);
         return status_error(STATUS_CONFLICT,
                             "the guest has locked the drive; it was asked to eject the disc");
@@ -111,16 +116,29 @@ static void change_disc(struct ide_drive *drive, struct block_device *image)
     }
 }
 
-struct status ide_insert_disc(struct ide *ide, unsigned channel, unsigned unit, struct block_device *image,
-                              bool force)
+struct status ide_check_disc(const struct block_device *image)
 {
-    struct ide_drive *drive = drive_at(ide, channel, unit);
     if (block_device_sectors(image) % (IDE_DISC_BLOCK / BLOCK_SECTOR_SIZE) != 0) {
         return status_error(STATUS_UNSUPPORTED,
                             "'%s' is no disc image: its size is not a multiple of 2048 bytes",
                             block_device_path(image));
     }
-    struct status status = check_tray(drive, force);
+    return status_ok();
+}
+
+bool ide_disc_is_locked(const struct ide *ide, unsigned channel, unsigned unit)
+{
+    return is_locked(const_drive_at(ide, channel, unit));
+}
+
+struct status ide_insert_disc(struct ide *ide, unsigned channel, unsigned unit, struct block_device *image,
+                              bool force)
+{
+    struct ide_drive *drive = drive_at(ide, channel, unit);
+    struct status status = ide_check_disc(image);
+    if (status_is_ok(&status)) {
+        status = check_tray(drive, force);
+    }
     if (status_is_ok(&status)) {
         change_disc(drive, image);
     }
@@ -142,7 +160,7 @@ enum ide_kind ide_drive_kind(const struct ide *ide, unsigned channel, unsigned u
     return const_drive_at(ide, channel, unit)->kind;
 }
 
-const struct block_device *ide_image(const struct ide *ide, unsigned channel, unsigned unit)
+struct block_device *ide_image(const struct ide *ide, unsigned channel, unsigned unit)
 {
     return const_drive_at(ide, channel, unit)->image;
 }

@@ -71,13 +71,19 @@ struct status ide_attach_cdrom(struct ide *ide, unsigned channel, unsigned unit)
 struct status ide_insert_disc(struct ide *ide, unsigned channel, unsigned unit, struct block_device *image,
                               bool force) STATUS_MUST_CHECK;
 
+/* STATUS_UNSUPPORTED as above. */
+struct status ide_check_disc(const struct block_device *image) STATUS_MUST_CHECK;
+
+/* Whether the guest has locked the drive with the disc in it. */
+bool ide_disc_is_locked(const struct ide *ide, unsigned channel, unsigned unit);
+
 /* Takes the disc out; errors as above. An empty drive stays empty. */
 struct status ide_eject_disc(struct ide *ide, unsigned channel, unsigned unit, bool force) STATUS_MUST_CHECK;
 
 enum ide_kind ide_drive_kind(const struct ide *ide, unsigned channel, unsigned unit);
 
 /* The drive's image (owned by the drive), NULL when there is none. */
-const struct block_device *ide_image(const struct ide *ide, unsigned channel, unsigned unit);
+struct block_device *ide_image(const struct ide *ide, unsigned channel, unsigned unit);
 
 /* A disk's default geometry, for CMOS tables; zeros when there is no disk. */
 struct ide_geometry ide_disk_geometry(const struct ide *ide, unsigned channel, unsigned unit);

@@ -207,6 +207,9 @@ struct status machine_create(const struct machine_config *config, struct machine
     created->log = config->log;
     created->engine_config = config->engine;
     created->no_reboot = config->no_reboot;
+    created->debug_exit = config->debug_exit;
+    created->rtc_epoch = config->rtc_epoch;
+    created->ns_per_instruction = config->ns_per_instruction;
     created->stop_reason = "";
     created->chunk = CHUNK_INSTRUCTIONS_MIN;
     clock_event_init(&created->slice_event, "slice", slice_ended, NULL);
@@ -218,7 +221,7 @@ struct status machine_create(const struct machine_config *config, struct machine
         machine_destroy(created);
         return status;
     }
-    machine_reset(created);
+    machine_reset_now(created);
     *machine = created;
     return status_ok();
 }
@@ -228,6 +231,7 @@ void machine_destroy(struct machine *machine)
     if (machine == NULL) {
         return;
     }
+    machine_replay_destroy(machine);
     machine_pc_destroy(machine);
     if (machine->engine != NULL) {
         memory_bus_set_listener(machine->memory, &(struct memory_listener){0});
@@ -243,7 +247,7 @@ void machine_destroy(struct machine *machine)
     free(machine);
 }
 
-void machine_reset(struct machine *machine)
+void machine_reset_now(struct machine *machine)
 {
     machine->reset_request = MACHINE_RESET_NONE;
     if (machine->was_on) {
@@ -281,7 +285,7 @@ static enum machine_stop reset_as_requested(struct machine *machine)
         return MACHINE_POWER_OFF;
     }
     if (request == MACHINE_RESET_ALL) {
-        machine_reset(machine);
+        machine_reset_now(machine);
     } else {
         machine->reset_request = MACHINE_RESET_NONE;
         machine->cpu.pending &= ~(uint32_t)CPU_PENDING_RESET;
@@ -375,6 +379,9 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
         if (machine->powered_off) {
             return MACHINE_POWER_OFF;
         }
+        if (machine->replay != NULL && machine_replay_take_inputs(machine)) {
+            return MACHINE_BREAK;
+        }
         if (left_to_limit(machine) == 0) {
             return MACHINE_BREAK;
         }
@@ -428,6 +435,9 @@ enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
     enum machine_stop stop = run_until(machine, end);
     machine->idle = stop == MACHINE_IDLE;
     event_clock_cancel(machine->clock, &machine->slice_event);
+    if (stop == MACHINE_POWER_OFF && machine->replay != NULL) {
+        machine_replay_note_power_off(machine);
+    }
     return stop;
 }
 

@@ -96,20 +96,37 @@ struct status machine_floppy_create(struct machine *machine, const struct machin
     return status;
 }
 
-struct status machine_change_floppy(struct machine *machine, unsigned drive, const char *path, bool read_only)
+struct status machine_check_floppy(struct machine *machine, unsigned drive, const char *path, bool read_only,
+                                   uint32_t *crc)
 {
-    if (floppy_type(machine->chips.floppy, drive) == FLOPPY_DRIVE_NONE) {
-        return status_error(STATUS_NOT_FOUND, "this machine has no drive %c (start it with -fd%c FILE)",
-                            'A' + (int)drive, 'a' + (int)drive);
-    }
     struct disk disk = {0};
     struct status status = open_disk(machine, drive, path, read_only, &disk);
-    return status_is_ok(&status) ? insert_disk(machine, drive, &disk, read_only) : status;
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    enum floppy_drive_type type = floppy_type(machine->chips.floppy, drive);
+    if (!floppy_drive_type_fits(type, &disk.geometry)) {
+        status = status_error(STATUS_UNSUPPORTED, "a %s disk does not fit into a %s drive",
+                              disk.geometry.name, floppy_drive_type_name(type));
+    } else {
+        status = machine_image_crc(disk.image, crc);
+    }
+    block_device_close(disk.image);
+    return status;
 }
 
-void machine_eject_floppy(struct machine *machine, unsigned drive)
+struct status machine_insert_floppy(struct machine *machine, unsigned drive, const char *path, bool read_only,
+                                    const uint32_t *crc)
 {
-    floppy_eject(machine->chips.floppy, drive);
+    struct disk disk = {0};
+    struct status status = open_disk(machine, drive, path, read_only, &disk);
+    if (status_is_ok(&status) && crc != NULL) {
+        status = machine_image_check(disk.image, *crc);
+        if (!status_is_ok(&status)) {
+            block_device_close(disk.image);
+        }
+    }
+    return status_is_ok(&status) ? insert_disk(machine, drive, &disk, read_only) : status;
 }
 
 void machine_describe_floppies(struct machine *machine, FILE *out)

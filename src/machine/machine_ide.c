@@ -100,18 +100,49 @@ static struct status attach_disk(struct machine *machine, unsigned drive,
     return status;
 }
 
-static struct status insert_disc(struct machine *machine, unsigned drive, const char *path, bool force)
+struct status machine_check_disc(struct machine *machine, unsigned drive, const char *path, uint32_t *crc)
 {
     struct block_device *image;
     struct status status = open_image(machine, drive, path, true, &image);
     if (!status_is_ok(&status)) {
         return status;
     }
-    status = ide_insert_disc(machine->chips.ide, channel_of(drive), unit_of(drive), image, force);
+    status = ide_check_disc(image);
+    if (status_is_ok(&status)) {
+        status = machine_image_crc(image, crc);
+    }
+    block_device_close(image);
+    return status;
+}
+
+struct status machine_insert_disc(struct machine *machine, unsigned drive, const char *path, bool force,
+                                  const uint32_t *crc)
+{
+    struct block_device *image;
+    struct status status = open_image(machine, drive, path, true, &image);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    if (crc != NULL) {
+        status = machine_image_check(image, *crc);
+    }
+    if (status_is_ok(&status)) {
+        status = ide_insert_disc(machine->chips.ide, channel_of(drive), unit_of(drive), image, force);
+    }
     if (!status_is_ok(&status)) {
         block_device_close(image);
     }
     return status;
+}
+
+struct status machine_remove_disc(struct machine *machine, unsigned drive, bool force)
+{
+    return ide_eject_disc(machine->chips.ide, channel_of(drive), unit_of(drive), force);
+}
+
+bool machine_disc_is_locked(const struct machine *machine, unsigned drive)
+{
+    return ide_disc_is_locked(machine->chips.ide, channel_of(drive), unit_of(drive));
 }
 
 static struct status attach_drive(struct machine *machine, unsigned drive,
@@ -122,7 +153,7 @@ static struct status attach_drive(struct machine *machine, unsigned drive,
     }
     struct status status = ide_attach_cdrom(machine->chips.ide, channel_of(drive), unit_of(drive));
     if (status_is_ok(&status) && config->path != NULL) {
-        status = insert_disc(machine, drive, config->path, true);
+        status = machine_insert_disc(machine, drive, config->path, true, NULL);
     }
     return status;
 }
@@ -223,23 +254,6 @@ bool machine_has_cdrom(const struct machine *machine, unsigned drive)
 {
     return drive < MACHINE_IDE_DRIVES &&
            ide_drive_kind(machine->chips.ide, channel_of(drive), unit_of(drive)) == IDE_CDROM;
-}
-
-struct status machine_change_cdrom(struct machine *machine, unsigned drive, const char *path, bool force)
-{
-    if (!machine_has_cdrom(machine, drive)) {
-        return status_error(STATUS_NOT_FOUND, "hd%c is no CD-ROM drive (start the machine with -cdrom FILE)",
-                            'a' + (int)drive);
-    }
-    return insert_disc(machine, drive, path, force);
-}
-
-struct status machine_eject_cdrom(struct machine *machine, unsigned drive, bool force)
-{
-    if (!machine_has_cdrom(machine, drive)) {
-        return status_error(STATUS_NOT_FOUND, "hd%c is no CD-ROM drive", 'a' + (int)drive);
-    }
-    return ide_eject_disc(machine->chips.ide, channel_of(drive), unit_of(drive), force);
 }
 
 void machine_describe_ide(struct machine *machine, FILE *out)

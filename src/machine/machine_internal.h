@@ -10,6 +10,7 @@
 #include "host/host_memory.h"
 #include "machine/disk_geometry.h"
 #include "machine/firmware.h"
+#include "machine/input_log.h"
 #include "machine/machine.h"
 #include "machine/machine_probe.h"
 #include "machine/serial_history.h"
@@ -23,6 +24,8 @@
 /* From weak to strong. */
 enum machine_reset_request { MACHINE_RESET_NONE, MACHINE_RESET_CPU, MACHINE_RESET_ALL };
 
+struct block_device;
+struct machine_replay;
 struct ns16550;
 struct local_apic;
 struct ioapic;
@@ -119,6 +122,9 @@ struct machine {
     bool event_is_near;                  /* its time may come before the chunk after this is over */
     uint32_t polls;                      /* reads of ports */
     uint64_t window_start, window_hints; /* retired instructions and idle hints at the last look for idling */
+    struct machine_replay *replay;       /* NULL: nothing is or was recorded or replayed */
+    struct machine_debug_exit_config debug_exit;
+    uint64_t rtc_epoch, ns_per_instruction; /* as configured */
     bool no_reboot;
     bool was_on;                            /* the next reset is not the one at power-on */
     bool floppy_snapshot[MACHINE_FLOPPIES]; /* what is written in the drive is dropped */
@@ -138,6 +144,9 @@ bool machine_take_break(struct machine *machine);
 void machine_note_port(struct machine *machine, uint16_t port, unsigned width, bool write, uint32_t value);
 
 /* ---- machine.c */
+
+/* The reset itself. */
+void machine_reset_now(struct machine *machine);
 
 /* Has the CPU, or everything, reset at the next instruction boundary. */
 void machine_request_reset(struct machine *machine, enum machine_reset_request request, const char *reason);
@@ -179,10 +188,23 @@ void machine_interrupts_initialize(struct machine *machine);
 /* machine_floppy.c */
 struct status machine_floppy_create(struct machine *machine,
                                     const struct machine_config *config) STATUS_MUST_CHECK;
+/* Whether machine_insert_floppy() would do, and the CRC-32 of the image. */
+struct status machine_check_floppy(struct machine *machine, unsigned drive, const char *path, bool read_only,
+                                   uint32_t *crc) STATUS_MUST_CHECK;
+/* `crc`: what the image's CRC-32 must be; NULL: anything. */
+struct status machine_insert_floppy(struct machine *machine, unsigned drive, const char *path, bool read_only,
+                                    const uint32_t *crc) STATUS_MUST_CHECK;
 
 /* machine_ide.c */
 struct status machine_ide_create(struct machine *machine,
                                  const struct machine_config *config) STATUS_MUST_CHECK;
+/* The same as for floppy disks. */
+struct status machine_check_disc(struct machine *machine, unsigned drive, const char *path,
+                                 uint32_t *crc) STATUS_MUST_CHECK;
+struct status machine_insert_disc(struct machine *machine, unsigned drive, const char *path, bool force,
+                                  const uint32_t *crc) STATUS_MUST_CHECK;
+struct status machine_remove_disc(struct machine *machine, unsigned drive, bool force) STATUS_MUST_CHECK;
+bool machine_disc_is_locked(const struct machine *machine, unsigned drive);
 /* CMOS memory and the file "bios-geometry". */
 struct status machine_ide_describe_to_firmware(struct machine *machine) STATUS_MUST_CHECK;
 
@@ -190,6 +212,9 @@ struct status machine_ide_describe_to_firmware(struct machine *machine) STATUS_M
 struct status machine_serial_create(struct machine *machine,
                                     const struct machine_config *config) STATUS_MUST_CHECK;
 void machine_serial_disconnect(struct machine *machine);
+
+/* The bytes go to port `port`, now. */
+void machine_serial_deliver(struct machine *machine, unsigned port, const uint8_t *bytes, size_t length);
 
 /* machine_vga.c: the VGA as a PCI card with its ROM. */
 struct status machine_vga_create(struct machine *machine) STATUS_MUST_CHECK;
@@ -209,5 +234,40 @@ void machine_boot_ide_path(unsigned drive, char path[MACHINE_BOOT_PATH_MAX]);
 /* machine_setup.c: what firmware finds in CMOS memory and fw_cfg. */
 struct status machine_describe_to_firmware(struct machine *machine,
                                            const struct machine_config *config) STATUS_MUST_CHECK;
+
+/* ---- machine_input.c: what comes from outside */
+
+/* Connects machine_input(). */
+void machine_input_create(struct machine *machine);
+/* Does what the record says, now. Errors: an image cannot be read or is another one than it was. */
+struct status machine_apply_input(struct machine *machine,
+                                  const struct input_record *record) STATUS_MUST_CHECK;
+/* Something comes in, `kind`, `numbers` and `bytes` of it: does it now, or when the recording says. */
+void machine_submit_input(struct machine *machine, const struct input_record *record);
+
+/* ---- machine_replay.c */
+
+void machine_replay_destroy(struct machine *machine);
+/* Inputs have to wait for their time; and they do not count at all. */
+bool machine_is_recording(const struct machine *machine);
+bool machine_is_replaying(const struct machine *machine);
+/* While recording. */
+void machine_replay_queue(struct machine *machine, const struct input_record *record);
+/* Bytes for serial port `port` that wait for their time. */
+size_t machine_replay_serial_waiting(const struct machine *machine, unsigned port);
+/* Between two instructions, behind the events that were due: applies the inputs whose time has come. True:
+ * the recording or the replay is over. */
+bool machine_replay_take_inputs(struct machine *machine);
+void machine_replay_note_power_off(struct machine *machine);
+
+/* ---- machine_identity.c */
+
+/* The text is the caller's. */
+struct status machine_identity(struct machine *machine, char **text) STATUS_MUST_CHECK;
+struct status machine_identity_compare(const char *recorded, const char *present) STATUS_MUST_CHECK;
+/* Of all sectors. */
+struct status machine_image_crc(struct block_device *image, uint32_t *crc) STATUS_MUST_CHECK;
+/* STATUS_CONFLICT: it is not what it was. */
+struct status machine_image_check(struct block_device *image, uint32_t crc) STATUS_MUST_CHECK;
 
 #endif

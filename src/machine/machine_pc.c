@@ -176,30 +176,6 @@ static struct status claim_board_ports(struct machine *machine)
     return status;
 }
 
-/* ---- input */
-
-static void take_key(void *opaque, enum key key, bool pressed)
-{
-    const struct machine *machine = opaque;
-    ps2_keyboard_key(machine->chips.keyboard, key, pressed);
-}
-
-static void take_mouse(void *opaque, int dx, int dy, int wheel, unsigned buttons)
-{
-    const struct machine *machine = opaque;
-    ps2_mouse_move(machine->chips.mouse, dx, dy, wheel, buttons);
-}
-
-const struct input_sink *machine_input(struct machine *machine)
-{
-    return &machine->input;
-}
-
-bool machine_input_ready(struct machine *machine)
-{
-    return ps2_keyboard_ready(machine->chips.keyboard);
-}
-
 /* ---- the chips */
 
 /* Timers, clock, DMA, speaker: the AT's core. */
@@ -321,11 +297,6 @@ static void power_off_by_acpi(void *opaque)
     machine_request_power_off(opaque, "the guest switched it off");
 }
 
-void machine_press_power_button(struct machine *machine)
-{
-    piix4_pm_press_power_button(machine->chips.pm);
-}
-
 static void exit_by_port(void *opaque, uint32_t value)
 {
     struct machine *machine = opaque;
@@ -398,7 +369,7 @@ static struct status load_firmware(struct machine *machine, const struct machine
 
 struct status machine_pc_create(struct machine *machine, const struct machine_config *config)
 {
-    machine->input = (struct input_sink){.key = take_key, .mouse = take_mouse, .opaque = machine};
+    machine_input_create(machine);
     struct status status = load_firmware(machine, config);
     if (status_is_ok(&status)) {
         map_memory(machine);

@@ -23,16 +23,40 @@ static bool takes_at_once(void *opaque)
            (serial->stream == NULL || char_device_keeps_up(serial->stream));
 }
 
+static unsigned port_of(const struct machine_serial *serial)
+{
+    return (unsigned)(serial - serial->machine->serial);
+}
+
 static size_t receive_room(void *opaque)
 {
     const struct machine_serial *serial = opaque;
-    return ns16550_room(serial->uart);
+    const struct machine *machine = serial->machine;
+    if (machine_is_replaying(machine)) {
+        return 0;
+    }
+    size_t room = ns16550_room(serial->uart);
+    size_t waiting = machine_replay_serial_waiting(machine, port_of(serial));
+    return room > waiting ? room - waiting : 0;
 }
 
 static void receive(void *opaque, const uint8_t *bytes, size_t length)
 {
     const struct machine_serial *serial = opaque;
-    ns16550_receive(serial->uart, bytes, length);
+    while (length > 0) {
+        size_t part = length < INPUT_LOG_BYTES_MAX ? length : INPUT_LOG_BYTES_MAX;
+        machine_submit_input(serial->machine, &(struct input_record){.kind = INPUT_SERIAL,
+                                                                     .numbers = {port_of(serial)},
+                                                                     .bytes = bytes,
+                                                                     .length = part});
+        bytes += part;
+        length -= part;
+    }
+}
+
+void machine_serial_deliver(struct machine *machine, unsigned port, const uint8_t *bytes, size_t length)
+{
+    ns16550_receive(machine->serial[port].uart, bytes, length);
 }
 
 static void debug_write(void *opaque, uint8_t byte)

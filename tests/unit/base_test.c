@@ -13,6 +13,7 @@
 
 #include "base/bits.h"
 #include "base/counters.h"
+#include "base/crc32.h"
 #include "base/log.h"
 #include "base/status.h"
 
@@ -254,6 +255,18 @@ static void counters_count_apart(void **state)
     }
 }
 
+/* The check value of CRC-32/ISO-HDLC, whole and in pieces. */
+static void crc32_is_that_of_zip_and_goes_on_in_pieces(void **state)
+{
+    (void)state;
+    static const char digits[] = "123456789123456789";
+    assert_int_equal(crc32_append(0, digits, 9), 0xCBF43926);
+    uint32_t whole = crc32_append(0, digits, 18);
+    for (size_t cut = 0; cut <= 18; cut++) {
+        assert_int_equal(crc32_append(crc32_append(0, digits, cut), digits + cut, 18 - cut), whole);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -273,6 +286,7 @@ int main(void)
         cmocka_unit_test(filters_take_ranges_in_three_notations),
         cmocka_unit_test(categories_and_counters_are_described_once),
         cmocka_unit_test(counters_count_apart),
+        cmocka_unit_test(crc32_is_that_of_zip_and_goes_on_in_pieces),
     };
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
 }

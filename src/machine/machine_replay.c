@@ -1,0 +1,417 @@
+/* Inputs with their times: from outside into a file, or from a file into the machine; see machine_replay.h.
+ *
+ * The time of the next input is an event of the clock, so that the engine's budget ends there. Nothing
+ * happens in the event: inputs are applied behind all events of their time, in machine_run()'s loop. It is
+ * scheduled only when the next input has become another, since scheduling makes the engine come back. */
+#include "machine/machine_replay.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/crc32.h"
+#include "cpu/cpu.h"
+#include "machine/machine_internal.h"
+
+/* An input that waits for its time. */
+struct waiting_input {
+    struct waiting_input *next;
+    struct input_record record; /* .bytes is `bytes` */
+    uint8_t bytes[];
+};
+
+struct machine_replay {
+    struct clock_event due;
+    enum { RECORDING, REPLAYING, OVER } mode;
+    enum machine_replay_state state;
+    struct status failure;
+    /* recording */
+    struct input_log_writer *writer;
+    struct waiting_input *first, **end;
+    bool has_end; /* the INPUT_END is written */
+    /* replaying */
+    struct input_log *log;
+    struct input_record next;
+};
+
+static void time_has_come(void *opaque)
+{
+    (void)opaque; /* the deadline itself is what matters */
+}
+
+static struct machine_replay *create(struct machine *machine)
+{
+    assert(machine->replay == NULL && event_clock_is_counted(machine->clock));
+    struct machine_replay *replay = calloc(1, sizeof *replay);
+    if (replay != NULL) {
+        clock_event_init(&replay->due, "input", time_has_come, NULL);
+        replay->end = &replay->first;
+        replay->failure = status_ok();
+    }
+    return replay;
+}
+
+static void destroy(struct machine_replay *replay)
+{
+    while (replay->first != NULL) {
+        struct waiting_input *gone = replay->first;
+        replay->first = gone->next;
+        free(gone);
+    }
+    input_log_close(replay->log);
+    free(replay);
+}
+
+void machine_replay_destroy(struct machine *machine)
+{
+    if (machine->replay != NULL) {
+        struct status status = input_log_finish(machine->replay->writer);
+        (void)status; /* who wants to know asks machine_finish_recording() before */
+        destroy(machine->replay);
+        machine->replay = NULL;
+    }
+}
+
+static void keep_failure(struct machine_replay *replay, const struct status *status)
+{
+    if (status_is_ok(&replay->failure)) {
+        replay->failure = *status;
+    }
+}
+
+bool machine_is_recording(const struct machine *machine)
+{
+    return machine->replay != NULL && machine->replay->mode == RECORDING;
+}
+
+bool machine_is_replaying(const struct machine *machine)
+{
+    return machine->replay != NULL && machine->replay->mode == REPLAYING;
+}
+
+enum machine_replay_state machine_replay_state(const struct machine *machine)
+{
+    return machine->replay != NULL ? machine->replay->state : MACHINE_REPLAY_NONE;
+}
+
+struct status machine_replay_failure(const struct machine *machine)
+{
+    return machine->replay != NULL ? machine->replay->failure : status_ok();
+}
+
+/* ---- checksums */
+
+static uint32_t floating_point_crc(const struct cpu_state *cpu)
+{
+    uint8_t bytes[8 * 10 + 8];
+    uint8_t *at = bytes;
+    for (unsigned i = 0; i < 8; i++, at += 10) {
+        store_le64(at, cpu->x87.reg[i].significand);
+        store_le16(at + 8, cpu->x87.reg[i].sign_exponent);
+    }
+    store_le16(at, cpu->x87.control);
+    store_le16(at + 2, cpu->x87.status);
+    store_le32(at + 4, cpu->mxcsr);
+    return crc32_append(crc32_append(0, bytes, sizeof bytes), cpu->xmm, sizeof cpu->xmm);
+}
+
+struct machine_checksums machine_checksum(struct machine *machine)
+{
+    uint64_t ram_size = memory_bus_ram_size(machine->memory);
+    struct machine_checksums sums = {.ram = crc32_append(0, machine->ram.bytes, (size_t)ram_size)};
+    uint32_t crc = crc32_append(floating_point_crc(&machine->cpu), machine->ram.bytes + ram_size,
+                                (size_t)(machine->ram.length - ram_size));
+    char text[4096] = "";
+    FILE *out = fmemopen(text, sizeof text, "w");
+    if (out != NULL) {
+        cpu_describe(&machine->cpu, out);
+        fclose(out);
+    }
+    sums.rest = crc32_append(crc, text, strlen(text));
+    return sums;
+}
+
+/* ---- recording */
+
+static void schedule_waiting(struct machine *machine)
+{
+    struct machine_replay *replay = machine->replay;
+    event_clock_schedule(machine->clock, &replay->due,
+                         replay->first != NULL ? replay->first->record.time : EVENT_CLOCK_NEVER);
+}
+
+void machine_replay_queue(struct machine *machine, const struct input_record *record)
+{
+    struct machine_replay *replay = machine->replay;
+    struct waiting_input *waiting = malloc(sizeof *waiting + record->length);
+    if (waiting == NULL) {
+        keep_failure(replay, &(struct status){STATUS_NO_MEMORY, "out of memory for the recording"});
+        return;
+    }
+    waiting->next = NULL;
+    waiting->record = *record;
+    waiting->record.bytes = waiting->bytes;
+    waiting->record.time = event_clock_now(machine->clock) + 1;
+    if (record->length > 0) {
+        memcpy(waiting->bytes, record->bytes, record->length);
+    }
+    *replay->end = waiting;
+    replay->end = &waiting->next;
+    schedule_waiting(machine);
+}
+
+size_t machine_replay_serial_waiting(const struct machine *machine, unsigned port)
+{
+    size_t length = 0;
+    const struct waiting_input *waiting = machine->replay != NULL ? machine->replay->first : NULL;
+    for (; waiting != NULL; waiting = waiting->next) {
+        if (waiting->record.kind == INPUT_SERIAL && waiting->record.numbers[0] == port) {
+            length += waiting->record.length;
+        }
+    }
+    return length;
+}
+
+static void write_end(struct machine *machine, uint64_t time, bool switched_off)
+{
+    struct machine_checksums sums = machine_checksum(machine);
+    input_log_write(machine->replay->writer,
+                    &(struct input_record){.kind = INPUT_END,
+                                           .time = time,
+                                           .retired = machine->cpu.retired,
+                                           .numbers = {sums.ram, sums.rest, switched_off}});
+    machine->replay->has_end = true;
+}
+
+/* A drive that was locked in between is as much of an input as one that was not. */
+static bool is_failure(const struct status *status)
+{
+    return !status_is_ok(status) && status->code != STATUS_CONFLICT;
+}
+
+static void record_one(struct machine *machine)
+{
+    struct machine_replay *replay = machine->replay;
+    struct waiting_input *input = replay->first;
+    replay->first = input->next;
+    if (replay->first == NULL) {
+        replay->end = &replay->first;
+    }
+    if (input->record.kind == INPUT_END) {
+        write_end(machine, input->record.time, false);
+    } else {
+        input->record.retired = machine->cpu.retired;
+        struct status status = machine_apply_input(machine, &input->record);
+        input_log_write(replay->writer, &input->record);
+        if (is_failure(&status)) {
+            keep_failure(replay, &status);
+        }
+    }
+    free(input);
+}
+
+static bool record_inputs(struct machine *machine)
+{
+    struct machine_replay *replay = machine->replay;
+    while (replay->first != NULL && replay->first->record.time <= event_clock_now(machine->clock)) {
+        record_one(machine);
+        schedule_waiting(machine);
+        event_clock_run_due(machine->clock);
+    }
+    return replay->has_end;
+}
+
+struct status machine_start_recording(struct machine *machine, const char *path)
+{
+    char *text = NULL;
+    struct machine_replay *replay = create(machine);
+    struct status status = replay == NULL ? status_error(STATUS_NO_MEMORY, "out of memory for a recording")
+                                          : machine_identity(machine, &text);
+    if (status_is_ok(&status)) {
+        const struct input_log_header header = {
+            .rtc_epoch = machine->rtc_epoch, .ns_per_instruction = machine->ns_per_instruction, .text = text};
+        status = input_log_create(path, &header, &replay->writer);
+    }
+    free(text);
+    if (status_is_ok(&status)) {
+        replay->mode = RECORDING;
+        machine->replay = replay;
+    } else if (replay != NULL) {
+        destroy(replay);
+    }
+    return status;
+}
+
+/* Goes on to the end that waits for its time. */
+static void run_to_end(struct machine *machine)
+{
+    machine_set_probe(machine, NULL);
+    machine_set_instruction_limit(machine, 0);
+    machine_set_step_limit(machine, 0);
+    machine_resume(machine);
+    machine_replay_queue(machine, &(struct input_record){.kind = INPUT_END});
+    while (machine->replay->first != NULL && !machine->powered_off) {
+        (void)machine_run(machine, NS_PER_MILLISECOND);
+    }
+}
+
+struct status machine_finish_recording(struct machine *machine)
+{
+    if (!machine_is_recording(machine)) {
+        return status_ok();
+    }
+    struct machine_replay *replay = machine->replay;
+    if (!machine->powered_off) {
+        run_to_end(machine);
+    }
+    if (!replay->has_end) {
+        write_end(machine, event_clock_now(machine->clock), true);
+    }
+    struct status status = input_log_finish(replay->writer);
+    replay->writer = NULL;
+    replay->mode = OVER;
+    return status_is_ok(&replay->failure) ? status : replay->failure;
+}
+
+/* ---- replaying */
+
+/* Behind the time at which it is switched off, the machine has missed that. */
+static uint64_t time_of(const struct input_record *record)
+{
+    return record->kind == INPUT_END && record->numbers[2] != 0 ? record->time + 1 : record->time;
+}
+
+static void end_replay(struct machine *machine, enum machine_replay_state state, const struct status *failure)
+{
+    struct machine_replay *replay = machine->replay;
+    replay->mode = OVER;
+    replay->state = state;
+    if (failure != NULL) {
+        replay->failure = *failure;
+    }
+    event_clock_cancel(machine->clock, &replay->due);
+}
+
+static void fail_replay(struct machine *machine, const char *how)
+{
+    struct status failure = status_error(
+        STATUS_CORRUPT, "the replay differs from the recording after %" PRIu64 " instructions: %s",
+        machine->cpu.retired, how);
+    end_replay(machine, MACHINE_REPLAY_FAILED, &failure);
+}
+
+static bool counts_are_equal(struct machine *machine)
+{
+    if (machine->replay->next.retired == machine->cpu.retired) {
+        return true;
+    }
+    char how[96];
+    snprintf(how, sizeof how, "at %" PRIu64 " ns there were %" PRIu64, machine->replay->next.time,
+             machine->replay->next.retired);
+    fail_replay(machine, how);
+    return false;
+}
+
+/* The recording ends here. */
+static void check_end(struct machine *machine)
+{
+    const uint32_t *expected = machine->replay->next.numbers;
+    struct machine_checksums sums = machine_checksum(machine);
+    if (!counts_are_equal(machine)) {
+        return;
+    }
+    if (expected[0] != sums.ram || expected[1] != sums.rest) {
+        char how[96];
+        snprintf(how, sizeof how, "checksums are %08" PRIx32 " %08" PRIx32 ", not %08" PRIx32 " %08" PRIx32,
+                 sums.ram, sums.rest, expected[0], expected[1]);
+        fail_replay(machine, how);
+        return;
+    }
+    end_replay(machine, MACHINE_REPLAY_ENDED, NULL);
+}
+
+static void replay_one(struct machine *machine)
+{
+    struct machine_replay *replay = machine->replay;
+    if (replay->next.kind == INPUT_END) {
+        if (replay->next.numbers[2] != 0) {
+            fail_replay(machine, "the guest switched the machine off, and does not now");
+        } else {
+            check_end(machine);
+        }
+        return;
+    }
+    if (!counts_are_equal(machine)) {
+        return;
+    }
+    struct status status = machine_apply_input(machine, &replay->next);
+    if (is_failure(&status)) {
+        end_replay(machine, MACHINE_REPLAY_FAILED, &status);
+        return;
+    }
+    bool is_there = input_log_next(replay->log, &replay->next);
+    assert(is_there); /* a log's last record is its end */
+    (void)is_there;
+}
+
+static bool replay_inputs(struct machine *machine)
+{
+    struct machine_replay *replay = machine->replay;
+    while (replay->mode == REPLAYING && time_of(&replay->next) <= event_clock_now(machine->clock)) {
+        replay_one(machine);
+        if (replay->mode == REPLAYING) {
+            event_clock_schedule(machine->clock, &replay->due, time_of(&replay->next));
+            event_clock_run_due(machine->clock);
+        }
+    }
+    return replay->mode == OVER;
+}
+
+bool machine_replay_take_inputs(struct machine *machine)
+{
+    switch (machine->replay->mode) {
+    case RECORDING: return record_inputs(machine);
+    case REPLAYING: return replay_inputs(machine);
+    case OVER: break;
+    }
+    return false;
+}
+
+void machine_replay_note_power_off(struct machine *machine)
+{
+    struct machine_replay *replay = machine->replay;
+    if (replay->mode != REPLAYING) {
+        return;
+    }
+    if (replay->next.kind == INPUT_END && replay->next.numbers[2] != 0) {
+        check_end(machine);
+    } else {
+        fail_replay(machine, "the guest has switched the machine off");
+    }
+}
+
+struct status machine_start_replay(struct machine *machine, struct input_log *log)
+{
+    char *text = NULL;
+    struct machine_replay *replay = create(machine);
+    if (replay == NULL) {
+        input_log_close(log);
+        return status_error(STATUS_NO_MEMORY, "out of memory for a recording");
+    }
+    replay->log = log;
+    struct status status = machine_identity(machine, &text);
+    if (status_is_ok(&status)) {
+        status = machine_identity_compare(input_log_header(log)->text, text);
+    }
+    free(text);
+    if (!status_is_ok(&status) || !input_log_next(log, &replay->next)) {
+        destroy(replay);
+        return status;
+    }
+    replay->mode = REPLAYING;
+    replay->state = MACHINE_REPLAY_RUNNING;
+    machine->replay = replay;
+    event_clock_schedule(machine->clock, &replay->due, time_of(&replay->next));
+    return status;
+}

@@ -1,0 +1,1 @@
+doppel_fuzzer(input_log_fuzz SOURCES input_log_fuzz.c MODULES base machine)
