@@ -103,7 +103,7 @@ refused 1 'cut off' -replay short -fda disk.img
 cp log wrong
 printf 'x' | dd of=wrong bs=1 seek=1500 conv=notrunc 2>dd.err
 refused 1 'damaged' -replay wrong -fda disk.img
-printf 'run-instructions 1000\nwrite 0x90000 1\ncont\n' >poke
+printf 'run-instructions 1000\nwrite 0x2000000 1\ncont\n' >poke
 refused 1 'differs from the recording' -replay log -fda disk.img -script poke
 printf 'x' | dd of=disk.img bs=1 seek=100000 conv=notrunc 2>dd.err
 refused 1 'floppy drive A' -replay log -fda disk.img
