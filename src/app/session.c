@@ -101,6 +101,20 @@ static struct status open_replay(const struct options *options, struct machine_c
     return status;
 }
 
+static struct status begin_record_or_replay(struct session *session, struct input_log *log)
+{
+    const char *record = session->options->record;
+    if (log == NULL) {
+        return record != NULL ? machine_start_recording(session->machine, record) : status_ok();
+    }
+    struct status status = machine_start_replay(session->machine, log);
+    if (status_is_ok(&status)) {
+        fprintf(stderr, "doppel: replaying %s: until it ends, input from outside is ignored\n",
+                session->options->replay);
+    }
+    return status;
+}
+
 static struct status create_machine(struct session *session)
 {
     struct machine_config config = session->options->machine;
@@ -125,17 +139,7 @@ static struct status create_machine(struct session *session)
         input_log_close(log);
         return status;
     }
-    if (log != NULL) {
-        status = machine_start_replay(session->machine, log);
-        if (status_is_ok(&status)) {
-            fprintf(stderr, "doppel: replaying %s: until it ends, input from outside is ignored\n",
-                    session->options->replay);
-        }
-        return status;
-    }
-    return session->options->record != NULL
-               ? machine_start_recording(session->machine, session->options->record)
-               : status_ok();
+    return begin_record_or_replay(session, log);
 }
 
 static void take_request(void *opaque, enum front_end_request request);
@@ -436,12 +440,12 @@ static bool note_replay(struct session *session, enum machine_replay_state befor
     return true;
 }
 
-/* The replay is over: people with a monitor look around. */
+/* The replay is over: whoever debugs looks around. */
 static void leave_replay(struct session *session)
 {
-    if (session->console != NULL && session->exit_status == 0) {
-        machine_pause(session->machine);
-        front_end_set_state(session->front_end, FRONT_END_STOPPED);
+    bool is_debugged = session->console != NULL || session->gdb != NULL;
+    if (is_debugged && session->exit_status == 0) {
+        debugger_pause(monitor_debugger(session->monitor));
     } else {
         session->quit = true;
     }
@@ -458,7 +462,6 @@ static uint64_t run_guest(struct session *session)
     bool replayed = note_replay(session, before);
     if (replayed && (stop != MACHINE_POWER_OFF || session->exit_status != 0)) {
         leave_replay(session);
-        return 0;
     }
     if (monitor_note_run(session->monitor, stop)) {
         note_debugger_stop(session);

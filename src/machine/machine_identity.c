@@ -44,7 +44,7 @@ struct status machine_image_check(struct block_device *image, uint32_t crc)
     uint32_t present;
     struct status status = machine_image_crc(image, &present);
     if (status_is_ok(&status) && present != crc) {
-        status = status_error(STATUS_CONFLICT, "the image '%.150s' is not what it was when it was recorded",
+        status = status_error(STATUS_CORRUPT, "the image '%.150s' is not what it was when it was recorded",
                               block_device_path(image));
     }
     return status;

@@ -46,10 +46,12 @@ static struct status apply_disc(struct machine *machine, const struct input_reco
     if (!path_of(record, path) || !machine_has_cdrom(machine, drive)) {
         return status_error(STATUS_NOT_FOUND, "there is no CD-ROM drive hd%c", 'a' + (int)drive);
     }
-    if (record->length == 0) {
-        return machine_remove_disc(machine, drive, force);
-    }
-    return machine_insert_disc(machine, drive, path, force, &record->numbers[2]);
+    bool is_refused = !force && machine_disc_is_locked(machine, drive);
+    struct status status = record->length == 0
+                               ? machine_remove_disc(machine, drive, force)
+                               : machine_insert_disc(machine, drive, path, force, &record->numbers[2]);
+    /* That the guest was asked for its disc in vain is what happened. */
+    return is_refused && status.code == STATUS_CONFLICT ? status_ok() : status;
 }
 
 struct status machine_apply_input(struct machine *machine, const struct input_record *record)

@@ -267,7 +267,7 @@ struct status machine_identity(struct machine *machine, char **text) STATUS_MUST
 struct status machine_identity_compare(const char *recorded, const char *present) STATUS_MUST_CHECK;
 /* Of all sectors. */
 struct status machine_image_crc(struct block_device *image, uint32_t *crc) STATUS_MUST_CHECK;
-/* STATUS_CONFLICT: it is not what it was. */
+/* STATUS_CORRUPT: it is not what it was. */
 struct status machine_image_check(struct block_device *image, uint32_t crc) STATUS_MUST_CHECK;
 
 #endif

@@ -184,12 +184,6 @@ static void write_end(struct machine *machine, uint64_t time, bool switched_off)
     machine->replay->has_end = true;
 }
 
-/* A drive that was locked in between is as much of an input as one that was not. */
-static bool is_failure(const struct status *status)
-{
-    return !status_is_ok(status) && status->code != STATUS_CONFLICT;
-}
-
 static void record_one(struct machine *machine)
 {
     struct machine_replay *replay = machine->replay;
@@ -204,7 +198,7 @@ static void record_one(struct machine *machine)
         input->record.retired = machine->cpu.retired;
         struct status status = machine_apply_input(machine, &input->record);
         input_log_write(replay->writer, &input->record);
-        if (is_failure(&status)) {
+        if (!status_is_ok(&status)) {
             keep_failure(replay, &status);
         }
     }
@@ -346,7 +340,7 @@ static void replay_one(struct machine *machine)
         return;
     }
     struct status status = machine_apply_input(machine, &replay->next);
-    if (is_failure(&status)) {
+    if (!status_is_ok(&status)) {
         end_replay(machine, MACHINE_REPLAY_FAILED, &status);
         return;
     }

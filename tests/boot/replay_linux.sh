@@ -29,13 +29,12 @@ machine()
 
 : >recorded.out
 {
-    for line in one two three four; do
-        echo "line $line"
-        sleep 1
+    while echo "a line" 2>/dev/null; do
+        sleep 0.3
     done
 } | machine -engine dbt -icount shift=6 -record log -serial stdio >recorded.out || fail "recording ended with status $?"
 [ -s recorded.out ] || fail "Linux said nothing"
-grep -qF 'line one' recorded.out || fail "the console has echoed nothing"
+grep -qF 'a line' recorded.out || fail "the console has echoed nothing"
 
 # replay NAME OPTION...
 replay()
