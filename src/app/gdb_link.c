@@ -88,8 +88,7 @@ struct status gdb_link_open(const char *specification, struct machine *machine, 
     struct gdb_server *server = opened != NULL ? gdb_server_create(&host) : NULL;
     struct status status = server != NULL ? status_ok() : status_error(STATUS_NO_MEMORY, "out of memory");
     if (status_is_ok(&status) && !complete(specification, address, sizeof address)) {
-        status =
-            status_error(STATUS_INVALID_ARGUMENT, "-gdb %.40s...: the address is too long", specification);
+        status = status_error(STATUS_INVALID_ARGUMENT, "%.40s...: the address is too long", specification);
     }
     if (status_is_ok(&status)) {
         status = char_device_open(address, &opened->stream, notice, sizeof notice);
@@ -97,7 +96,10 @@ struct status gdb_link_open(const char *specification, struct machine *machine, 
     if (!status_is_ok(&status)) {
         gdb_server_destroy(server);
         free(opened);
-        return status;
+        struct status named = status;
+        snprintf(named.message, sizeof named.message, "-gdb: %.*s", (int)sizeof named.message - 7,
+                 status.message);
+        return named;
     }
     if (notice[0] != '\0') {
         fprintf(stderr, "doppel: gdb: %s\n", notice);

@@ -34,7 +34,12 @@ void gdb_add_malformed(struct gdb_text *reply)
 void gdb_add_error(struct gdb_text *reply, const struct status *error)
 {
     gdb_text_add(reply, "E.");
-    gdb_text_add(reply, error->message);
+    for (const char *at = error->message; *at != '\0'; at++) {
+        const char letter[] = {*at, '\0'};
+        if (strchr("#$}*", *at) == NULL) { /* they cannot stand in a text that gdb shows as it is */
+            gdb_text_add(reply, letter);
+        }
+    }
 }
 
 /* An answer that is OK or says what went wrong. */

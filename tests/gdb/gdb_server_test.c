@@ -203,6 +203,20 @@ static void registers_are_read_and_written(void **state)
     assert_memory_equal(ask(bench, "P2b=04000000"), "E.", 2); /* cannot be set, in words */
 }
 
+static void refusals_are_told_in_letters_that_packets_can_have(void **state)
+{
+    struct gdb_bench *bench = *state;
+    struct gdb_packet_reader *reader = calloc(1, sizeof *reader);
+    forget(bench);
+    gdb_bench_send(bench, "P43=00000080", 12); /* cr4, #GP */
+    for (size_t i = 0; i < bench->length; i++) {
+        const enum gdb_packet_event last = gdb_packet_read(reader, (uint8_t)bench->sent[i]);
+        assert_int_equal(last, i + 1 == bench->length ? GDB_PACKET_COMPLETE : GDB_PACKET_NOTHING);
+    }
+    assert_string_equal(reader->data, "E.the CPU refuses 0x80000000: GP");
+    free(reader);
+}
+
 static void memory_is_read_and_written(void **state)
 {
     struct gdb_bench *bench = *state;
@@ -463,6 +477,7 @@ int main(void)
         SERVER_TEST(what_is_malformed_is_an_error),
         SERVER_TEST(a_packet_that_is_too_long_is_an_error),
         SERVER_TEST(registers_are_read_and_written),
+        SERVER_TEST(refusals_are_told_in_letters_that_packets_can_have),
         SERVER_TEST(memory_is_read_and_written),
         SERVER_TEST(breakpoints_stop_with_their_reason),
         SERVER_TEST(reasons_that_gdb_does_not_know_are_not_told),

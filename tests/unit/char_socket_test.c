@@ -87,13 +87,18 @@ static void serve_two_clients_in_turn(const char *server_specification, const ch
     char_device_write(server, (const uint8_t *)"nobody", 6);
     char_device_poll(server);
     assert_int_equal(char_device_dropped(server), 6);
+    assert_int_equal(char_device_connection(server), 0);
 
     struct char_device *client = open_device(client_specification, &at_client, ignored);
     exchange(server, &at_server, client, &at_client);
+    const uint64_t first = char_device_connection(server);
+    assert_int_not_equal(first, 0);
     char_device_close(client);
 
     client = open_device(client_specification, &at_client, ignored);
     exchange(server, &at_server, client, &at_client);
+    assert_int_not_equal(char_device_connection(server), 0);
+    assert_int_not_equal(char_device_connection(server), first);
     char_device_close(client);
     char_device_close(server);
 }
