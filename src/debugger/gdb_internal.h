@@ -51,7 +51,7 @@ struct gdb_server {
     char description[GDB_TARGET_XML_MAX]; /* what this gdb was told */
     size_t description_length;
     struct gdb_packet_reader reader;
-    uint8_t packet[GDB_PACKET_MAX + 4]; /* the last one that was sent */
+    uint8_t packet[GDB_PACKET_MAX + 4]; /* the last one that was sent, while it may be wanted again */
     size_t packet_length;
 };
 

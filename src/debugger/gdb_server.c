@@ -492,14 +492,21 @@ static void interrupt(struct gdb_server *server)
     }
 }
 
+/* The last packet once more, unless it has arrived: gdb also complains when it has waited long for an answer.
+ */
+static void repeat_packet(struct gdb_server *server)
+{
+    if (!server->no_acks && server->packet_length > 0) {
+        server->host.send(server->host.opaque, server->packet, server->packet_length);
+    }
+}
+
 static void act(struct gdb_server *server, enum gdb_packet_event event)
 {
     switch (event) {
-    case GDB_PACKET_NOTHING:
-    case GDB_PACKET_ACK: return;
-    case GDB_PACKET_NAK:
-        server->host.send(server->host.opaque, server->packet, server->packet_length);
-        return;
+    case GDB_PACKET_NOTHING: return;
+    case GDB_PACKET_ACK: server->packet_length = 0; return;
+    case GDB_PACKET_NAK: repeat_packet(server); return;
     case GDB_PACKET_INTERRUPT: interrupt(server); return;
     case GDB_PACKET_DAMAGED:
         if (!server->no_acks) {
@@ -509,6 +516,7 @@ static void act(struct gdb_server *server, enum gdb_packet_event event)
     case GDB_PACKET_COMPLETE:
     case GDB_PACKET_TOO_LONG: break;
     }
+    server->packet_length = 0;
     if (!server->no_acks) {
         send_byte(server, '+');
     }

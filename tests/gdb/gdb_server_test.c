@@ -95,6 +95,9 @@ static void packets_are_acknowledged_until_gdb_wants_no_more(void **state)
     gdb_server_receive(bench->server, (const uint8_t *)"-", 1);
     assert_string_equal(bench->sent, "$QC1#c5");
     forget(bench);
+    gdb_server_receive(bench->server, (const uint8_t *)"+-", 2); /* it has arrived */
+    assert_string_equal(bench->sent, "");
+    forget(bench);
     gdb_server_receive(bench->server, (const uint8_t *)"$qC#00", 6);
     assert_string_equal(bench->sent, "-");
     forget(bench);
@@ -103,6 +106,15 @@ static void packets_are_acknowledged_until_gdb_wants_no_more(void **state)
     forget(bench);
     gdb_bench_send(bench, "qC", 2);
     assert_string_equal(bench->sent, "$QC1#c5");
+}
+
+static void impatience_is_not_answered_by_something_older(void **state)
+{
+    struct gdb_bench *bench = *state;
+    (void)ask(bench, "p8");
+    expect_silence(bench, "c");
+    gdb_server_receive(bench->server, (const uint8_t *)"-", 1);
+    assert_int_equal(bench->length, 0);
 }
 
 static void what_is_not_known_is_answered_by_nothing(void **state)
@@ -473,6 +485,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SERVER_TEST(packets_are_acknowledged_until_gdb_wants_no_more),
+        SERVER_TEST(impatience_is_not_answered_by_something_older),
         SERVER_TEST(what_is_not_known_is_answered_by_nothing),
         SERVER_TEST(what_is_malformed_is_an_error),
         SERVER_TEST(a_packet_that_is_too_long_is_an_error),
