@@ -35,7 +35,8 @@ cd "$work"
 } >session.gdb
 
 for engine in $engines; do
-    rm -f gdb.socket messages
+    rm -f gdb.socket
+    : >messages
     "$doppel" -S -gdb unix:gdb.socket -engine "$engine" --icount shift=6 -display none "$@" 2>messages &
     process=$!
     until grep -q 'gdb: listening' messages; do
