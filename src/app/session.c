@@ -177,7 +177,7 @@ static struct status create_monitor(struct session *session)
     struct monitor_session *script;
     FILE *out = session->tui != NULL ? tui_output(session->tui) : stdout;
     return monitor_open_script(session->monitor, session->options->script, out,
-                               session->tui != NULL ? out : stderr, &script);
+                               session->tui != NULL ? tui_errors(session->tui) : stderr, &script);
 }
 
 static struct status open_gdb(struct session *session)

@@ -71,6 +71,11 @@ FILE *tui_output(struct tui *tui)
     return tui->out;
 }
 
+FILE *tui_errors(struct tui *tui)
+{
+    return tui->errors;
+}
+
 /* ---- display */
 
 void tui_set_focus(struct tui *tui, enum tui_pane pane)
@@ -277,8 +282,9 @@ struct tui *tui_create(struct monitor *monitor, tui_request *request, void *opaq
     tui_memory_go(tui, "ds:esi", 0);
     tui->memory_placed_at = UINT64_MAX;
     tui->out = open_memstream(&tui->out_bytes, &tui->out_length);
+    tui->errors = open_memstream(&tui->error_bytes, &tui->error_length);
     tui->session = tui->out != NULL ? monitor_open_console(monitor, tui->out) : NULL;
-    if (tui->session == NULL) {
+    if (tui->session == NULL || tui->errors == NULL) {
         tui_destroy(tui);
         return NULL;
     }
@@ -298,6 +304,11 @@ void tui_destroy(struct tui *tui)
         fclose(tui->out);
     }
     free(tui->out_bytes);
+    if (tui->errors != NULL) {
+        fclose(tui->errors);
+        fwrite(tui->error_bytes, 1, tui->error_length, stderr);
+    }
+    free(tui->error_bytes);
     tui_console_release(&tui->console);
     tui_line_release(&tui->line);
     tui_line_release(&tui->question);

@@ -56,4 +56,7 @@ void tui_note_stop(struct tui *tui);
 /* Where the output of scripts is shown. */
 FILE *tui_output(struct tui *tui);
 
+/* For the errors that end a script, and with it doppel: tui_destroy() writes them to standard error. */
+FILE *tui_errors(struct tui *tui);
+
 #endif

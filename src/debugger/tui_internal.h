@@ -44,6 +44,9 @@ struct tui {
     FILE *out; /* of the session and of scripts: a buffer in memory */
     char *out_bytes;
     size_t out_length;
+    FILE *errors; /* another, for the terminal that is there afterwards */
+    char *error_bytes;
+    size_t error_length;
     bool quiet;        /* a key has let the machine go: the panes show where it stops */
     unsigned patience; /* so often keys typed ahead are kept back for the machine to stop */
     struct tui_console console;
