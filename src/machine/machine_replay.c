@@ -116,20 +116,39 @@ static uint32_t floating_point_crc(const struct cpu_state *cpu)
     return crc32_append(crc32_append(0, bytes, sizeof bytes), cpu->xmm, sizeof cpu->xmm);
 }
 
+/* The registers and the chips as people see them. The floppy drives' description names the image's file,
+ * which may be called otherwise the next time. */
+static uint32_t description_crc(struct machine *machine)
+{
+    char *text = NULL;
+    size_t length = 0;
+    uint32_t crc = 0;
+    FILE *out = open_memstream(&text, &length);
+    if (out != NULL) {
+        cpu_describe(&machine->cpu, out);
+        for (size_t i = 0; i < machine->device_count; i++) {
+            struct device *device = machine->devices[i];
+            if (device != machine->chips.floppy) {
+                device->class->describe(device, out);
+            }
+        }
+        fclose(out);
+        crc = crc32_append(0, text, length);
+    }
+    free(text);
+    return crc;
+}
+
 struct machine_checksums machine_checksum(struct machine *machine)
 {
     uint64_t ram_size = memory_bus_ram_size(machine->memory);
-    struct machine_checksums sums = {.ram = crc32_append(0, machine->ram.bytes, (size_t)ram_size)};
-    uint32_t crc = crc32_append(floating_point_crc(&machine->cpu), machine->ram.bytes + ram_size,
-                                (size_t)(machine->ram.length - ram_size));
-    char text[4096] = "";
-    FILE *out = fmemopen(text, sizeof text, "w");
-    if (out != NULL) {
-        cpu_describe(&machine->cpu, out);
-        fclose(out);
-    }
-    sums.rest = crc32_append(crc, text, strlen(text));
-    return sums;
+    uint8_t parts[8];
+    store_le32(parts, floating_point_crc(&machine->cpu));
+    store_le32(parts + 4, description_crc(machine));
+    uint32_t display =
+        crc32_append(0, machine->ram.bytes + ram_size, (size_t)(machine->ram.length - ram_size));
+    return (struct machine_checksums){.ram = crc32_append(0, machine->ram.bytes, (size_t)ram_size),
+                                      .rest = crc32_append(display, parts, sizeof parts)};
 }
 
 /* ---- recording */

@@ -27,9 +27,8 @@ enum machine_replay_state {
 
 /* What a machine's state comes down to when it is to be compared with another run's. */
 struct machine_checksums {
-    uint32_t ram; /* CRC-32, as `memory-hash` prints it */
-    uint32_t
-        rest; /* CRC-32 of display memory, the registers as cpu_describe() prints them, and floating point */
+    uint32_t ram;  /* CRC-32, as `memory-hash` prints it */
+    uint32_t rest; /* of display memory, registers, floating point, and the chips as `info` shows them */
 };
 
 struct machine_checksums machine_checksum(struct machine *machine);

@@ -76,7 +76,7 @@ static void disturb(struct bench *bench, struct machine *machine, unsigned step)
         input->key(input->opaque, keys[step / 6 % ARRAY_COUNT(keys)], step % 6 == 0);
     }
     if (step % 7 == 0) {
-        input->mouse(input->opaque, (int)step - 40, 3, 0, step & 1);
+        input->mouse(input->opaque, (int)step - 40, 3, 0, 1 + (step & 1));
         assert_true(char_device_memory_inject(bench->serial, (const uint8_t *)"serial input", 12));
     }
     char_device_poll(bench->serial);
