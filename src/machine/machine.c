@@ -415,6 +415,9 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
             }
             break;
         case STOP_SHUTDOWN:
+            if (machine_take_break(machine)) { /* the CPU stays as it is until it is to go on */
+                return MACHINE_BREAK;
+            }
             machine_request_reset(machine, MACHINE_RESET_CPU, "triple fault");
             return reset_as_requested(machine);
         case STOP_RESET: return reset_as_requested(machine);
