@@ -443,7 +443,7 @@ static bool note_replay(struct session *session, enum machine_replay_state befor
 /* The replay is over: whoever debugs looks around. */
 static void leave_replay(struct session *session)
 {
-    bool is_debugged = session->console != NULL || session->gdb != NULL;
+    bool is_debugged = session->console != NULL || session->tui != NULL || session->gdb != NULL;
     if (is_debugged && session->exit_status == 0) {
         debugger_pause(monitor_debugger(session->monitor));
     } else {
@@ -488,7 +488,7 @@ static void serve_monitor(struct session *session)
     if (session->console != NULL && monitor_session_is_over(session->console)) {
         if (session->console_by_key) { /* nobody is there to type cont */
             fprintf(stderr, "doppel: standard input has ended: the machine goes on without the monitor\n");
-            machine_resume(session->machine);
+            debugger_continue(monitor_debugger(session->monitor));
             is_paused = false;
         } else {
             monitor_close(session->console);

@@ -163,4 +163,5 @@ void cpu_load_machine_status_word(struct cpu_state *cpu, uint16_t value)
     uint64_t bits = (value & MSW_BITS) | (cpu->cr0 & CR0_PE);
     log_control(cpu, 0, (cpu->cr0 & ~(uint64_t)MSW_BITS) | bits);
     set_cr0(cpu, (cpu->cr0 & ~(uint64_t)MSW_BITS) | bits);
+    cpu_probe_note_event(cpu, CPU_EVENT_CONTROL, 0, 0);
 }

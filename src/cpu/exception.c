@@ -296,8 +296,7 @@ static void note_event(const struct cpu_state *cpu, const struct event *event)
                                             [EVENT_SOFTWARE] = CPU_EVENT_SOFTWARE,
                                             [EVENT_EXCEPTION] = CPU_EVENT_EXCEPTION};
     log_event(cpu, event);
-    enum cpu_event kind = event->vector == VECTOR_NMI ? CPU_EVENT_INTERRUPT : events[event->kind];
-    cpu_probe_note_event(cpu, kind, event->vector, event->error_code);
+    cpu_probe_note_event(cpu, events[event->kind], event->vector, event->error_code);
 }
 
 /* Delivers `first` and whatever its delivery raises, until something is delivered or the CPU shuts down. */
@@ -425,6 +424,7 @@ void cpu_software_interrupt(struct cpu_state *cpu, uint8_t vector, enum cpu_soft
     cpu->idle_hints += is_idle_call(cpu, vector);
     if (cpu->mode == CPU_MODE_V86 && kind == SOFTWARE_INT_N) {
         if ((cpu->cr4 & CR4_VME) && int_is_redirected(cpu, vector)) {
+            note_event(cpu, &event);
             deliver_redirected(cpu, vector, next_rip);
             return;
         }

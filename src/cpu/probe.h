@@ -29,7 +29,7 @@ enum cpu_event {
     CPU_EVENT_SOFTWARE,  /* INT n, INT3, INTO */
     CPU_EVENT_EXCEPTION,
     CPU_EVENT_SHUTDOWN, /* a triple fault */
-    CPU_EVENT_CONTROL,  /* a control register was loaded */
+    CPU_EVENT_CONTROL,  /* a control register was loaded: MOV, LMSW, task switches */
     CPU_EVENT_MODE      /* real, V86 or protected mode was entered */
 };
 
@@ -52,7 +52,8 @@ struct cpu_probe {
     /* True: stop in front of the instruction at CS:RIP. Asked again when the machine goes on from there. */
     bool (*at_code)(void *opaque);
     void (*at_data)(void *opaque, uint32_t linear, unsigned width, bool write);
-    /* cpu_state is as the event found it. */
+    /* Interrupts and exceptions: cpu_state is as they found it, but general registers may be the engine's. A
+     * mode or a control register is told of when it has changed. */
     void (*at_event)(void *opaque, const struct cpu_event_info *info);
     void *opaque;
 };

@@ -12,6 +12,7 @@
 #include "cpu/control.h"
 #include "cpu/debug_registers.h"
 #include "cpu/descriptor.h"
+#include "cpu/probe.h"
 #include "cpu/stack.h"
 
 #define TSS16_LIMIT 0x2bu
@@ -311,6 +312,7 @@ void task_switch_execute(struct cpu_state *cpu, const struct task_switch *reques
     cpu->cr0 |= CR0_TS;
     if (loads_cr3) {
         control_load_cr3(cpu, image.cr3, &pointers);
+        cpu_probe_note_event(cpu, CPU_EVENT_CONTROL, 3, 0);
     }
     debug_set_control(cpu, cpu->dr[7] & ~(uint64_t)DR7_LOCAL);
     load_registers(cpu, request, &image);

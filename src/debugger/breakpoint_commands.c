@@ -415,26 +415,29 @@ struct status monitor_info_breakpoints(struct monitor *monitor, const char *argu
 
 /* ---- changing the list */
 
-static struct status parse_breakpoint(const char *word, unsigned *number)
+/* One that is listed: the others are not people's. */
+static struct status parse_breakpoint(struct monitor_session *session, const char *word, unsigned *number)
 {
     uint64_t value = 0;
     struct status status = monitor_parse_number(word, "a breakpoint", &value);
     *number = value > UINT32_MAX ? UINT32_MAX : (unsigned)value;
+    const struct breakpoint *breakpoint = debugger_find(session->monitor->debugger, *number);
+    if (status_is_ok(&status) && (breakpoint == NULL || breakpoint->spec.hidden)) {
+        status = status_error(STATUS_INVALID_ARGUMENT,
+                              "there is no breakpoint %u (info breakpoints lists them)", *number);
+    }
     return status;
-}
-
-static struct status no_such(unsigned number)
-{
-    return status_error(STATUS_INVALID_ARGUMENT, "there is no breakpoint %u (info breakpoints lists them)",
-                        number);
 }
 
 enum change { CHANGE_DELETE, CHANGE_ENABLE, CHANGE_DISABLE };
 
-static bool apply(struct debugger *debugger, unsigned number, enum change change)
+static void apply(struct debugger *debugger, unsigned number, enum change change)
 {
-    return change == CHANGE_DELETE ? debugger_remove(debugger, number)
-                                   : debugger_enable(debugger, number, change == CHANGE_ENABLE);
+    if (change == CHANGE_DELETE) {
+        debugger_remove(debugger, number);
+    } else {
+        debugger_enable(debugger, number, change == CHANGE_ENABLE);
+    }
 }
 
 /* To all of them that are not hidden. */
@@ -459,13 +462,11 @@ static struct status change_breakpoints(struct monitor_session *session, int arg
     }
     for (int i = 1; i < argc; i++) {
         unsigned number;
-        struct status status = parse_breakpoint(argv[i], &number);
+        struct status status = parse_breakpoint(session, argv[i], &number);
         if (!status_is_ok(&status)) {
             return status;
         }
-        if (!apply(session->monitor->debugger, number, change)) {
-            return no_such(number);
-        }
+        apply(session->monitor->debugger, number, change);
     }
     return status_ok();
 }
@@ -491,7 +492,7 @@ struct status command_condition(struct monitor_session *session, int argc, char 
     if (argc < 2) {
         return monitor_usage(argv[0]);
     }
-    struct status status = parse_breakpoint(argv[1], &number);
+    struct status status = parse_breakpoint(session, argv[1], &number);
     const struct expression_scope scope = monitor_scope(session->monitor);
     const char *condition = monitor_rest(session, 2);
     return status_is_ok(&status) ? debugger_set_condition(session->monitor->debugger, number,
@@ -507,12 +508,9 @@ static struct status find_breakpoint(struct monitor_session *session, int argc, 
     if (argc < 3) {
         return monitor_usage(argv[0]);
     }
-    struct status status = parse_breakpoint(argv[1], &number);
-    if (!status_is_ok(&status)) {
-        return status;
-    }
-    *breakpoint = debugger_find(session->monitor->debugger, number);
-    return *breakpoint != NULL ? status : no_such(number);
+    struct status status = parse_breakpoint(session, argv[1], &number);
+    *breakpoint = status_is_ok(&status) ? debugger_find(session->monitor->debugger, number) : NULL;
+    return status;
 }
 
 struct status command_ignore(struct monitor_session *session, int argc, char **argv)

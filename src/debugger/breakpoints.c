@@ -99,7 +99,9 @@ static struct status hold_bytes(struct debugger *debugger, struct point *point)
     if (spec->kind != BREAKPOINT_DATA) {
         return status_ok();
     }
-    point->held = calloc(1, length);
+    if (point->held == NULL) {
+        point->held = calloc(1, length);
+    }
     if (point->held == NULL) {
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
@@ -194,11 +196,24 @@ bool debugger_remove(struct debugger *debugger, unsigned number)
     return false;
 }
 
+void debugger_drop_temporary(struct debugger *debugger)
+{
+    for (size_t i = 0; i < debugger->count;) {
+        const struct point *point = debugger->points[i];
+        if (point->has_stopped) {
+            debugger_remove(debugger, point->breakpoint.number);
+        } else {
+            i++;
+        }
+    }
+}
+
 bool debugger_enable(struct debugger *debugger, unsigned number, bool enabled)
 {
     struct point *point = find_point(debugger, number);
     if (point != NULL && point->breakpoint.enabled != enabled) {
         point->breakpoint.enabled = enabled;
+        (void)hold_bytes(debugger, point); /* there is memory for them already */
         note_change(debugger);
     }
     return point != NULL;

@@ -135,6 +135,10 @@ void debugger_pause(struct debugger *debugger);
 /* To be called with what machine_run() has returned. True: the machine is paused now, and `stop` says why. */
 bool debugger_take_stop(struct debugger *debugger, enum machine_stop reason, struct debugger_stop *stop);
 
+/* Removes temporary breakpoints that have stopped the machine: by whoever has looked at them, at the latest
+ * when the machine goes on. */
+void debugger_drop_temporary(struct debugger *debugger);
+
 /* The last stop since the machine was last let go; NULL: it runs, or was paused by others. */
 const struct debugger_stop *debugger_last_stop(const struct debugger *debugger);
 

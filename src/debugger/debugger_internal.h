@@ -14,6 +14,7 @@ struct point {
     uint8_t *held; /* BREAKPOINT_DATA: what its bytes were at the last boundary */
     /* Met since the last boundary, and by what. */
     bool met;
+    bool has_stopped; /* and is temporary: to be removed */
     uint32_t address, value;
     unsigned width;
     bool write;
@@ -26,7 +27,8 @@ struct point {
 struct look {
     bool valid;
     uint32_t linear;
-    uint64_t retired, count; /* the count: CX or ECX */
+    uint64_t retired;
+    uint32_t count, source, destination, stack; /* ECX, ESI, EDI, ESP */
 };
 
 enum goal {

@@ -118,6 +118,9 @@ struct status monitor_open_script(struct monitor *monitor, const char *path, FIL
 
 void monitor_close(struct monitor_session *session)
 {
+    if (session->operation.poll != NULL && session->operation.cancel != NULL) {
+        session->operation.cancel(session);
+    }
     struct monitor_session **link = &session->monitor->sessions;
     while (*link != session) {
         link = &(*link)->next;

@@ -23,6 +23,8 @@ struct operation {
     /* Called in every monitor_poll(). A failure has left its message in session->failure. NULL: no operation.
      */
     enum operation_result (*poll)(struct monitor_session *session, uint64_t now);
+    /* Called when the session is closed meanwhile; NULL: nothing is to be undone. */
+    void (*cancel)(struct monitor_session *session);
     bool content_with_power_off;
     bool runs_while_paused; /* makes sense although the machine's time stands still */
     bool waits_in_pause; /* when the machine is paused, the session goes on, and this when the machine does */

@@ -185,6 +185,13 @@ static enum operation_result poll_run(struct monitor_session *session, uint64_t 
         machine_pause(machine);
         return OPERATION_DONE;
     }
+    if (machine_is_paused(machine)) {
+        machine_set_instruction_limit(machine, 0);
+        session->failure = status_error(
+            STATUS_IO_ERROR, "run-instructions: the machine was paused %llu instructions before the end",
+            (unsigned long long)(session->operation.instruction - machine_cpu(machine)->retired));
+        return OPERATION_FAILED;
+    }
     if (now < session->operation.deadline) {
         return OPERATION_PENDING;
     }
@@ -193,6 +200,11 @@ static enum operation_result poll_run(struct monitor_session *session, uint64_t 
         STATUS_NOT_FOUND, "run-instructions: the CPU got only to instruction %llu within %g s of guest time",
         (unsigned long long)machine_cpu(machine)->retired, session->operation.seconds);
     return OPERATION_FAILED;
+}
+
+static void cancel_run(struct monitor_session *session)
+{
+    machine_set_instruction_limit(session->monitor->machine, 0);
 }
 
 struct status command_run_instructions(struct monitor_session *session, int argc, char **argv)
@@ -210,9 +222,13 @@ struct status command_run_instructions(struct monitor_session *session, int argc
         status = begin_operation(session, argc, argv, 2, poll_run);
     }
     if (status_is_ok(&status)) {
+        session->operation.runs_while_paused = true; /* so that it sees who paused it */
+        session->operation.cancel = cancel_run;
         session->operation.instruction = machine_cpu(machine)->retired + count;
         machine_set_instruction_limit(machine, session->operation.instruction);
-        machine_resume(machine);
+        if (machine_is_paused(machine)) {
+            debugger_continue(session->monitor->debugger);
+        }
     }
     return status;
 }

@@ -78,13 +78,17 @@ static void print_stop(struct monitor *monitor, const struct debugger_stop *stop
     print_place(monitor, out);
 }
 
-/* The commands of the breakpoint go to the session that is told first. */
+/* The commands of the breakpoint go to the first session that is still at work. */
 static void feed_commands(struct monitor *monitor, const struct debugger_stop *stop)
 {
     const struct breakpoint *breakpoint =
         stop->reason == STOPPED_BREAKPOINT ? debugger_find(monitor->debugger, stop->breakpoint) : NULL;
-    if (breakpoint != NULL && breakpoint->commands != NULL && monitor->sessions != NULL) {
-        monitor_insert(monitor->sessions, breakpoint->commands);
+    struct monitor_session *session = monitor->sessions;
+    while (session != NULL && session->over) {
+        session = session->next;
+    }
+    if (breakpoint != NULL && breakpoint->commands != NULL && session != NULL) {
+        monitor_insert(session, breakpoint->commands);
     }
 }
 
@@ -94,16 +98,21 @@ bool monitor_note_run(struct monitor *monitor, enum machine_stop reason)
     if (!debugger_take_stop(monitor->debugger, reason, &stop)) {
         return false;
     }
-    const struct breakpoint *breakpoint = debugger_find(monitor->debugger, stop.breakpoint);
-    if (breakpoint != NULL && stop.reason == STOPPED_BREAKPOINT && breakpoint->spec.hidden) {
-        return true;
+    const struct breakpoint *breakpoint =
+        stop.reason == STOPPED_BREAKPOINT ? debugger_find(monitor->debugger, stop.breakpoint) : NULL;
+    bool is_hidden = breakpoint != NULL && breakpoint->spec.hidden;
+    for (struct monitor_session *session = monitor->sessions; session != NULL && !is_hidden;
+         session = session->next) {
+        if (!session->over) {
+            monitor_interrupt_prompt(session);
+            print_stop(monitor, &stop, session->out);
+            fflush(session->out);
+        }
     }
-    for (struct monitor_session *session = monitor->sessions; session != NULL; session = session->next) {
-        monitor_interrupt_prompt(session);
-        print_stop(monitor, &stop, session->out);
-        fflush(session->out);
+    if (!is_hidden) {
+        feed_commands(monitor, &stop);
     }
-    feed_commands(monitor, &stop);
+    debugger_drop_temporary(monitor->debugger);
     return true;
 }
 

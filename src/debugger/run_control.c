@@ -44,8 +44,18 @@ static bool is_repeated(const struct insn *insn)
 
 static struct look look_here(const struct cpu_state *cpu)
 {
-    return (struct look){
-        .valid = true, .linear = linear_pc(cpu), .retired = cpu->retired, .count = cpu->gpr[CPU_CX].d};
+    return (struct look){.valid = true,
+                         .linear = linear_pc(cpu),
+                         .retired = cpu->retired,
+                         .count = cpu->gpr[CPU_CX].d,
+                         .source = cpu->gpr[CPU_SI].d,
+                         .destination = cpu->gpr[CPU_DI].d,
+                         .stack = cpu->gpr[CPU_SP].d};
+}
+
+static bool is_same_place(const struct look *earlier, const struct look *look)
+{
+    return earlier->valid && earlier->linear == look->linear && earlier->retired == look->retired;
 }
 
 /* The machine goes on from a break nobody is told of: at_code() is not to ask again about the instruction
@@ -53,20 +63,34 @@ static struct look look_here(const struct cpu_state *cpu)
 static void resume_here(struct debugger *debugger)
 {
     struct look look = look_here(machine_cpu(debugger->machine));
-    const struct look *last = &debugger->last_look;
-    look.valid = last->valid && last->linear == look.linear && last->retired == look.retired;
+    look.valid = is_same_place(&debugger->last_look, &look) || is_same_place(&debugger->resumed, &look);
     debugger->resumed = look;
 }
 
-/* Whether this is the same repeated string instruction as at the last look, some iterations later. */
+/* How far a repeated string instruction has moved between two looks, in elements. */
+static uint32_t elements_moved(const struct insn *insn, const struct look *from, const struct look *to)
+{
+    bool by_source = insn->id == INSN_LODS || insn->id == INSN_OUTS;
+    uint32_t distance = by_source ? to->source - from->source : to->destination - from->destination;
+    uint32_t width = insn->opcode & 1 ? insn->operand_size : 1;
+    uint32_t mask = insn->address_size == 2 ? 0xffff : UINT32_MAX;
+    bool backwards = (distance & mask) > mask / 2;
+    return ((backwards ? 0 - distance : distance) & mask) / width;
+}
+
+/* Whether this is the same repeated string instruction as at the last look, some iterations later: it may
+ * have been interrupted. */
 static bool is_next_iteration(struct debugger *debugger, const struct look *look)
 {
     const struct look *last = &debugger->last_look;
-    uint64_t iterations = look->retired - last->retired;
     struct insn insn;
-    return last->valid && last->linear == look->linear && iterations > 0 &&
-           ((last->count - look->count - iterations) & 0xffff) == 0 && decode_here(debugger, &insn) &&
-           is_repeated(&insn);
+    if (!last->valid || last->linear != look->linear || last->stack != look->stack ||
+        last->retired == look->retired || !decode_here(debugger, &insn) || !is_repeated(&insn)) {
+        return false;
+    }
+    uint32_t mask = insn.address_size == 2 ? 0xffff : UINT32_MAX;
+    uint32_t iterations = (last->count - look->count) & mask;
+    return iterations > 0 && iterations == elements_moved(&insn, last, look);
 }
 
 /* ---- what the probe tells */
@@ -118,8 +142,7 @@ bool debugger_at_code(void *opaque)
     struct debugger *debugger = opaque;
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
     struct look look = look_here(cpu);
-    bool again = debugger->resumed.valid && debugger->resumed.retired == look.retired &&
-                 debugger->resumed.linear == look.linear;
+    bool again = is_same_place(&debugger->resumed, &look);
     bool goes_on = is_next_iteration(debugger, &look);
     debugger->last_look = look;
     if (again || goes_on) {
@@ -246,21 +269,24 @@ static bool stops_for(struct debugger *debugger, struct point *point, struct deb
     return condition_holds(debugger, point, stop) && count_hit(&point->breakpoint);
 }
 
-/* The first of the breakpoints that were met which stops the machine. */
+/* The first of the breakpoints that were met which stops the machine; those that people see come first. */
 static bool collect(struct debugger *debugger, struct debugger_stop *stop)
 {
-    bool stops = false;
+    const struct point *chosen = NULL;
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         struct debugger_stop candidate;
-        if (point->met && stops_for(debugger, point, &candidate) && !stops) {
-            *stop = candidate;
-            stops = true;
+        if (point->met && stops_for(debugger, point, &candidate)) {
+            point->has_stopped = point->breakpoint.spec.temporary;
+            if (chosen == NULL || (chosen->breakpoint.spec.hidden && !point->breakpoint.spec.hidden)) {
+                chosen = point;
+                *stop = candidate;
+            }
         }
         point->met = false;
     }
     debugger->met_code = false;
-    return stops;
+    return chosen != NULL;
 }
 
 /* ---- goals */
@@ -358,12 +384,16 @@ static bool goal_is_reached(struct debugger *debugger)
 
 static void go(struct debugger *debugger)
 {
+    machine_cancel_break(debugger->machine);
+    debugger_drop_temporary(debugger);
+    debugger->pause_requested = false;
     debugger->has_stop = false;
     debugger->goal_met = false;
     debugger->resumed = look_here(machine_cpu(debugger->machine));
     debugger->last_look.valid = false;
     for (size_t i = 0; i < debugger->count; i++) {
         struct debugger_stop ignored;
+        debugger->points[i]->met = false; /* by what a debugger wrote meanwhile */
         if (debugger->points[i]->held != NULL) {
             refresh(debugger, debugger->points[i], &ignored);
         }
@@ -425,16 +455,10 @@ void debugger_pause(struct debugger *debugger)
 
 static void halt(struct debugger *debugger)
 {
-    const struct breakpoint *breakpoint = debugger->stop.reason == STOPPED_BREAKPOINT
-                                              ? debugger_find(debugger, debugger->stop.breakpoint)
-                                              : NULL;
     machine_pause(debugger->machine);
     forget_goal(debugger);
     debugger->has_stop = true;
     debugger->pause_requested = false;
-    if (breakpoint != NULL && breakpoint->spec.temporary) {
-        debugger_remove(debugger, breakpoint->number);
-    }
 }
 
 bool debugger_take_stop(struct debugger *debugger, enum machine_stop reason, struct debugger_stop *stop)

@@ -349,6 +349,10 @@ static enum attention attend(struct interpreter *in, enum stop_reason *reason)
         *reason = cpu->shutdown ? STOP_SHUTDOWN : STOP_HALTED;
         return ATTENTION_RETURN;
     }
+    if (take_pending(cpu, CPU_PENDING_STOP)) { /* a probe has seen what was delivered */
+        *reason = STOP_REQUEST;
+        return ATTENTION_RETURN;
+    }
     if (cpu->retired >= in->stop_at) {
         *reason = STOP_BUDGET;
         return ATTENTION_RETURN;

@@ -260,6 +260,9 @@ void machine_reset_now(struct machine *machine)
     machine_interrupts_set_apic_base(machine);
     mmu_flush(machine->mmu);
     machine->engine->ops->flush(machine->engine);
+    if (machine->break_requested) { /* by what led to the reset */
+        machine->cpu.pending |= CPU_PENDING_STOP;
+    }
 }
 
 /* ---- running */

@@ -57,6 +57,11 @@ bool machine_take_break(struct machine *machine)
     return requested;
 }
 
+void machine_cancel_break(struct machine *machine)
+{
+    (void)machine_take_break(machine);
+}
+
 void machine_note_port(struct machine *machine, uint16_t port, unsigned width, bool write, uint32_t value)
 {
     const struct machine_probe *probe = machine->probe;

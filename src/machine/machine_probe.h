@@ -21,4 +21,7 @@ void machine_set_probe(struct machine *machine, const struct machine_probe *prob
  * when at_code() asks and returns true, in front of that instruction. */
 void machine_request_break(struct machine *machine);
 
+/* Takes that back, between runs. */
+void machine_cancel_break(struct machine *machine);
+
 #endif

@@ -408,8 +408,9 @@ static void mark_code(struct translator *t, uint64_t phys, unsigned length)
 static void begin_block(struct builder *b, struct code_space space, const struct guest_code *code,
                         uint32_t eip)
 {
+    size_t size = space.size < UINT16_MAX ? space.size : UINT16_MAX; /* positions in tables have 16 bits */
     b->e = (struct emitter){
-        .at = space.write, .begin = space.write, .end = space.write + space.size, .exec = space.exec};
+        .at = space.write, .begin = space.write, .end = space.write + size, .exec = space.exec};
     b->first_eip = b->eip = eip;
     b->page_offset = (unsigned)(code->phys & PAGE_MASK);
     b->has_tail = code->tail != CODE_NO_TAIL;

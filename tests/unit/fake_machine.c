@@ -273,3 +273,8 @@ uint64_t machine_retired(const struct machine *machine)
 {
     return machine->cpu.retired;
 }
+
+void machine_cancel_break(struct machine *machine)
+{
+    machine->break_requested = false;
+}
