@@ -4,4 +4,6 @@ doppel_test(examine_test SOURCES examine_test.c monitor_bench.c fake_machine.c M
 doppel_test(examine_state_test SOURCES examine_state_test.c monitor_bench.c fake_machine.c
     MODULES debugger ui mmu cpu bus base)
 doppel_test(completion_test SOURCES completion_test.c monitor_bench.c fake_machine.c MODULES debugger ui mmu cpu bus base)
+set_tests_properties(completion_test PROPERTIES
+    ENVIRONMENT "LSAN_OPTIONS=suppressions=${CMAKE_CURRENT_SOURCE_DIR}/libraries.supp")
 doppel_test(tui_test SOURCES tui_test.c monitor_bench.c fake_machine.c MODULES debugger ui mmu cpu bus base)
