@@ -515,7 +515,7 @@ static struct status find_breakpoint(struct monitor_session *session, int argc, 
 
 struct status command_ignore(struct monitor_session *session, int argc, char **argv)
 {
-    struct breakpoint *breakpoint;
+    struct breakpoint *breakpoint = NULL;
     struct status status = find_breakpoint(session, argc, argv, &breakpoint);
     return status_is_ok(&status) ? monitor_parse_number(argv[2], "a count", &breakpoint->ignore) : status;
 }
@@ -523,7 +523,7 @@ struct status command_ignore(struct monitor_session *session, int argc, char **a
 /* Each word is a command line. */
 struct status command_commands(struct monitor_session *session, int argc, char **argv)
 {
-    struct breakpoint *breakpoint;
+    struct breakpoint *breakpoint = NULL;
     struct status status = find_breakpoint(session, argc, argv, &breakpoint);
     if (!status_is_ok(&status)) {
         return status;
