@@ -22,8 +22,8 @@ struct executable_memory {
     uint64_t reached; /* bytes from the beginning for which large pages have been asked for */
 };
 
-/* Allocates `size` (> 0) zeroed bytes. Pages cost host memory only once they are touched. STATUS_UNSUPPORTED
- * where the host does not allow this, STATUS_NO_MEMORY; *memory is empty then. */
+/* Allocates `size` (> 0) zeroed bytes. Pages cost host memory once they are touched or reached (below).
+ * STATUS_UNSUPPORTED where the host does not allow this, STATUS_NO_MEMORY; *memory is empty then. */
 struct status executable_memory_allocate(uint64_t size, struct executable_memory *memory) STATUS_MUST_CHECK;
 
 /* The bytes before `end` are about to be used: asks the host for large pages there, since code that is spread
