@@ -33,6 +33,7 @@ struct memory_bus {
     struct memory_listener listener;
     struct io_region devices[MAX_DEVICES]; /* free when length is 0 */
     struct memory_watcher watchers[MAX_DEVICES];
+    struct memory_store_watches store_watches;
     size_t chunk_count;
     struct chunk *chunks[];
 };
@@ -83,8 +84,49 @@ void memory_bus_set_listener(struct memory_bus *bus, const struct memory_listene
     bus->listener = *listener;
 }
 
+/* The marks of store watches go wherever marks are taken away: this brings them back. */
+static void mark_store_watches(struct memory_bus *bus)
+{
+    const struct memory_store_watches *watches = &bus->store_watches;
+    for (unsigned i = 0; i < watches->count; i++) {
+        for (uint64_t at = watches->range[i].first; at <= watches->range[i].last;) {
+            const uint64_t in_page = (at & ~PAGE_MASK) + PAGE_SIZE - at;
+            const uint64_t left = watches->range[i].last - at + 1;
+            const uint64_t length = left < in_page ? left : in_page;
+            if (memory_bus_page(bus, at)->write != NULL) {
+                memory_bus_mark_code(bus, at, (unsigned)length);
+            }
+            at += length;
+        }
+    }
+}
+
+static void tell_store(struct memory_bus *bus, uint64_t phys, unsigned length)
+{
+    const struct memory_store_watches *watches = &bus->store_watches;
+    const uint64_t first = memory_bus_effective(bus, phys);
+    for (unsigned i = 0; i < watches->count; i++) {
+        if (watches->range[i].first <= first + length - 1 && first <= watches->range[i].last) {
+            watches->stored(watches->opaque, first, length);
+            return;
+        }
+    }
+}
+
+void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_store_watches *watches)
+{
+    bus->store_watches = *watches;
+    mark_store_watches(bus);
+    for (unsigned i = 0; i < watches->count && bus->listener.watched != NULL; i++) {
+        const uint64_t first = watches->range[i].first & ~PAGE_MASK;
+        const uint64_t last = watches->range[i].last | PAGE_MASK;
+        bus->listener.watched(bus->listener.opaque, first, last - first + 1);
+    }
+}
+
 static void announce_map_change(struct memory_bus *bus)
 {
+    mark_store_watches(bus);
     if (bus->listener.map_changed != NULL) {
         bus->listener.map_changed(bus->listener.opaque);
     }
@@ -406,6 +448,7 @@ void memory_bus_unmark_code(struct memory_bus *bus, uint64_t phys, unsigned leng
     struct memory_page *page = memory_bus_page(bus, phys);
     if (page->code_lines != 0 && !page->watched) {
         unmark_code(page, phys, length);
+        mark_store_watches(bus);
     }
 }
 
@@ -446,13 +489,18 @@ void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned lengt
     if (page->code_lines == 0) {
         return;
     }
+    tell_store(bus, phys, length);
     if (page->watched) {
         tell_watcher(bus, page->region, memory_bus_effective(bus, phys) & ~PAGE_MASK);
+        mark_store_watches(bus);
         return;
     }
     counter_add(bus->counters, COUNTER_CODE_WRITES, 1);
-    if (unmark_code(page, phys, length) && bus->listener.code_written != NULL) {
-        bus->listener.code_written(bus->listener.opaque, memory_bus_effective(bus, phys), length);
+    if (unmark_code(page, phys, length)) {
+        if (bus->listener.code_written != NULL) {
+            bus->listener.code_written(bus->listener.opaque, memory_bus_effective(bus, phys), length);
+        }
+        mark_store_watches(bus);
     }
 }
 
@@ -472,6 +520,7 @@ static void write_device(struct memory_bus *bus, const struct io_region *region,
                          unsigned width, uint64_t value)
 {
     counter_add(bus->counters, COUNTER_MMIO_WRITES, 1);
+    tell_store(bus, phys, width);
     log_printf(bus->log, LOG_IO, "mmio write %08llx/%u = %0*llx  %s", (unsigned long long)phys, width,
                (int)width * 2, (unsigned long long)(value & bits_mask(width * 8)), region->name);
     if (region->write != NULL) {

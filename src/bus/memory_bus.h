@@ -13,6 +13,10 @@
  * through memory_bus_write() or memory_bus_note_write(), which tell the code listener first when marked bytes
  * are hit. DMA and loaders use memory_bus_write() and so invalidate too.
  *
+ * A debugger's *store watches* are ranges whose bytes are marked at all times, whatever is there: so stores
+ * to them, of the CPU and of devices, come to memory_bus_note_write() and are told. Stores to a device's
+ * registers are told as well.
+ *
  * Pages of device memory can be *watched*: all their bytes are marked, until the first store takes the marks
  * away and is told to the device. So whoever respects marks keeps a display up to date. */
 #ifndef DOPPEL_BUS_MEMORY_BUS_H
@@ -83,6 +87,20 @@ struct memory_watcher {
     void *opaque;
 };
 
+#define MEMORY_STORE_WATCHES 16u
+
+/* What a debugger wants to know of: stores to effective addresses first to last. */
+struct memory_store_watches {
+    struct {
+        uint64_t first, last;
+    } range[MEMORY_STORE_WATCHES];
+    unsigned count;
+    /* A store is about to change [phys, phys + length), some of which is in a range. An instruction's store
+     * may come in several parts. May change nothing of the guest's. */
+    void (*stored)(void *opaque, uint64_t phys, unsigned length);
+    void *opaque;
+};
+
 /* `ram` (ram_size bytes, multiple of 4 KiB, borrowed) is not mapped anywhere yet. `address_bits`: 20..40,
  * addresses wrap there (20 for an 8086, 24 for an 80286, 32, 36). Returns NULL when out of memory. */
 struct memory_bus *memory_bus_create(uint8_t *ram, uint64_t ram_size, unsigned address_bits,
@@ -117,6 +135,9 @@ void memory_bus_unmap_device_memory(struct memory_bus *bus, uint64_t phys, uint6
 /* Watches pages of device memory that has a watcher, or no longer. Whole pages. */
 void memory_bus_watch(struct memory_bus *bus, uint64_t phys, uint64_t length);
 void memory_bus_unwatch(struct memory_bus *bus, uint64_t phys, uint64_t length);
+
+/* Tells of stores from now on; the watches are copied and replace earlier ones. */
+void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_store_watches *watches);
 
 /* The A20 gate: false forces address bit 20 to zero. */
 void memory_bus_set_a20(struct memory_bus *bus, bool enabled);

@@ -22,7 +22,9 @@ static bool watch_overlaps(const struct cpu_watch *watch, uint64_t first, uint64
 static bool watches_any(const struct cpu_state *cpu, uint64_t first, uint64_t last)
 {
     for (unsigned i = 0; cpu->probe != NULL && i < cpu->probe->watch_count; i++) {
-        if (watch_overlaps(&cpu->probe->watch[i], first, last)) {
+        const struct cpu_watch *watch = &cpu->probe->watch[i];
+        if (watch_overlaps(watch, first, last) ||
+            (last > UINT32_MAX && watch_overlaps(watch, 0, last - UINT32_MAX - 1))) {
             return true;
         }
     }

@@ -38,8 +38,9 @@ static uint32_t pin_port_read(void *opaque, uint16_t port, unsigned width)
         (machine->event_is_near || ++machine->polls % POLLS_PER_LOOK == 0)) {
         event_clock_run_due(machine->clock);
     }
-    machine_note_port(machine, port, width, false, 0);
-    return port_bus_read(machine->ports, port, width);
+    uint32_t value = port_bus_read(machine->ports, port, width);
+    machine_note_port(machine, port, width, false, value);
+    return value;
 }
 
 static void pin_port_write(void *opaque, uint16_t port, unsigned width, uint32_t value)
@@ -52,16 +53,22 @@ static void pin_port_write(void *opaque, uint16_t port, unsigned width, uint32_t
 static uint32_t pin_port_read_block(void *opaque, uint16_t port, unsigned width, void *to, uint32_t count)
 {
     struct machine *machine = opaque;
-    machine_note_port(machine, port, width, false, 0);
-    return port_bus_read_block(machine->ports, port, width, to, count);
+    uint32_t done = port_bus_read_block(machine->ports, port, width, to, count);
+    if (done > 0) {
+        machine_note_port(machine, port, width, false, (uint32_t)load_le(to, width));
+    }
+    return done;
 }
 
 static uint32_t pin_port_write_block(void *opaque, uint16_t port, unsigned width, const void *from,
                                      uint32_t count)
 {
     struct machine *machine = opaque;
-    machine_note_port(machine, port, width, true, 0);
-    return port_bus_write_block(machine->ports, port, width, from, count);
+    uint32_t done = port_bus_write_block(machine->ports, port, width, from, count);
+    if (done > 0) {
+        machine_note_port(machine, port, width, true, (uint32_t)load_le(from, width));
+    }
+    return done;
 }
 
 /* The time-stamp counter ticks once a virtual nanosecond: a 1 GHz processor, whatever the host is. */

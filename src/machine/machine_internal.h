@@ -140,7 +140,7 @@ struct machine {
 /* Whether machine_request_break() was called, which then is done with. */
 bool machine_take_break(struct machine *machine);
 
-/* The CPU is about to access a port. */
+/* The CPU accesses a port. */
 void machine_note_port(struct machine *machine, uint16_t port, unsigned width, bool write, uint32_t value);
 
 /* ---- machine.c */

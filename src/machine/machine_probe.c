@@ -21,8 +21,30 @@ static void cut_code(struct machine *machine, const uint64_t *before)
     }
 }
 
+static void note_store(void *opaque, uint64_t phys, unsigned length)
+{
+    const struct machine *machine = opaque;
+    machine->probe->at_store(machine->probe->opaque, (uint32_t)phys, length);
+}
+
+static void watch_stores(struct machine *machine, unsigned count_before)
+{
+    struct memory_store_watches watches = {.stored = note_store, .opaque = machine};
+    if (machine->probe != NULL) {
+        watches.count = machine->probe->store_count;
+    }
+    for (unsigned i = 0; i < watches.count; i++) {
+        watches.range[i].first = machine->probe->stores[i].first;
+        watches.range[i].last = machine->probe->stores[i].last;
+    }
+    if (watches.count > 0 || count_before > 0) {
+        memory_bus_set_store_watches(machine->memory, &watches);
+    }
+}
+
 void machine_set_probe(struct machine *machine, const struct machine_probe *probe)
 {
+    unsigned store_count = machine->probe != NULL ? machine->probe->store_count : 0;
     uint64_t before[CPU_PROBE_PAGE / 64] = {0};
     bool watched = has_watches(machine->probe) || has_watches(probe);
     if (machine->probe != NULL) {
@@ -39,6 +61,7 @@ void machine_set_probe(struct machine *machine, const struct machine_probe *prob
     if (watched) {
         mmu_flush(machine->mmu);
     }
+    watch_stores(machine, store_count);
 }
 
 void machine_request_break(struct machine *machine)

@@ -7,10 +7,14 @@
 
 struct machine_probe {
     struct cpu_probe cpu;
+    struct cpu_watch stores[MEMORY_STORE_WATCHES]; /* physical addresses; stores of devices count, too */
+    unsigned store_count;
     uint64_t ports[65536 / 64]; /* a bit for each port whose accesses are told */
-    /* An access to a port is about to be made; `value` is what is written, 0 for reads. A repeated string
-     * instruction may tell of its first element only. */
+    /* A port is about to be written, or has just been read; `value` is what. A repeated string instruction
+     * may tell of its first element only. */
     void (*at_port)(void *opaque, uint16_t port, unsigned width, bool write, uint32_t value);
+    /* A part of a store to one of `stores` is about to be made. */
+    void (*at_store)(void *opaque, uint32_t phys, unsigned length);
     void *opaque;
 };
 

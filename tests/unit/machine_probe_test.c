@@ -22,8 +22,9 @@
 #define JOURNAL_MOST  400000u
 #define BIOS_DATA     0x400u
 #define FIRMWARE_DATA 0xf0000u
+#define BOOT_SECTOR   0x7c00u /* DMA writes it */
 
-enum entry_kind { ENTRY_CODE, ENTRY_DATA, ENTRY_PORT, ENTRY_EVENT };
+enum entry_kind { ENTRY_CODE, ENTRY_DATA, ENTRY_STORE, ENTRY_PORT, ENTRY_EVENT };
 
 struct entry {
     uint64_t retired;
@@ -93,6 +94,11 @@ static void at_data(void *opaque, uint32_t linear, unsigned width, bool write)
     note(opaque, ENTRY_DATA, width | (write ? 0x80u : 0), linear, 0);
 }
 
+static void at_store(void *opaque, uint32_t phys, unsigned length)
+{
+    note(opaque, ENTRY_STORE, 0, phys, length);
+}
+
 static void at_event(void *opaque, const struct cpu_event_info *info)
 {
     note(opaque, ENTRY_EVENT, info->event, info->number, info->error_code);
@@ -113,6 +119,9 @@ static struct machine_probe probe_for(struct journal *journal)
                 .events = UINT32_MAX,
                 .watch = {{BIOS_DATA, BIOS_DATA + 0xff}, {FIRMWARE_DATA + 0x6000, FIRMWARE_DATA + 0x6fff}},
                 .watch_count = 2},
+        .stores = {{BOOT_SECTOR, BOOT_SECTOR + 0x1ff}, {BIOS_DATA + 0x6c, BIOS_DATA + 0x6f}},
+        .store_count = 2,
+        .at_store = at_store,
         .at_port = at_port,
         .opaque = journal};
     const uint16_t ports[PROBED_PORTS] = {0x20, 0x61, 0x64, 0x3d5};
@@ -212,9 +221,9 @@ static void every_engine_stops_at_the_same_places(void **state)
     uint64_t hash = fingerprint(plain);
     machine_destroy(plain);
     uint64_t probed = run_probed(disk, interpreter, &expected);
-    print_message("%zu code, %zu data, %zu port, %zu event; %zu breaks\n", expected.kinds[ENTRY_CODE],
-                  expected.kinds[ENTRY_DATA], expected.kinds[ENTRY_PORT], expected.kinds[ENTRY_EVENT],
-                  expected.breaks);
+    print_message("%zu code, %zu data, %zu store, %zu port, %zu event; %zu breaks\n",
+                  expected.kinds[ENTRY_CODE], expected.kinds[ENTRY_DATA], expected.kinds[ENTRY_STORE],
+                  expected.kinds[ENTRY_PORT], expected.kinds[ENTRY_EVENT], expected.breaks);
     assert_true(probed == hash);
     for (unsigned kind = 0; kind <= ENTRY_EVENT; kind++) {
         assert_true(expected.kinds[kind] > 50);

@@ -25,7 +25,7 @@ struct rig {
     uint8_t *bytes; /* two pages of ROM or of device memory */
     struct recording a, b;
     char told[512]; /* "c<address>+<length> " for code_written, "m " for map_changed, "w..." for watched,
-                       "s<offset> " for stored */
+                       "s<offset> " for stored, "p..." for a store watch */
     uint8_t seen;   /* what was at the address when code_written was called */
 };
 
@@ -50,6 +50,13 @@ static void note_stored(void *opaque, uint64_t offset)
     struct rig *rig = opaque;
     size_t used = strlen(rig->told);
     snprintf(rig->told + used, sizeof rig->told - used, "s%llx ", (unsigned long long)offset);
+}
+
+static void note_watched_store(void *opaque, uint64_t phys, unsigned length)
+{
+    struct rig *rig = opaque;
+    size_t used = strlen(rig->told);
+    snprintf(rig->told + used, sizeof rig->told - used, "p%llx+%x ", (unsigned long long)phys, length);
 }
 
 static void note_map_changed(void *opaque)
@@ -321,6 +328,61 @@ static void the_first_store_to_a_watched_page_is_told(void **state)
     assert_int_equal(memory_bus_page(rig->bus, 0xe0000000)->code_lines, 0);
 }
 
+static void watch_stores(struct rig *rig, uint64_t first, uint64_t last)
+{
+    const struct memory_store_watches watches = {
+        .range = {{first, last}}, .count = 1, .stored = note_watched_store, .opaque = rig};
+    memory_bus_set_store_watches(rig->bus, &watches);
+}
+
+static void every_store_to_watched_bytes_is_told(void **state)
+{
+    struct rig *rig = *state;
+    watch_stores(rig, 0x1ffe, 0x2001);
+    expect_told(rig, "w1000+2000 ");
+    for (unsigned i = 0; i < 3; i++) {
+        rig->told[0] = '\0';
+        memory_bus_write(rig->bus, 0x1ffa, 4, i);
+        expect_told(rig, "");
+        memory_bus_write(rig->bus, 0x1ffc, 4, i);
+        expect_told(rig, "p1ffc+4 c1ffc+4 ");
+        memory_bus_write(rig->bus, 0x1fff, 2, i);
+        expect_told(rig, "p1fff+1 c1fff+1 p2000+1 c2000+1 ");
+        memory_bus_write_block(rig->bus, 0x2001, "ab", 2);
+        expect_told(rig, "p2001+2 c2001+2 ");
+        memory_bus_unmark_code(rig->bus, 0x2000, PAGE_SIZE); /* as when blocks are dropped */
+        memory_bus_map_ram(rig->bus, 0x1000, PAGE_SIZE, 0x1000);
+    }
+    watch_stores(rig, 0x5000, 0x5000);
+    memory_bus_write(rig->bus, 0x2000, 1, 0); /* marks that are left */
+    rig->told[0] = '\0';
+    memory_bus_write(rig->bus, 0x2000, 1, 0);
+    expect_told(rig, "");
+}
+
+static void watched_stores_to_devices_and_watched_pages_are_told(void **state)
+{
+    struct rig *rig = *state;
+    const struct io_region region = recording_region(&rig->a, "a", 0xa0000, PAGE_SIZE, 4);
+    claim(rig, &region);
+    watch_stores(rig, 0xa0010, 0xa0010);
+    rig->told[0] = '\0';
+    memory_bus_write(rig->bus, 0xa0010, 1, 1);
+    memory_bus_write(rig->bus, 0xa0011, 1, 1);
+    expect_told(rig, "pa0010+1 ");
+    const struct memory_watcher watcher = {.stored = note_stored, .opaque = rig};
+    struct status status = memory_bus_map_device_memory(rig->bus, "framebuffer", 0xe0000000, 2 * PAGE_SIZE,
+                                                        rig->bytes, &watcher);
+    assert_true(status_is_ok(&status));
+    memory_bus_watch(rig->bus, 0xe0000000, PAGE_SIZE);
+    watch_stores(rig, 0xe0000004, 0xe0000007);
+    rig->told[0] = '\0';
+    memory_bus_write(rig->bus, 0xe0000004, 4, 2);
+    expect_told(rig, "pe0000004+4 ce0000000+1000 s0 ");
+    memory_bus_write(rig->bus, 0xe0000007, 1, 2);
+    expect_told(rig, "pe0000007+1 ce0000007+1 ");
+}
+
 static void a20_off_forces_address_bit_20_to_zero(void **state)
 {
     struct rig *rig = *state;
@@ -571,6 +633,8 @@ int main(void)
         WITH_BUS(ram_is_little_endian_at_every_width),
         WITH_BUS(ram_may_appear_twice),
         WITH_BUS(the_first_store_to_a_watched_page_is_told),
+        WITH_BUS(every_store_to_watched_bytes_is_told),
+        WITH_BUS(watched_stores_to_devices_and_watched_pages_are_told),
         WITH_BUS(rom_ignores_stores),
         WITH_BUS(split_pages_load_here_and_store_there),
         WITH_BUS(devices_see_offsets_and_no_wider_than_they_take),

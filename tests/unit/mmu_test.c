@@ -391,6 +391,32 @@ static void walks_of_translated_code_know_pae_and_watches(void **state)
     assert_null(mmu_plain_user_store(rig->mmu, LINEAR + 0x54321, access));
 }
 
+static void note_data(void *opaque, uint32_t linear, unsigned width, bool write)
+{
+    struct rig *rig = opaque;
+    size_t used = strlen(rig->told);
+    snprintf(rig->told + used, sizeof rig->told - used, "%c%x+%u ", write ? 'w' : 'r', (unsigned)linear,
+             width);
+}
+
+static void an_access_that_wraps_at_4_gib_meets_a_watch_at_0(void **state)
+{
+    struct rig *rig = *state;
+    const struct cpu_probe probe = {.watch = {{0, 1}}, .watch_count = 1, .at_data = note_data, .opaque = rig};
+    put32(rig, DIRECTORY, TABLE | PWU);
+    put32(rig, DIRECTORY + 4092, TABLE | PWU);
+    put32(rig, TABLE + 4092, FRAME_A | PWU);
+    rig->cpu.probe = &probe;
+    mmu_flush(rig->mmu);
+    store(rig, 0xfffffffe, 4, 0x11223344);
+    (void)load(rig, 0xfffffffd, 4);
+    store(rig, 0xfffffffc, 4, 0);
+    store(rig, 2, 4, 0);
+    (void)load(rig, 1, 1);
+    assert_string_equal(rig->told, "wfffffffe+4 rfffffffd+4 r1+1 ");
+    rig->cpu.probe = NULL;
+}
+
 static void pae_reaches_above_4_gib(void **state)
 {
     struct rig *rig = *state;
@@ -845,6 +871,7 @@ int main(void)
         WITH_PAGING(the_large_bit_is_ignored_without_pse),
         WITH_PAGING(pse36_reaches_above_4_gib),
         cmocka_unit_test(pse36_bits_are_reserved_on_processors_without_it),
+        WITH_PAGING(an_access_that_wraps_at_4_gib_meets_a_watch_at_0),
         WITH_PAE(pae_translates_by_three_levels),
         WITH_PAE(walks_of_translated_code_know_pae_and_watches),
         WITH_PAE(pae_reaches_above_4_gib),
