@@ -440,11 +440,11 @@ static bool note_replay(struct session *session, enum machine_replay_state befor
     return true;
 }
 
-/* The replay is over: whoever debugs looks around. */
+/* The replay is over, at its end or where it has gone another way: whoever debugs looks around. */
 static void leave_replay(struct session *session)
 {
     bool is_debugged = session->console != NULL || session->tui != NULL || session->gdb != NULL;
-    if (is_debugged && session->exit_status == 0) {
+    if (is_debugged) {
         debugger_pause(monitor_debugger(session->monitor));
     } else {
         session->quit = true;

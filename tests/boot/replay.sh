@@ -72,6 +72,25 @@ cat first.end
 ram=$(sed -n 's/.*checksums are \([0-9a-f]*\) .*/\1/p' first.end)
 grep -q "ram crc32 $ram" monitor.out || fail "with a monitor the memory was another one at the end"
 
+# The same where the replay goes another way; then the exit status is the monitor's.
+: >astray.err
+{
+    echo 'write 0x2000000 1'
+    echo cont
+    until grep -q 'recording has ended\|differs' astray.err; do
+        sleep 0.2
+    done
+    echo info status
+    echo quit 7
+} | {
+    status=0
+    "$doppel" -engine "$last" -replay log -fda disk.img -display none -S -monitor stdio >astray.out 2>astray.err ||
+        status=$?
+    [ "$status" -eq 7 ] || fail "the replay that went another way ended with status $status"
+}
+grep -q 'differs from the recording' astray.err || fail "a changed guest replayed as if nothing had happened"
+grep -q 'machine: paused' astray.out || fail "a replay that went another way did not pause for the monitor"
+
 # refused STATUS TEXT OPTION...: ends with STATUS and a line that has TEXT
 refused()
 {
