@@ -102,18 +102,39 @@ struct status command_tbreak(struct monitor_session *session, int argc, char **a
 
 /* ---- data and ports */
 
-/* LENGTH: "/b", "/w", "/d", "/q" in front, four bytes otherwise, or a number behind a comma. */
-static struct status add_watch(struct monitor_session *session, int argc, char **argv, unsigned access)
+/* The word "/bp" in front, or parts of it: the size of what is watched, and p for a physical address. */
+static struct status parse_watch_options(const char *command, const char *word, unsigned access,
+                                         enum breakpoint_kind *kind, uint64_t *length)
 {
     static const char sizes[] = "bwdq";
+    for (const char *at = word + 1; *at != '\0'; at++) {
+        const char *size = strchr(sizes, *at);
+        if (size != NULL) {
+            *length = (uint64_t)1 << (size - sizes);
+        } else if (*at == 'p') {
+            *kind = BREAKPOINT_STORE;
+        } else {
+            return monitor_usage(command);
+        }
+    }
+    if (*kind == BREAKPOINT_STORE && (access & ACCESS_READ) != 0) {
+        return status_error(STATUS_UNSUPPORTED, "only stores to physical addresses can be watched (watch, "
+                                                "wwatch)");
+    }
+    return status_ok();
+}
+
+/* The length is four bytes unless options say otherwise, or a number behind a comma. */
+static struct status add_watch(struct monitor_session *session, int argc, char **argv, unsigned access)
+{
+    enum breakpoint_kind kind = BREAKPOINT_DATA;
     int word = 1;
     uint64_t length = 4;
     if (argc > 1 && argv[1][0] == '/') {
-        const char *size = argv[1][1] != '\0' && argv[1][2] == '\0' ? strchr(sizes, argv[1][1]) : NULL;
-        if (size == NULL) {
-            return monitor_usage(argv[0]);
+        struct status parsed = parse_watch_options(argv[0], argv[1], access, &kind, &length);
+        if (!status_is_ok(&parsed)) {
+            return parsed;
         }
-        length = (uint64_t)1 << (size - sizes);
         word = 2;
     }
     struct place place;
@@ -127,7 +148,7 @@ static struct status add_watch(struct monitor_session *session, int argc, char *
         *comma = '\0';
         status = monitor_evaluate(session->monitor, comma + 1, &length);
     }
-    struct breakpoint_spec spec = {.kind = BREAKPOINT_DATA, .access = access, .condition = place.condition};
+    struct breakpoint_spec spec = {.kind = kind, .access = access, .condition = place.condition};
     if (status_is_ok(&status)) {
         status = parse_address(session->monitor, place.text, &spec.first);
     }
@@ -354,8 +375,9 @@ static void print_spec(FILE *out, const struct breakpoint_spec *spec)
         print_range(out, spec, 8);
         break;
     case BREAKPOINT_DATA:
-        fprintf(out, "%s 0x%08x, %u", watches[spec->access], (unsigned)spec->first,
-                (unsigned)(spec->last - spec->first) + 1);
+    case BREAKPOINT_STORE:
+        fprintf(out, "%s %s0x%08x, %u", watches[spec->access], spec->kind == BREAKPOINT_STORE ? "/p " : "",
+                (unsigned)spec->first, (unsigned)(spec->last - spec->first) + 1);
         break;
     case BREAKPOINT_PORT:
         fputs("iobreak ", out);

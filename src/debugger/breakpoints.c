@@ -36,6 +36,7 @@ void debugger_destroy(struct debugger *debugger)
     for (size_t i = 0; i < debugger->count; i++) {
         destroy_point(debugger->points[i]);
     }
+    trace_destroy(debugger->trace);
     free(debugger);
 }
 
@@ -50,6 +51,11 @@ static uint32_t last_possible(const struct breakpoint_spec *spec)
     }
 }
 
+static bool holds_bytes(const struct breakpoint_spec *spec)
+{
+    return spec->kind == BREAKPOINT_DATA || spec->kind == BREAKPOINT_STORE;
+}
+
 static struct status check(const struct breakpoint_spec *spec)
 {
     bool has_length = spec->kind != BREAKPOINT_CODE && spec->kind != BREAKPOINT_PHYSICAL;
@@ -61,7 +67,7 @@ static struct status check(const struct breakpoint_spec *spec)
         return status_error(STATUS_INVALID_ARGUMENT, "0x%x is beyond the last one, 0x%x",
                             (unsigned)spec->last, (unsigned)last_possible(spec));
     }
-    if (spec->kind == BREAKPOINT_DATA && spec->last - spec->first >= BREAKPOINT_DATA_BYTES) {
+    if (holds_bytes(spec) && spec->last - spec->first >= BREAKPOINT_DATA_BYTES) {
         return status_error(STATUS_INVALID_ARGUMENT, "a watchpoint can have 1 to %u bytes",
                             BREAKPOINT_DATA_BYTES);
     }
@@ -96,7 +102,7 @@ static struct status hold_bytes(struct debugger *debugger, struct point *point)
 {
     const struct breakpoint_spec *spec = &point->breakpoint.spec;
     size_t length = (size_t)(spec->last - spec->first) + 1;
-    if (spec->kind != BREAKPOINT_DATA) {
+    if (!holds_bytes(spec)) {
         return status_ok();
     }
     if (point->held == NULL) {
@@ -105,15 +111,15 @@ static struct status hold_bytes(struct debugger *debugger, struct point *point)
     if (point->held == NULL) {
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
-    guest_memory_read(debugger->machine, GUEST_LINEAR, spec->first, point->held, length);
+    guest_memory_read(debugger->machine, debugger_space(spec), spec->first, point->held, length);
     return status_ok();
 }
 
-static unsigned data_breakpoints(const struct debugger *debugger)
+static unsigned breakpoints_of(const struct debugger *debugger, enum breakpoint_kind kind)
 {
     unsigned count = 0;
     for (size_t i = 0; i < debugger->count; i++) {
-        count += debugger->points[i]->breakpoint.spec.kind == BREAKPOINT_DATA;
+        count += debugger->points[i]->breakpoint.spec.kind == kind;
     }
     return count;
 }
@@ -124,7 +130,7 @@ static struct status check_room(const struct debugger *debugger, const struct br
         return status_error(STATUS_NO_MEMORY, "there are %u breakpoints already: delete one first",
                             BREAKPOINTS_MAX);
     }
-    if (spec->kind == BREAKPOINT_DATA && data_breakpoints(debugger) == CPU_PROBE_WATCHES) {
+    if (holds_bytes(spec) && breakpoints_of(debugger, spec->kind) == CPU_PROBE_WATCHES) {
         return status_error(STATUS_NO_MEMORY, "there are %u watchpoints already: delete one first",
                             CPU_PROBE_WATCHES);
     }
@@ -250,7 +256,38 @@ bool debugger_has_code_breakpoint(struct debugger *debugger, uint32_t linear)
     return false;
 }
 
+/* ---- the trace */
+
+struct status debugger_start_trace(struct debugger *debugger, unsigned kinds, size_t capacity)
+{
+    struct trace *trace = trace_create(debugger->machine, kinds, capacity);
+    if (trace == NULL) {
+        return status_error(STATUS_NO_MEMORY, "out of memory");
+    }
+    trace_destroy(debugger->trace);
+    debugger->trace = trace;
+    note_change(debugger);
+    return status_ok();
+}
+
+void debugger_end_trace(struct debugger *debugger)
+{
+    if (debugger->trace != NULL) {
+        trace_end(debugger->trace);
+        note_change(debugger);
+    }
+}
+
+const struct trace *debugger_trace(const struct debugger *debugger)
+{
+    return debugger->trace;
+}
+
 /* ---- the probe */
+
+_Static_assert(MEMORY_STORE_WATCHES == CPU_PROBE_WATCHES, "one limit for both");
+
+#define INTERRUPTIONS (1u << CPU_EVENT_INTERRUPT | 1u << CPU_EVENT_SOFTWARE | 1u << CPU_EVENT_EXCEPTION)
 
 static void set_bit(uint64_t *bits, uint32_t number)
 {
@@ -266,12 +303,29 @@ static void add_to_probe(struct machine_probe *probe, const struct breakpoint_sp
         probe->cpu.watch[probe->cpu.watch_count++] =
             (struct cpu_watch){.first = spec->first, .last = spec->last};
         break;
+    case BREAKPOINT_STORE:
+        probe->stores[probe->store_count++] = (struct cpu_watch){.first = spec->first, .last = spec->last};
+        break;
     case BREAKPOINT_PORT:
         for (uint32_t port = spec->first; port <= spec->last; port++) {
             set_bit(probe->ports, port);
         }
         break;
     case BREAKPOINT_EVENT: probe->cpu.events |= 1u << spec->event; break;
+    }
+}
+
+static void add_trace_to_probe(struct machine_probe *probe, unsigned kinds)
+{
+    if ((kinds & (TRACE_INSTRUCTIONS | TRACE_BRANCHES)) != 0) {
+        memset(probe->cpu.offsets, 0xff, sizeof probe->cpu.offsets);
+        probe->cpu.events |= INTERRUPTIONS;
+    }
+    if ((kinds & TRACE_INTERRUPTS) != 0) {
+        probe->cpu.events = UINT32_MAX;
+    }
+    if ((kinds & TRACE_IO) != 0) {
+        memset(probe->ports, 0xff, sizeof probe->ports);
     }
 }
 
@@ -282,6 +336,7 @@ void debugger_install(struct debugger *debugger)
                                           .at_event = debugger_at_event,
                                           .opaque = debugger},
                                   .at_port = debugger_at_port,
+                                  .at_store = debugger_at_store,
                                   .opaque = debugger};
     bool any = false;
     if (!debugger->changed) {
@@ -299,5 +354,11 @@ void debugger_install(struct debugger *debugger)
         set_bit(probe.cpu.offsets, debugger->goal_linear % CPU_PROBE_PAGE);
         any = true;
     }
-    machine_set_probe(debugger->machine, any ? &probe : NULL);
+    if (debugger->goal == GOAL_RETURN) {
+        probe.cpu.events |= INTERRUPTIONS;
+        any = true;
+    }
+    unsigned traced = trace_kinds(debugger->trace);
+    add_trace_to_probe(&probe, traced);
+    machine_set_probe(debugger->machine, any || traced != 0 ? &probe : NULL);
 }

@@ -10,7 +10,7 @@
  *
  * Everything belongs to the machine's thread.
  *
- * NOT IMPLEMENTED: accesses of devices (DMA) do not meet data breakpoints; physical addresses for data. */
+ * NOT IMPLEMENTED: reads at physical addresses; reads of devices (DMA). */
 #ifndef DOPPEL_DEBUGGER_DEBUGGER_H
 #define DOPPEL_DEBUGGER_DEBUGGER_H
 
@@ -24,6 +24,7 @@
 
 struct debugger;
 struct expression_scope;
+struct trace;
 
 #define BREAKPOINTS_MAX       256u
 #define BREAKPOINT_DATA_BYTES 65536u /* of one data breakpoint, at most */
@@ -31,7 +32,8 @@ struct expression_scope;
 enum breakpoint_kind {
     BREAKPOINT_CODE,     /* the instruction at a linear address */
     BREAKPOINT_PHYSICAL, /* the same at a physical one, by whatever linear address */
-    BREAKPOINT_DATA,     /* accesses to linear addresses */
+    BREAKPOINT_DATA,     /* the CPU's accesses to linear addresses */
+    BREAKPOINT_STORE,    /* stores to physical addresses, also by devices */
     BREAKPOINT_PORT,
     BREAKPOINT_EVENT
 };
@@ -47,8 +49,9 @@ enum breakpoint_access {
 struct breakpoint_spec {
     enum breakpoint_kind kind;
     uint32_t first, last;
-    unsigned access;      /* enum breakpoint_access, BREAKPOINT_DATA and BREAKPOINT_PORT (no ACCESS_CHANGE) */
-    enum cpu_event event; /* BREAKPOINT_EVENT */
+    /* enum breakpoint_access, of BREAKPOINT_DATA, _STORE (not ACCESS_READ) and _PORT (not ACCESS_CHANGE) */
+    unsigned access;
+    enum cpu_event event;  /* BREAKPOINT_EVENT */
     const char *condition; /* an expression (expression.h); NULL: none */
     bool temporary;        /* gone once it has stopped the machine */
     bool hidden;           /* somebody's own: has a number, but is not listed to people */
@@ -80,7 +83,7 @@ struct debugger_stop {
     unsigned width;   /* bytes of the access */
     bool write;
     uint64_t before,
-        after;         /* what the breakpoint's first 8 bytes (or fewer) held; ports: .after as written */
+        after;         /* what the breakpoint's first 8 bytes (or fewer) held; ports: .after, the value */
     char message[160]; /* why a condition could not be evaluated; otherwise empty */
 };
 
@@ -138,6 +141,19 @@ bool debugger_take_stop(struct debugger *debugger, enum machine_stop reason, str
 /* Removes temporary breakpoints that have stopped the machine: by whoever has looked at them, at the latest
  * when the machine goes on. */
 void debugger_drop_temporary(struct debugger *debugger);
+
+/* ---- trace.h */
+
+/* Keeps the last `capacity` (1 to TRACE_ENTRIES_MAX) things of `kinds` (bits of enum trace_kind) from now on,
+ * in place of an earlier trace. Errors: out of memory. */
+struct status debugger_start_trace(struct debugger *debugger, unsigned kinds,
+                                   size_t capacity) STATUS_MUST_CHECK;
+
+/* What was kept stays. */
+void debugger_end_trace(struct debugger *debugger);
+
+/* NULL: there was none yet. */
+const struct trace *debugger_trace(const struct debugger *debugger);
 
 /* The last stop since the machine was last let go; NULL: it runs, or was paused by others. */
 const struct debugger_stop *debugger_last_stop(const struct debugger *debugger);

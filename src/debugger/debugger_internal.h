@@ -5,13 +5,15 @@
 
 #include "debugger/debugger.h"
 #include "debugger/expression.h"
+#include "debugger/guest_memory.h"
+#include "debugger/trace.h"
 #include "machine/machine_probe.h"
 
 /* A breakpoint with what only the debugger looks at. */
 struct point {
     struct breakpoint breakpoint; /* must be first */
     struct expression *condition;
-    uint8_t *held; /* BREAKPOINT_DATA: what its bytes were at the last boundary */
+    uint8_t *held; /* BREAKPOINT_DATA and _STORE: what its bytes were at the last boundary */
     /* Met since the last boundary, and by what. */
     bool met;
     bool has_stopped; /* and is temporary: to be removed */
@@ -33,10 +35,10 @@ struct look {
 
 enum goal {
     GOAL_NONE,
-    GOAL_STEPS,  /* `goal_retired` is reached */
-    GOAL_PLACE,  /* the instruction at `goal_linear`, with the stack no deeper than `place_sp` */
-    GOAL_RETURN, /* a return from a subroutine entered with the stack at `goal_sp`, on the way place by place
-                  */
+    GOAL_STEPS, /* `goal_retired` is reached */
+    GOAL_PLACE, /* the instruction at `goal_linear`, with the stack no deeper than `place_sp` */
+    GOAL_RETURN /* a return from a subroutine entered with the stack at `goal_sp`, on the way place by place
+                 */
 };
 
 struct debugger {
@@ -53,6 +55,13 @@ struct debugger {
     uint32_t goal_sp;
     bool goal_has_place; /* GOAL_RETURN: it goes to `goal_linear` first */
     bool is_returning;   /* GOAL_RETURN: by the instruction that is being executed */
+    /* GOAL_RETURN: where the instruction being executed is; and where the first interrupt or exception since
+     * came in, which was in front of it (is_to_repeat) or behind. */
+    uint64_t here_retired;
+    uint32_t here_sp;
+    bool is_interrupted, is_to_repeat;
+    uint32_t interrupted_linear;
+    struct trace *trace; /* NULL: there was none yet */
     bool goal_met;
     bool pause_requested;
     bool has_stop;
@@ -69,5 +78,12 @@ bool debugger_at_code(void *opaque);
 void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write);
 void debugger_at_event(void *opaque, const struct cpu_event_info *info);
 void debugger_at_port(void *opaque, uint16_t port, unsigned width, bool write, uint32_t value);
+void debugger_at_store(void *opaque, uint32_t phys, unsigned length);
+
+/* Where the bytes of a breakpoint that holds some are. */
+static inline enum guest_space debugger_space(const struct breakpoint_spec *spec)
+{
+    return spec->kind == BREAKPOINT_STORE ? GUEST_PHYSICAL : GUEST_LINEAR;
+}
 
 #endif

@@ -110,6 +110,9 @@ void monitor_insert(struct monitor_session *session, const char *lines);
 /* Prints a breakpoint as `info breakpoints` lists it. */
 void breakpoint_print(struct monitor *monitor, const struct breakpoint *breakpoint, FILE *out);
 
+/* "int 0x21 at 0070:00001234": an event, and the instruction at which it came. */
+void event_print(FILE *out, const struct cpu_event_info *event, uint16_t cs, uint32_t eip);
+
 /* Call before something is written to a session that did not ask for it: it begins on a line of its own, and
  * the prompt comes again behind it. */
 void monitor_interrupt_prompt(struct monitor_session *session);

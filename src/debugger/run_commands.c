@@ -10,23 +10,23 @@
 
 /* ---- where it is */
 
-static void print_event(FILE *out, const struct debugger_stop *stop)
+void event_print(FILE *out, const struct cpu_event_info *event, uint16_t cs, uint32_t eip)
 {
     static const char *const modes[] = {
         [CPU_MODE_REAL] = "real", [CPU_MODE_V86] = "virtual-8086", [CPU_MODE_PROTECTED] = "protected"};
-    unsigned number = stop->event.number;
-    switch (stop->event.event) {
+    unsigned number = event->number;
+    switch (event->event) {
     case CPU_EVENT_INTERRUPT: fprintf(out, "interrupt 0x%02x", number); break;
     case CPU_EVENT_SOFTWARE: fprintf(out, "int 0x%02x", number); break;
     case CPU_EVENT_EXCEPTION:
         fprintf(out, "exception %s, error code 0x%x", register_exception_name(number),
-                (unsigned)stop->event.error_code);
+                (unsigned)event->error_code);
         break;
     case CPU_EVENT_SHUTDOWN: fputs("triple fault", out); break;
     case CPU_EVENT_CONTROL: fprintf(out, "cr%u was loaded", number); break;
     case CPU_EVENT_MODE: fprintf(out, "%s mode", modes[number]); break;
     }
-    fprintf(out, " at %04x:%08x", stop->from_cs, (unsigned)stop->from_eip);
+    fprintf(out, " at %04x:%08x", cs, (unsigned)eip);
 }
 
 static void print_reason(FILE *out, const struct debugger_stop *stop)
@@ -40,18 +40,18 @@ static void print_reason(FILE *out, const struct debugger_stop *stop)
     case BREAKPOINT_CODE:
     case BREAKPOINT_PHYSICAL: fputs("reached", out); break;
     case BREAKPOINT_DATA:
-        fprintf(out, "%s of %u byte%s at 0x%08x, ", stop->write ? "write" : "read", stop->width,
-                stop->width == 1 ? "" : "s", (unsigned)stop->address);
+    case BREAKPOINT_STORE:
+        fprintf(out, "%s of %u byte%s at %s0x%08x, ", stop->write ? "write" : "read", stop->width,
+                stop->width == 1 ? "" : "s", stop->kind == BREAKPOINT_STORE ? "physical " : "",
+                (unsigned)stop->address);
         fprintf(out, stop->before == stop->after ? "0x%llx as before" : "0x%llx, now 0x%llx",
                 (unsigned long long)stop->before, (unsigned long long)stop->after);
         break;
     case BREAKPOINT_PORT:
         fprintf(out, "%s of port 0x%04x", stop->write ? "write" : "read", (unsigned)stop->address);
-        if (stop->write) {
-            fprintf(out, ", value 0x%0*llx", (int)stop->width * 2, (unsigned long long)stop->after);
-        }
+        fprintf(out, ", value 0x%0*llx", (int)stop->width * 2, (unsigned long long)stop->after);
         break;
-    case BREAKPOINT_EVENT: print_event(out, stop); break;
+    case BREAKPOINT_EVENT: event_print(out, &stop->event, stop->from_cs, stop->from_eip); break;
     }
     if (stop->message[0] != '\0') {
         fprintf(out, " (its condition: %s)", stop->message);

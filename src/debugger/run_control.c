@@ -142,6 +142,7 @@ bool debugger_at_code(void *opaque)
     struct debugger *debugger = opaque;
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
     struct look look = look_here(cpu);
+    trace_note_code(debugger->trace);
     bool again = is_same_place(&debugger->resumed, &look);
     bool goes_on = is_next_iteration(debugger, &look);
     debugger->last_look = look;
@@ -164,6 +165,12 @@ bool debugger_at_code(void *opaque)
     return debugger->met_code || debugger->goal_met;
 }
 
+/* Addresses wrap: an access may begin at the end of memory and reach into the range at its beginning. */
+static bool touches(const struct breakpoint_spec *spec, uint32_t address, unsigned width)
+{
+    return spec->first - address < width || address - spec->first <= spec->last - spec->first;
+}
+
 void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write)
 {
     struct debugger *debugger = opaque;
@@ -172,7 +179,7 @@ void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write)
         struct point *point = debugger->points[i];
         const struct breakpoint_spec *spec = &point->breakpoint.spec;
         if (point->breakpoint.enabled && spec->kind == BREAKPOINT_DATA && (spec->access & kind) != 0 &&
-            spec->first <= linear + width - 1 && linear <= spec->last) {
+            touches(spec, linear, width)) {
             point->met = true;
             point->address = linear;
             point->width = width;
@@ -182,10 +189,42 @@ void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write)
     }
 }
 
+/* Parts of one store are put together again. */
+void debugger_at_store(void *opaque, uint32_t phys, unsigned length)
+{
+    struct debugger *debugger = opaque;
+    for (size_t i = 0; i < debugger->count; i++) {
+        struct point *point = debugger->points[i];
+        const struct breakpoint_spec *spec = &point->breakpoint.spec;
+        if (point->breakpoint.enabled && spec->kind == BREAKPOINT_STORE && touches(spec, phys, length)) {
+            const bool goes_on = point->met && phys == point->address + point->width;
+            point->address = goes_on ? point->address : phys;
+            point->width = goes_on ? point->width + length : length;
+            point->write = true;
+            point->met = true;
+            machine_request_break(debugger->machine);
+        }
+    }
+}
+
+/* On the way out of a subroutine; INT n is gone over as a whole. */
+static void note_interruption(struct debugger *debugger, const struct cpu_event_info *info)
+{
+    const struct cpu_state *cpu = machine_cpu(debugger->machine);
+    bool interrupts = info->event == CPU_EVENT_INTERRUPT || info->event == CPU_EVENT_EXCEPTION;
+    if (interrupts && !debugger->is_interrupted) {
+        debugger->is_interrupted = true;
+        debugger->is_to_repeat = cpu->retired == debugger->here_retired;
+        debugger->interrupted_linear = linear_pc(cpu);
+    }
+}
+
 void debugger_at_event(void *opaque, const struct cpu_event_info *info)
 {
     struct debugger *debugger = opaque;
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
+    trace_note_event(debugger->trace, info);
+    note_interruption(debugger, info);
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         const struct breakpoint_spec *spec = &point->breakpoint.spec;
@@ -203,6 +242,7 @@ void debugger_at_event(void *opaque, const struct cpu_event_info *info)
 void debugger_at_port(void *opaque, uint16_t port, unsigned width, bool write, uint32_t value)
 {
     struct debugger *debugger = opaque;
+    trace_note_port(debugger->trace, port, width, write, value);
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         const struct breakpoint_spec *spec = &point->breakpoint.spec;
@@ -237,7 +277,7 @@ static bool refresh(struct debugger *debugger, struct point *point, struct debug
     if (now == NULL) {
         return true;
     }
-    guest_memory_read(debugger->machine, GUEST_LINEAR, spec->first, now, length);
+    guest_memory_read(debugger->machine, debugger_space(spec), spec->first, now, length);
     stop->before = first_bytes(point->held, length);
     stop->after = first_bytes(now, length);
     bool changed = memcmp(point->held, now, length) != 0;
@@ -260,7 +300,7 @@ static bool stops_for(struct debugger *debugger, struct point *point, struct deb
                                    .width = point->width,
                                    .write = point->write,
                                    .after = point->value};
-    if (spec->kind == BREAKPOINT_DATA) {
+    if (point->held != NULL) {
         bool changed = refresh(debugger, point, stop);
         if (!changed && spec->access == ACCESS_CHANGE) {
             return false;
@@ -293,7 +333,7 @@ static bool collect(struct debugger *debugger, struct debugger_stop *stop)
 
 static void forget_goal(struct debugger *debugger)
 {
-    debugger->changed |= debugger->goal == GOAL_PLACE || debugger->goal_has_place;
+    debugger->changed |= debugger->goal >= GOAL_PLACE;
     debugger->goal = GOAL_NONE;
     debugger->goal_has_place = false;
     debugger->goal_met = false;
@@ -342,6 +382,9 @@ static void advance(struct debugger *debugger)
 {
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
     struct insn insn;
+    debugger->here_retired = cpu->retired;
+    debugger->here_sp = stack_pointer(cpu);
+    debugger->is_interrupted = false;
     bool known = decode_here(debugger, &insn);
     debugger->changed |= debugger->goal_has_place;
     debugger->goal_has_place = known && comes_back(&insn);
@@ -353,6 +396,17 @@ static void advance(struct debugger *debugger)
     } else {
         go_steps(debugger, 1);
     }
+}
+
+/* A handler has come in between: on to where it comes back to. */
+static void pass_handler(struct debugger *debugger)
+{
+    debugger->is_returning = debugger->is_returning && !debugger->is_to_repeat;
+    debugger->goal_has_place = true;
+    debugger->goal_met = false;
+    machine_set_step_limit(debugger->machine, 0);
+    go_to_place(debugger, debugger->interrupted_linear, debugger->is_to_repeat ? debugger->here_sp : 0);
+    debugger_install(debugger);
 }
 
 static bool steps_are_done(const struct debugger *debugger)
@@ -370,6 +424,10 @@ static bool goal_is_reached(struct debugger *debugger)
     case GOAL_RETURN: break;
     }
     if (debugger->goal_has_place ? !debugger->goal_met : !steps_are_done(debugger)) {
+        return false;
+    }
+    if (!debugger->goal_has_place && debugger->is_interrupted) {
+        pass_handler(debugger);
         return false;
     }
     if (debugger->is_returning && stack_pointer(machine_cpu(debugger->machine)) > debugger->goal_sp) {
@@ -434,6 +492,7 @@ void debugger_finish(struct debugger *debugger)
 {
     forget_goal(debugger);
     debugger->goal = GOAL_RETURN;
+    debugger->changed = true;
     debugger->goal_sp = stack_pointer(machine_cpu(debugger->machine));
     advance(debugger);
     go(debugger);

@@ -515,6 +515,7 @@ static enum quick_result port_access(struct translator *t, const struct translat
     }
     uint16_t port = (uint16_t)(site->operand.variant ? t->gpr[CPU_DX] : site->target);
     uint32_t mask = (uint32_t)bits_mask(site->width * 8u);
+    cpu->rip = site_eip(site); /* for a probe that traces ports */
     if (site->insn == INSN_IN) {
         uint32_t value = cpu->pins.port_read(cpu->pins.opaque, port, site->width);
         t->gpr[CPU_AX] = (t->gpr[CPU_AX] & ~mask) | (value & mask);
