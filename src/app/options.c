@@ -17,6 +17,7 @@
 #include "machine/engine_factory.h"
 
 #define DEFAULT_RAM          (64 * MIB)
+#define REVERSE_MAX_MIB      1048576u
 #define DEFAULT_ICOUNT_SHIFT 3
 #define MAX_ICOUNT_SHIFT     20
 #define COUNTED_RTC_EPOCH    946684800u /* 2000-01-01 00:00:00 UTC */
@@ -178,6 +179,18 @@ static struct status option_icount(struct options *options, char *value)
     options->icount_given = true;
     options->machine.counted = true;
     options->machine.ns_per_instruction = shift ? (uint64_t)1 << number : number;
+    return status_ok();
+}
+
+static struct status option_reverse(struct options *options, char *value)
+{
+    uint64_t mib = 0;
+    if (value != NULL && (!options_parse_number(value, 10, REVERSE_MAX_MIB, &mib) || mib == 0)) {
+        return status_error(STATUS_INVALID_ARGUMENT, "\"%s\" is not 1 to %u MiB for history", value,
+                            REVERSE_MAX_MIB);
+    }
+    options->reverse = true;
+    options->reverse_mib = (uint32_t)mib;
     return status_ok();
 }
 
@@ -438,17 +451,17 @@ static const char *advise(const char *name)
     return NULL;
 }
 
-/* What --icount takes as its value: the word after it may as well be a file. */
-static bool is_icount_value(const struct option_row *row, const char *word)
+/* What --icount and --reverse take as their value: the word after them may as well be a file. */
+static bool is_optional_value(const struct option_row *row, const char *word)
 {
-    (void)row;
-    return strncmp(word, "shift=", 6) == 0 || (word[0] != '\0' && strspn(word, "0123456789") == strlen(word));
+    return (row->parse == option_icount && strncmp(word, "shift=", 6) == 0) ||
+           (word[0] != '\0' && strspn(word, "0123456789") == strlen(word));
 }
 
 static const struct option_parser parser = {.rows = option_rows,
                                             .count = ARRAY_COUNT(option_rows),
                                             .dashes = "-",
-                                            .is_value = is_icount_value,
+                                            .is_value = is_optional_value,
                                             .advise = advise};
 
 static struct status parse_option(char **argv, int argc, int *index, struct options *options)
@@ -496,13 +509,18 @@ static struct status settle_stdio(struct options *options)
 }
 
 /* Counted time, and images that are the same the next time. */
-static void make_repeatable(struct options *options)
+static void make_counted(struct options *options)
 {
-    options->machine.snapshot = true;
     if (!options->machine.counted) {
         options->machine.counted = true;
         options->machine.ns_per_instruction = 1u << DEFAULT_ICOUNT_SHIFT;
     }
+}
+
+static void make_repeatable(struct options *options)
+{
+    options->machine.snapshot = true;
+    make_counted(options);
 }
 
 /* Nothing of the host may get into a run that is checked. */
@@ -540,6 +558,17 @@ static struct status settle_replay(struct options *options)
     return status_ok();
 }
 
+static struct status settle_reverse(struct options *options)
+{
+    if (options->reverse && options->check.lockstep) {
+        return status_error(STATUS_INVALID_ARGUMENT, "-check lockstep excludes -reverse");
+    }
+    if (options->reverse) {
+        make_counted(options);
+    }
+    return status_ok();
+}
+
 struct status options_parse(int argc, char **argv, struct options *options)
 {
     *options = (struct options){.machine = {.ram_size = DEFAULT_RAM, .engine = machine_engine_default()}};
@@ -554,6 +583,9 @@ struct status options_parse(int argc, char **argv, struct options *options)
     struct status status = settle_check(options);
     if (status_is_ok(&status)) {
         status = settle_replay(options);
+    }
+    if (status_is_ok(&status)) {
+        status = settle_reverse(options);
     }
     if (!status_is_ok(&status)) {
         return status;

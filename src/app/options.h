@@ -47,6 +47,8 @@ struct options {
     bool rtc_given;
     bool icount_given;
     const char *record, *replay; /* files; NULL: none */
+    bool reverse;
+    uint32_t reverse_mib; /* 0: what is usual */
     struct options_check check;
 };
 

@@ -20,7 +20,9 @@
 #include "debugger/monitor.h"
 #include "debugger/tui.h"
 #include "host/host_clock.h"
+#include "host/host_memory.h"
 #include "machine/machine.h"
+#include "machine/machine_history.h"
 #include "machine/machine_replay.h"
 #include "ui/front_end.h"
 #include "ui/quit_signals.h"
@@ -31,6 +33,9 @@
 
 /* Longest sleep: some streams (a pty without a reader) cannot announce themselves. */
 #define NAP_NS (100 * NS_PER_MILLISECOND)
+
+/* For history, unless the host has little memory. */
+#define HISTORY_BYTES GIB
 
 #define STREAMS (MACHINE_SERIALS + 1) /* the last one is the debug console */
 
@@ -101,6 +106,17 @@ static struct status open_replay(const struct options *options, struct machine_c
     return status;
 }
 
+/* What makes going back possible; behind recording and replaying. */
+static struct status begin_history(struct session *session)
+{
+    uint64_t bytes = session->options->reverse_mib * MIB;
+    if (bytes == 0) {
+        uint64_t quarter = host_memory_installed() / 4;
+        bytes = quarter < HISTORY_BYTES ? quarter : HISTORY_BYTES;
+    }
+    return session->options->reverse ? machine_start_history(session->machine, bytes) : status_ok();
+}
+
 static struct status begin_record_or_replay(struct session *session, struct input_log *log)
 {
     const char *record = session->options->record;
@@ -139,7 +155,8 @@ static struct status create_machine(struct session *session)
         input_log_close(log);
         return status;
     }
-    return begin_record_or_replay(session, log);
+    status = begin_record_or_replay(session, log);
+    return status_is_ok(&status) ? begin_history(session) : status;
 }
 
 static void take_request(void *opaque, enum front_end_request request);

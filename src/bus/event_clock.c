@@ -229,6 +229,16 @@ bool event_clock_skip_to_deadline(struct event_clock *clock)
     return clock->latest >= deadline;
 }
 
+void event_clock_visit_state(struct event_clock *clock, const struct state_visitor *visitor)
+{
+    assert(clock->retired != NULL);
+    state_visit(visitor, &clock->skipped, sizeof clock->skipped);
+    state_visit(visitor, &clock->latest, sizeof clock->latest);
+    state_visit(visitor, &clock->next_sequence, sizeof clock->next_sequence);
+    state_visit(visitor, &clock->count, sizeof clock->count);
+    state_visit(visitor, clock->heap, sizeof clock->heap);
+}
+
 void event_clock_stop(struct event_clock *clock)
 {
     if (clock->host_now != NULL && clock->running) {

@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/state_visitor.h"
+
 #define NS_PER_SECOND      1000000000ull
 #define NS_PER_MILLISECOND 1000000ull
 #define NS_PER_MICROSECOND 1000ull
@@ -77,6 +79,10 @@ uint64_t event_clock_budget(struct event_clock *clock, uint64_t limit);
 /* The CPU has nothing to do: jumps virtual time to the next deadline, in realtime mode as far as it is behind
  * the host's. Returns whether a deadline is reached. */
 bool event_clock_skip_to_deadline(struct event_clock *clock);
+
+/* Counted mode: what a copy of the clock consists of, beside the events themselves, which belong to others.
+ */
+void event_clock_visit_state(struct event_clock *clock, const struct state_visitor *visitor);
 
 /* Realtime mode: virtual time stands still between stop and start (the monitor's stop/cont). Idempotent. */
 void event_clock_stop(struct event_clock *clock);

@@ -10,33 +10,9 @@
 #include <string.h>
 
 #include "base/bits.h"
-
-#define MAX_DEVICES 64u
-
-struct chunk {
-    struct memory_page page[MEMORY_CHUNK_PAGES];  /* what the CPU sees */
-    struct memory_page below[MEMORY_CHUNK_PAGES]; /* what is there without device regions */
-    uint64_t *code_bytes[MEMORY_CHUNK_PAGES]; /* marks by page: kept when the page's backing changes, freed
-                                                 with the bus */
-};
+#include "bus/memory_bus_internal.h"
 
 #define CODE_LINES (PAGE_SIZE >> CODE_LINE_SHIFT)
-
-struct memory_bus {
-    uint8_t *ram;
-    uint64_t ram_size;
-    uint64_t address_mask; /* the CPU's address pins */
-    uint64_t a20_mask;     /* all ones, or all but bit 20 */
-    struct memory_map map; /* of the chunks' pages */
-    const struct log *log;
-    struct counters *counters;
-    struct memory_listener listener;
-    struct io_region devices[MAX_DEVICES]; /* free when length is 0 */
-    struct memory_watcher watchers[MAX_DEVICES];
-    struct memory_store_watches store_watches;
-    size_t chunk_count;
-    struct chunk *chunks[];
-};
 
 struct memory_bus *memory_bus_create(uint8_t *ram, uint64_t ram_size, unsigned address_bits,
                                      const struct log *log, struct counters *counters)
@@ -84,8 +60,7 @@ void memory_bus_set_listener(struct memory_bus *bus, const struct memory_listene
     bus->listener = *listener;
 }
 
-/* The marks of store watches go wherever marks are taken away: this brings them back. */
-static void mark_store_watches(struct memory_bus *bus)
+void memory_bus_mark_store_watches(struct memory_bus *bus)
 {
     const struct memory_store_watches *watches = &bus->store_watches;
     for (unsigned i = 0; i < watches->count; i++) {
@@ -116,7 +91,7 @@ static void tell_store(struct memory_bus *bus, uint64_t phys, unsigned length)
 void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_store_watches *watches)
 {
     bus->store_watches = *watches;
-    mark_store_watches(bus);
+    memory_bus_mark_store_watches(bus);
     for (unsigned i = 0; i < watches->count && bus->listener.watched != NULL; i++) {
         const uint64_t first = watches->range[i].first & ~PAGE_MASK;
         const uint64_t last = watches->range[i].last | PAGE_MASK;
@@ -124,12 +99,18 @@ void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_st
     }
 }
 
-static void announce_map_change(struct memory_bus *bus)
+static void tell_listener(struct memory_bus *bus)
 {
-    mark_store_watches(bus);
+    memory_bus_mark_store_watches(bus);
     if (bus->listener.map_changed != NULL) {
         bus->listener.map_changed(bus->listener.opaque);
     }
+}
+
+void memory_bus_announce_change(struct memory_bus *bus)
+{
+    bus->layout_version++;
+    tell_listener(bus);
 }
 
 uint64_t memory_bus_effective(const struct memory_bus *bus, uint64_t phys)
@@ -137,10 +118,9 @@ uint64_t memory_bus_effective(const struct memory_bus *bus, uint64_t phys)
     return phys & bus->map.mask;
 }
 
-/* The chunk of an effective address, made if need be. */
-static struct chunk *chunk_for_mapping(struct memory_bus *bus, uint64_t phys)
+struct memory_chunk *memory_bus_chunk(struct memory_bus *bus, uint64_t phys)
 {
-    struct chunk **chunk = &bus->chunks[phys >> MEMORY_CHUNK_SHIFT];
+    struct memory_chunk **chunk = &bus->chunks[phys >> MEMORY_CHUNK_SHIFT];
     if (*chunk == NULL) {
         *chunk = calloc(1, sizeof **chunk);
         if (*chunk == NULL) {
@@ -151,15 +131,10 @@ static struct chunk *chunk_for_mapping(struct memory_bus *bus, uint64_t phys)
     return *chunk;
 }
 
-static size_t page_in_chunk(uint64_t phys)
-{
-    return (phys >> PAGE_SHIFT) & (MEMORY_CHUNK_PAGES - 1);
-}
-
 static uint64_t *allocate_code_bytes(struct memory_bus *bus, uint64_t phys)
 {
     uint64_t effective = memory_bus_effective(bus, phys);
-    uint64_t **bytes = &chunk_for_mapping(bus, effective)->code_bytes[page_in_chunk(effective)];
+    uint64_t **bytes = &memory_bus_chunk(bus, effective)->code_bytes[memory_chunk_index(effective)];
     if (*bytes == NULL) {
         *bytes = calloc(CODE_LINES + 1, sizeof **bytes); /* the mmu's users may read some bytes beyond */
         if (*bytes == NULL) {
@@ -169,8 +144,7 @@ static uint64_t *allocate_code_bytes(struct memory_bus *bus, uint64_t phys)
     return *bytes;
 }
 
-/* Drops decoded code of a page that is about to be backed by something else. */
-static void forget_code(struct memory_bus *bus, struct memory_page *page, uint64_t phys)
+void memory_bus_forget_code(struct memory_bus *bus, struct memory_page *page, uint64_t phys)
 {
     if (page->code_lines != 0) {
         page->code_lines = 0;
@@ -209,10 +183,10 @@ static bool is_run(struct memory_bus *bus, const struct memory_run *run)
 {
     for (uint64_t offset = 0; offset < run->length; offset += PAGE_SIZE) {
         uint64_t phys = run->first + offset;
-        const struct chunk *chunk =
+        const struct memory_chunk *chunk =
             phys <= bus->address_mask ? bus->chunks[phys >> MEMORY_CHUNK_SHIFT] : NULL;
         const struct memory_page *page =
-            chunk != NULL ? &chunk->page[page_in_chunk(phys)] : &bus->map.open_bus;
+            chunk != NULL ? &chunk->page[memory_chunk_index(phys)] : &bus->map.open_bus;
         if (page->read != run->host + offset || page->write != page->read || page->region != NULL) {
             return false;
         }
@@ -223,10 +197,10 @@ static bool is_run(struct memory_bus *bus, const struct memory_run *run)
 /* Sets how one page is backed below any device region. */
 static void set_backing(struct memory_bus *bus, uint64_t phys, uint8_t *read, uint8_t *write)
 {
-    struct chunk *chunk = chunk_for_mapping(bus, phys);
-    struct memory_page *page = &chunk->page[page_in_chunk(phys)];
-    struct memory_page *below = &chunk->below[page_in_chunk(phys)];
-    forget_code(bus, page, phys);
+    struct memory_chunk *chunk = memory_bus_chunk(bus, phys);
+    struct memory_page *page = &chunk->page[memory_chunk_index(phys)];
+    struct memory_page *below = &chunk->below[memory_chunk_index(phys)];
+    memory_bus_forget_code(bus, page, phys);
     *below = (struct memory_page){.read = read, .write = write};
     if (!page_is_device(page)) {
         *page = *below;
@@ -242,7 +216,7 @@ void memory_bus_map_split(struct memory_bus *bus, uint64_t phys, uint64_t length
         set_backing(bus, phys + offset, read_bytes ? read_bytes + offset : NULL,
                     write_bytes ? write_bytes + offset : NULL);
     }
-    announce_map_change(bus);
+    memory_bus_announce_change(bus);
 }
 
 void memory_bus_map_ram(struct memory_bus *bus, uint64_t phys, uint64_t length, uint64_t ram_offset)
@@ -262,7 +236,7 @@ void memory_bus_map_rom(struct memory_bus *bus, uint64_t phys, uint64_t length, 
 
 static struct io_region *find_free_device(struct memory_bus *bus)
 {
-    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+    for (unsigned i = 0; i < MEMORY_DEVICES; i++) {
         if (bus->devices[i].length == 0) {
             return &bus->devices[i];
         }
@@ -278,7 +252,7 @@ static struct status reserve_device(struct memory_bus *bus, const struct io_regi
         return status_error(STATUS_INVALID_ARGUMENT, "%s: address %#llx is beyond the physical address space",
                             region->name, (unsigned long long)region->base);
     }
-    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+    for (unsigned i = 0; i < MEMORY_DEVICES; i++) {
         const struct io_region *other = &bus->devices[i];
         if (other->length != 0 && region->base < other->base + other->length &&
             other->base < region->base + region->length) {
@@ -289,7 +263,7 @@ static struct status reserve_device(struct memory_bus *bus, const struct io_regi
     *slot = find_free_device(bus);
     if (*slot == NULL) {
         return status_error(STATUS_CONFLICT, "%s: all %u memory regions are in use", region->name,
-                            MAX_DEVICES);
+                            MEMORY_DEVICES);
     }
     **slot = *region;
     return status_ok();
@@ -300,13 +274,13 @@ static void cover_pages(struct memory_bus *bus, const struct io_region *region, 
 {
     for (uint64_t offset = 0; offset < region->length; offset += PAGE_SIZE) {
         uint64_t phys = region->base + offset;
-        struct memory_page *page = &chunk_for_mapping(bus, phys)->page[page_in_chunk(phys)];
-        forget_code(bus, page, phys);
+        struct memory_page *page = &memory_bus_chunk(bus, phys)->page[memory_chunk_index(phys)];
+        memory_bus_forget_code(bus, page, phys);
         uint8_t *host = bytes == NULL ? NULL : bytes + offset;
         *page = (struct memory_page){.read = host, .write = host, .region = region};
         shorten_run(&bus->map, phys);
     }
-    announce_map_change(bus);
+    memory_bus_announce_change(bus);
 }
 
 struct status memory_bus_claim(struct memory_bus *bus, const struct io_region *region)
@@ -338,18 +312,18 @@ static void uncover_pages(struct memory_bus *bus, struct io_region *region)
 {
     for (uint64_t offset = 0; offset < region->length; offset += PAGE_SIZE) {
         uint64_t phys = region->base + offset;
-        struct chunk *chunk = chunk_for_mapping(bus, phys);
-        struct memory_page *page = &chunk->page[page_in_chunk(phys)];
-        forget_code(bus, page, phys);
-        *page = chunk->below[page_in_chunk(phys)];
+        struct memory_chunk *chunk = memory_bus_chunk(bus, phys);
+        struct memory_page *page = &chunk->page[memory_chunk_index(phys)];
+        memory_bus_forget_code(bus, page, phys);
+        *page = chunk->below[memory_chunk_index(phys)];
     }
     region->length = 0;
-    announce_map_change(bus);
+    memory_bus_announce_change(bus);
 }
 
 void memory_bus_release(struct memory_bus *bus, uint64_t base, void *opaque)
 {
-    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+    for (unsigned i = 0; i < MEMORY_DEVICES; i++) {
         struct io_region *region = &bus->devices[i];
         if (region->length != 0 && region->base == base && region->opaque == opaque) {
             uncover_pages(bus, region);
@@ -359,7 +333,7 @@ void memory_bus_release(struct memory_bus *bus, uint64_t base, void *opaque)
 
 void memory_bus_unmap_device_memory(struct memory_bus *bus, uint64_t phys, uint64_t length)
 {
-    for (unsigned i = 0; i < MAX_DEVICES; i++) {
+    for (unsigned i = 0; i < MEMORY_DEVICES; i++) {
         struct io_region *region = &bus->devices[i];
         if (region->base == phys && region->length == length) {
             uncover_pages(bus, region);
@@ -374,7 +348,7 @@ void memory_bus_set_a20(struct memory_bus *bus, bool enabled)
         bus->a20_mask = mask;
         bus->map.mask = bus->address_mask & mask;
         log_printf(bus->log, LOG_MMU, "A20 %s", enabled ? "on" : "off");
-        announce_map_change(bus);
+        tell_listener(bus);
     }
 }
 
@@ -448,7 +422,7 @@ void memory_bus_unmark_code(struct memory_bus *bus, uint64_t phys, unsigned leng
     struct memory_page *page = memory_bus_page(bus, phys);
     if (page->code_lines != 0 && !page->watched) {
         unmark_code(page, phys, length);
-        mark_store_watches(bus);
+        memory_bus_mark_store_watches(bus);
     }
 }
 
@@ -471,7 +445,7 @@ void memory_bus_unwatch(struct memory_bus *bus, uint64_t phys, uint64_t length)
     for (uint64_t at = phys; at < phys + length; at += PAGE_SIZE) {
         struct memory_page *page = memory_bus_page(bus, at);
         if (page->watched) {
-            forget_code(bus, page, memory_bus_effective(bus, at));
+            memory_bus_forget_code(bus, page, memory_bus_effective(bus, at));
         }
     }
 }
@@ -492,7 +466,7 @@ void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned lengt
     tell_store(bus, phys, length);
     if (page->watched) {
         tell_watcher(bus, page->region, memory_bus_effective(bus, phys) & ~PAGE_MASK);
-        mark_store_watches(bus);
+        memory_bus_mark_store_watches(bus);
         return;
     }
     counter_add(bus->counters, COUNTER_CODE_WRITES, 1);
@@ -500,7 +474,7 @@ void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned lengt
         if (bus->listener.code_written != NULL) {
             bus->listener.code_written(bus->listener.opaque, memory_bus_effective(bus, phys), length);
         }
-        mark_store_watches(bus);
+        memory_bus_mark_store_watches(bus);
     }
 }
 
@@ -652,8 +626,8 @@ void memory_bus_for_each(const struct memory_bus *bus,
     uint64_t first = 0;
     uint64_t end = (uint64_t)bus->chunk_count << MEMORY_CHUNK_SHIFT;
     for (uint64_t phys = 0; phys <= end; phys += PAGE_SIZE) {
-        const struct chunk *chunk = phys < end ? bus->chunks[phys >> MEMORY_CHUNK_SHIFT] : NULL;
-        const char *here = chunk == NULL ? NULL : kind_of(bus, &chunk->page[page_in_chunk(phys)]);
+        const struct memory_chunk *chunk = phys < end ? bus->chunks[phys >> MEMORY_CHUNK_SHIFT] : NULL;
+        const char *here = chunk == NULL ? NULL : kind_of(bus, &chunk->page[memory_chunk_index(phys)]);
         if (here != kind) {
             if (kind != NULL) {
                 visit(opaque, first, phys - 1, kind);

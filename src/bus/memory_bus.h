@@ -211,6 +211,28 @@ static inline bool memory_page_holds_code(const struct memory_page *page, unsign
  * tells the listener if code is there. */
 void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned length);
 
+/* ---- copies of the map, put back into the same bus */
+
+/* What is mapped where, without A20 and marks. */
+struct memory_layout;
+
+/* NULL when out of memory. */
+struct memory_layout *memory_bus_copy_layout(const struct memory_bus *bus);
+void memory_layout_destroy(struct memory_layout *layout); /* NULL is allowed */
+
+/* Maps everything as it was; where that makes a difference, code and marks are dropped. */
+void memory_bus_set_layout(struct memory_bus *bus, const struct memory_layout *layout);
+
+/* Another number whenever something may be mapped otherwise than before. */
+uint64_t memory_bus_layout_version(const struct memory_bus *bus);
+
+/* All bytes of the page at `phys`, which A20 does not apply to, are about to change: drops its code. A20 must
+ * be on. */
+void memory_bus_forget_page(struct memory_bus *bus, uint64_t phys);
+
+/* The same for all device memory that is backed by the host; nothing of it is watched any more. */
+void memory_bus_forget_device_memory(struct memory_bus *bus);
+
 uint8_t *memory_bus_ram(const struct memory_bus *bus);
 uint64_t memory_bus_ram_size(const struct memory_bus *bus);
 

@@ -34,6 +34,13 @@ void port_bus_destroy(struct port_bus *bus)
     free(bus);
 }
 
+void port_bus_visit_state(struct port_bus *bus, const struct state_visitor *visitor)
+{
+    state_visit(visitor, &bus->region_count, sizeof bus->region_count);
+    state_visit(visitor, bus->regions, sizeof bus->regions);
+    state_visit(visitor, bus->owner, sizeof bus->owner);
+}
+
 static unsigned free_slot(const struct port_bus *bus)
 {
     unsigned slot = 0;

@@ -8,6 +8,7 @@
 
 #include "base/counters.h"
 #include "base/log.h"
+#include "base/state_visitor.h"
 #include "base/status.h"
 #include "bus/io_region.h"
 
@@ -33,6 +34,9 @@ void port_bus_write(struct port_bus *bus, uint16_t port, unsigned width, uint32_
 uint32_t port_bus_read_block(struct port_bus *bus, uint16_t port, unsigned width, void *to, uint32_t count);
 uint32_t port_bus_write_block(struct port_bus *bus, uint16_t port, unsigned width, const void *from,
                               uint32_t count);
+
+/* What a copy of the map consists of. */
+void port_bus_visit_state(struct port_bus *bus, const struct state_visitor *visitor);
 
 /* Calls `visit` for each claimed region in order of its base (`info io`). */
 void port_bus_for_each(const struct port_bus *bus,

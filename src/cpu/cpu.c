@@ -80,6 +80,7 @@ void cpu_init(struct cpu_state *cpu, const struct cpu_model *model)
     cpu->model = model;
     cpu->pending = 0;
     cpu->retired = 0;
+    cpu->taken = 0;
     cpu->tsc_offset = 0;
     cpu->unwind = NULL;
     cpu->exception = (struct cpu_exception){0};

@@ -276,7 +276,9 @@ struct cpu_state {
     bool shutdown;    /* triple fault: the machine resets */
     bool nmi_blocked; /* until IRET */
 
-    uint64_t retired;    /* instructions since power-on; up to date whenever a pin or memory op is called */
+    uint64_t retired; /* instructions since power-on; up to date whenever a pin or memory op is called */
+    uint64_t taken; /* interrupts, debug traps and resets between instructions since power-on: with `retired`,
+                       where the CPU is */
     uint64_t idle_hints; /* times DOS said that it waits for the user (INT 28h, INT 2Fh AX=1680h) */
     uint64_t tsc_offset;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;

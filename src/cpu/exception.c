@@ -332,6 +332,7 @@ void cpu_deliver_exception(struct cpu_state *cpu)
 {
     struct event event = event_from_exception(cpu, &cpu->exception);
     counter_add(cpu->counters, COUNTER_EXCEPTIONS, 1);
+    cpu->taken += cpu->exception.between;
     if (event.vector == VECTOR_DB) {
         cpu->dr[6] |= cpu->pending_dr6;
         cpu->pending_dr6 = 0;
@@ -348,6 +349,7 @@ void cpu_deliver_interrupt(struct cpu_state *cpu, uint8_t vector)
                           .return_rip = cpu->rip,
                           .eflags = cpu_eflags(cpu),
                           .ext = SELECTOR_ERROR_EXT};
+    cpu->taken++;
     counter_add(cpu->counters, COUNTER_INTERRUPTS, 1);
     event_deliver(cpu, &event);
 }
@@ -359,6 +361,7 @@ void cpu_deliver_nmi(struct cpu_state *cpu)
                           .return_rip = cpu->rip,
                           .eflags = cpu_eflags(cpu),
                           .ext = SELECTOR_ERROR_EXT};
+    cpu->taken++;
     counter_add(cpu->counters, COUNTER_INTERRUPTS, 1);
     cpu->pending &= ~(uint32_t)CPU_PENDING_NMI;
     cpu->nmi_blocked = true;

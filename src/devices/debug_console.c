@@ -54,8 +54,11 @@ static void console_destroy(struct device *device)
     free(console);
 }
 
-static const struct device_class debug_console_class = {
-    .name = "debugcon", .reset = console_reset, .describe = console_describe, .destroy = console_destroy};
+static const struct device_class debug_console_class = {.name = "debugcon",
+                                                        .reset = console_reset,
+                                                        .describe = console_describe,
+                                                        .destroy = console_destroy,
+                                                        .state_size = sizeof(struct debug_console)};
 
 struct status debug_console_create(const struct device_host *host, const struct debug_console_config *config,
                                    struct debug_console **console)

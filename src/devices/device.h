@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "base/state_visitor.h"
 #include "base/status.h"
 #include "bus/event_clock.h"
 #include "bus/io_region.h"
@@ -27,6 +28,13 @@ struct device_class {
     void (*describe)(struct device *device, FILE *out);
     /* Frees the device; lines go dead. Required. */
     void (*destroy)(struct device *device);
+    /* What a copy of the device consists of, to be put back into the same device, with the same media: this
+     * many bytes from the struct device on, and what visit_state() names besides (NULL: nothing). */
+    size_t state_size;
+    void (*visit_state)(struct device *device, const struct state_visitor *visitor);
+    /* A copy of the device and one of memory were put back: for what is known of the outside. NULL: nothing
+     * is. */
+    void (*state_restored)(struct device *device);
 };
 
 struct device {

@@ -578,12 +578,23 @@ static void floppy_destroy(struct device *device)
     free(floppy);
 }
 
-static const struct device_class floppy_class = {
-    .name = "floppy",
-    .reset = floppy_reset,
-    .describe = floppy_describe,
-    .destroy = floppy_destroy,
-};
+static void floppy_visit_state(struct device *device, const struct state_visitor *visitor)
+{
+    struct floppy *floppy = floppy_from(device);
+    for (unsigned i = 0; i < FLOPPY_DRIVES; i++) {
+        const struct floppy_drive *drive = &floppy->units[i].drive;
+        if (drive->sector_flags != NULL) {
+            state_visit(visitor, drive->sector_flags, floppy_geometry_sectors(&drive->geometry));
+        }
+    }
+}
+
+static const struct device_class floppy_class = {.name = "floppy",
+                                                 .reset = floppy_reset,
+                                                 .describe = floppy_describe,
+                                                 .destroy = floppy_destroy,
+                                                 .state_size = sizeof(struct floppy),
+                                                 .visit_state = floppy_visit_state};
 
 struct status floppy_create(const struct device_host *host, const struct floppy_config *config,
                             struct device **device)

@@ -301,8 +301,20 @@ static void config_destroy(struct device *device)
     config_free(config);
 }
 
-static const struct device_class fw_cfg_class = {
-    .name = "fw_cfg", .reset = config_reset, .describe = config_describe, .destroy = config_destroy};
+/* The items are the machine's; the guest cannot change them. */
+static void config_visit_state(struct device *device, const struct state_visitor *visitor)
+{
+    struct fw_cfg *config = CONTAINER_OF(device, struct fw_cfg, device);
+    state_visit(visitor, &config->selected, sizeof config->selected);
+    state_visit(visitor, &config->position, sizeof config->position);
+    state_visit(visitor, &config->dma_address, sizeof config->dma_address);
+}
+
+static const struct device_class fw_cfg_class = {.name = "fw_cfg",
+                                                 .reset = config_reset,
+                                                 .describe = config_describe,
+                                                 .destroy = config_destroy,
+                                                 .visit_state = config_visit_state};
 
 static struct status add_fixed_items(struct fw_cfg *config)
 {

@@ -367,8 +367,11 @@ static void hpet_destroy(struct device *device)
     free(hpet);
 }
 
-static const struct device_class hpet_class = {
-    .name = "hpet", .reset = hpet_reset, .describe = hpet_describe, .destroy = hpet_destroy};
+static const struct device_class hpet_class = {.name = "hpet",
+                                               .reset = hpet_reset,
+                                               .describe = hpet_describe,
+                                               .destroy = hpet_destroy,
+                                               .state_size = sizeof(struct hpet)};
 
 struct status hpet_create(const struct device_host *host, const struct hpet_config *config,
                           struct hpet **created)

@@ -177,8 +177,11 @@ static void bridge_destroy(struct device *device)
     free(bridge);
 }
 
-static const struct device_class i440fx_class = {
-    .name = "pci", .reset = bridge_reset, .describe = bridge_describe, .destroy = bridge_destroy};
+static const struct device_class i440fx_class = {.name = "pci",
+                                                 .reset = bridge_reset,
+                                                 .describe = bridge_describe,
+                                                 .destroy = bridge_destroy,
+                                                 .state_size = sizeof(struct i440fx)};
 
 static void init_function(struct i440fx *bridge)
 {

@@ -358,8 +358,11 @@ static void controller_destroy(struct device *device)
     free(controller);
 }
 
-static const struct device_class i8042_class = {
-    .name = "kbc", .reset = controller_reset, .describe = controller_describe, .destroy = controller_destroy};
+static const struct device_class i8042_class = {.name = "kbc",
+                                                .reset = controller_reset,
+                                                .describe = controller_describe,
+                                                .destroy = controller_destroy,
+                                                .state_size = sizeof(struct i8042)};
 
 struct status i8042_create(const struct device_host *host, const struct i8042_config *config,
                            struct i8042 **controller)

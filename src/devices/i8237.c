@@ -315,8 +315,11 @@ static void pair_destroy(struct device *device)
     free(pair);
 }
 
-static const struct device_class i8237_class = {
-    .name = "dma", .reset = pair_reset, .describe = pair_describe, .destroy = pair_destroy};
+static const struct device_class i8237_class = {.name = "dma",
+                                                .reset = pair_reset,
+                                                .describe = pair_describe,
+                                                .destroy = pair_destroy,
+                                                .state_size = sizeof(struct i8237_pair)};
 
 struct status i8237_pair_create(const struct device_host *host, const struct i8237_config *config,
                                 struct i8237_pair **pair)

@@ -506,8 +506,11 @@ static void pit_destroy(struct device *device)
     free(pit);
 }
 
-static const struct device_class i8254_class = {
-    .name = "pit", .reset = pit_reset, .describe = pit_describe, .destroy = pit_destroy};
+static const struct device_class i8254_class = {.name = "pit",
+                                                .reset = pit_reset,
+                                                .describe = pit_describe,
+                                                .destroy = pit_destroy,
+                                                .state_size = sizeof(struct i8254)};
 
 struct status i8254_create(const struct device_host *host, const struct i8254_config *config,
                            struct i8254 **pit)

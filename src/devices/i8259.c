@@ -320,8 +320,11 @@ static void pair_destroy(struct device *device)
     free(pair);
 }
 
-static const struct device_class i8259_class = {
-    .name = "pic", .reset = pair_reset, .describe = pair_describe, .destroy = pair_destroy};
+static const struct device_class i8259_class = {.name = "pic",
+                                                .reset = pair_reset,
+                                                .describe = pair_describe,
+                                                .destroy = pair_destroy,
+                                                .state_size = sizeof(struct i8259_pair)};
 
 struct status i8259_pair_create(const struct device_host *host, const struct irq_line *to_cpu,
                                 struct i8259_pair **pair)

@@ -243,8 +243,23 @@ static void ide_destroy(struct device *device)
     free(ide);
 }
 
-static const struct device_class ide_class = {
-    .name = "ide", .reset = ide_reset, .describe = ide_describe, .destroy = ide_destroy};
+static void ide_visit_state(struct device *device, const struct state_visitor *visitor)
+{
+    struct ide *ide = CONTAINER_OF(device, struct ide, device);
+    for (unsigned i = 0; i < IDE_CHANNELS * IDE_CHANNEL_DRIVES; i++) {
+        const struct ide_drive *drive = drive_at(ide, i / IDE_CHANNEL_DRIVES, i % IDE_CHANNEL_DRIVES);
+        if (drive->buffer != NULL) {
+            state_visit(visitor, drive->buffer, IDE_BUFFER_BYTES);
+        }
+    }
+}
+
+static const struct device_class ide_class = {.name = "ide",
+                                              .reset = ide_reset,
+                                              .describe = ide_describe,
+                                              .destroy = ide_destroy,
+                                              .state_size = sizeof(struct ide),
+                                              .visit_state = ide_visit_state};
 
 static void set_up_channel(struct ide *ide, unsigned number, const struct ide_config *config)
 {

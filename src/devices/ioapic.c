@@ -179,8 +179,11 @@ static void ioapic_destroy(struct device *device)
     free(ioapic);
 }
 
-static const struct device_class ioapic_class = {
-    .name = "ioapic", .reset = ioapic_reset, .describe = ioapic_describe, .destroy = ioapic_destroy};
+static const struct device_class ioapic_class = {.name = "ioapic",
+                                                 .reset = ioapic_reset,
+                                                 .describe = ioapic_describe,
+                                                 .destroy = ioapic_destroy,
+                                                 .state_size = sizeof(struct ioapic)};
 
 struct status ioapic_create(const struct device_host *host, const struct interrupt_sink *sink,
                             struct ioapic **created)

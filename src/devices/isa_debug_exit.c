@@ -44,8 +44,11 @@ static void exit_destroy(struct device *device)
     free(exit_device);
 }
 
-static const struct device_class exit_class = {
-    .name = "isa-debug-exit", .reset = exit_reset, .describe = exit_describe, .destroy = exit_destroy};
+static const struct device_class exit_class = {.name = "isa-debug-exit",
+                                               .reset = exit_reset,
+                                               .describe = exit_describe,
+                                               .destroy = exit_destroy,
+                                               .state_size = sizeof(struct isa_debug_exit)};
 
 struct status isa_debug_exit_create(const struct device_host *host,
                                     const struct isa_debug_exit_config *config,

@@ -708,7 +708,8 @@ static void local_apic_destroy(struct device *device)
 static const struct device_class local_apic_class = {.name = "lapic",
                                                      .reset = local_apic_reset,
                                                      .describe = local_apic_describe,
-                                                     .destroy = local_apic_destroy};
+                                                     .destroy = local_apic_destroy,
+                                                     .state_size = sizeof(struct local_apic)};
 
 struct status local_apic_create(const struct device_host *host, const struct local_apic_config *config,
                                 struct local_apic **created)

@@ -474,8 +474,11 @@ static void rtc_destroy(struct device *device)
     free(rtc);
 }
 
-static const struct device_class mc146818_class = {
-    .name = "rtc", .reset = rtc_reset, .describe = rtc_describe, .destroy = rtc_destroy};
+static const struct device_class mc146818_class = {.name = "rtc",
+                                                   .reset = rtc_reset,
+                                                   .describe = rtc_describe,
+                                                   .destroy = rtc_destroy,
+                                                   .state_size = sizeof(struct mc146818)};
 
 struct status mc146818_create(const struct device_host *host, const struct mc146818_config *config,
                               struct mc146818 **rtc)

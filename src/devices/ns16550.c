@@ -454,8 +454,11 @@ static void uart_destroy(struct device *device)
     free(uart);
 }
 
-static const struct device_class ns16550_class = {
-    .name = "serial", .reset = uart_reset, .describe = uart_describe, .destroy = uart_destroy};
+static const struct device_class ns16550_class = {.name = "serial",
+                                                  .reset = uart_reset,
+                                                  .describe = uart_describe,
+                                                  .destroy = uart_destroy,
+                                                  .state_size = sizeof(struct ns16550)};
 
 struct status ns16550_create(const struct device_host *host, const struct ns16550_config *config,
                              struct ns16550 **uart)

@@ -72,8 +72,11 @@ static void speaker_destroy(struct device *device)
     free(speaker);
 }
 
-static const struct device_class pc_speaker_class = {
-    .name = "speaker", .reset = speaker_reset, .describe = speaker_describe, .destroy = speaker_destroy};
+static const struct device_class pc_speaker_class = {.name = "speaker",
+                                                     .reset = speaker_reset,
+                                                     .describe = speaker_describe,
+                                                     .destroy = speaker_destroy,
+                                                     .state_size = sizeof(struct pc_speaker)};
 
 struct status pc_speaker_create(const struct device_host *host, const struct pc_speaker_config *config,
                                 struct pc_speaker **speaker)

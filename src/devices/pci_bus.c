@@ -42,6 +42,11 @@ void pci_bus_destroy(struct pci_bus *bus)
     free(bus);
 }
 
+void pci_bus_visit_state(struct pci_bus *bus, const struct state_visitor *visitor)
+{
+    state_visit(visitor, bus->asserted, sizeof bus->asserted);
+}
+
 void pci_function_allow_write(struct pci_function *function, unsigned offset, unsigned count)
 {
     assert(offset + count <= PCI_CONFIG_SIZE);

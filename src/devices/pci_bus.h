@@ -118,6 +118,9 @@ uint32_t pci_bus_config_read(struct pci_bus *bus, unsigned slot, unsigned number
 void pci_bus_config_write(struct pci_bus *bus, unsigned slot, unsigned number, unsigned offset,
                           unsigned width, uint32_t value);
 
+/* What a copy of the bus consists of, beside its functions. */
+void pci_bus_visit_state(struct pci_bus *bus, const struct state_visitor *visitor);
+
 /* One line per function (`info pci`). */
 void pci_bus_describe(const struct pci_bus *bus, FILE *out);
 

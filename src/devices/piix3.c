@@ -110,8 +110,11 @@ static void bridge_destroy(struct device *device)
     free(bridge);
 }
 
-static const struct device_class piix3_class = {
-    .name = "piix3", .reset = bridge_reset, .describe = bridge_describe, .destroy = bridge_destroy};
+static const struct device_class piix3_class = {.name = "piix3",
+                                                .reset = bridge_reset,
+                                                .describe = bridge_describe,
+                                                .destroy = bridge_destroy,
+                                                .state_size = sizeof(struct piix3)};
 
 struct status piix3_create(struct pci_bus *pci, const struct piix3_config *config, struct piix3 **bridge)
 {

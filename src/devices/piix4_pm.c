@@ -363,8 +363,11 @@ static void pm_destroy(struct device *device)
     free(pm);
 }
 
-static const struct device_class pm_class = {
-    .name = "pm", .reset = pm_reset, .describe = pm_describe, .destroy = pm_destroy};
+static const struct device_class pm_class = {.name = "pm",
+                                             .reset = pm_reset,
+                                             .describe = pm_describe,
+                                             .destroy = pm_destroy,
+                                             .state_size = sizeof(struct piix4_pm)};
 
 static void set_up_regions(struct piix4_pm *pm)
 {

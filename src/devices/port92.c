@@ -55,8 +55,11 @@ static void port92_destroy(struct device *device)
     free(port);
 }
 
-static const struct device_class port92_class = {
-    .name = "port92", .reset = port92_reset, .describe = port92_describe, .destroy = port92_destroy};
+static const struct device_class port92_class = {.name = "port92",
+                                                 .reset = port92_reset,
+                                                 .describe = port92_describe,
+                                                 .destroy = port92_destroy,
+                                                 .state_size = sizeof(struct port92)};
 
 struct status port92_create(const struct device_host *host, const struct port92_config *config,
                             struct port92 **port)

@@ -424,8 +424,11 @@ static void keyboard_destroy(struct device *device)
     free(keyboard);
 }
 
-static const struct device_class ps2_keyboard_class = {
-    .name = "keyboard", .reset = keyboard_reset, .describe = keyboard_describe, .destroy = keyboard_destroy};
+static const struct device_class ps2_keyboard_class = {.name = "keyboard",
+                                                       .reset = keyboard_reset,
+                                                       .describe = keyboard_describe,
+                                                       .destroy = keyboard_destroy,
+                                                       .state_size = sizeof(struct ps2_keyboard)};
 
 struct status ps2_keyboard_create(const struct device_host *host, const struct irq_line *request,
                                   struct ps2_keyboard **keyboard)

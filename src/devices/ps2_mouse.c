@@ -308,8 +308,11 @@ static void mouse_destroy(struct device *device)
     free(mouse);
 }
 
-static const struct device_class ps2_mouse_class = {
-    .name = "mouse", .reset = mouse_reset, .describe = mouse_describe, .destroy = mouse_destroy};
+static const struct device_class ps2_mouse_class = {.name = "mouse",
+                                                    .reset = mouse_reset,
+                                                    .describe = mouse_describe,
+                                                    .destroy = mouse_destroy,
+                                                    .state_size = sizeof(struct ps2_mouse)};
 
 struct status ps2_mouse_create(const struct device_host *host, const struct irq_line *request,
                                struct ps2_mouse **mouse)

@@ -37,12 +37,21 @@ static void vga_destroy(struct device *device)
     free(vga);
 }
 
-static const struct device_class vga_class = {
-    .name = "vga",
-    .reset = vga_reset,
-    .describe = vga_describe,
-    .destroy = vga_destroy,
-};
+/* All of the picture may be another one. */
+static void vga_state_restored(struct device *device)
+{
+    struct vga *vga = vga_of(device);
+    vga->dirty = true;
+    vga->drawn_frame = NULL;
+    memset(vga->open_units, 0xff, sizeof vga->open_units);
+}
+
+static const struct device_class vga_class = {.name = "vga",
+                                              .reset = vga_reset,
+                                              .describe = vga_describe,
+                                              .destroy = vga_destroy,
+                                              .state_size = sizeof(struct vga),
+                                              .state_restored = vga_state_restored};
 
 static struct status claim_window(struct vga *vga)
 {

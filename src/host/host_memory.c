@@ -44,6 +44,36 @@ struct status host_memory_allocate(uint64_t length, struct host_memory *memory)
     return status_ok();
 }
 
+uint64_t host_memory_next_touched(const struct host_memory *memory, uint64_t from, uint64_t *end)
+{
+    *end = memory->length;
+#if defined(SEEK_DATA) && defined(SEEK_HOLE)
+    off_t data = memory->fd >= 0 ? lseek(memory->fd, (off_t)from, SEEK_DATA) : -1;
+    if (data < 0) {
+        return memory->fd >= 0 && errno == ENXIO ? memory->length : from;
+    }
+    off_t hole = lseek(memory->fd, data, SEEK_HOLE);
+    if (hole > data && (uint64_t)hole < memory->length) {
+        *end = (uint64_t)hole;
+    }
+    return (uint64_t)data;
+#else
+    return from;
+#endif
+}
+
+uint64_t host_memory_installed(void)
+{
+#if defined(_SC_PHYS_PAGES) && defined(_SC_PAGESIZE)
+    long pages = sysconf(_SC_PHYS_PAGES);
+    long size = sysconf(_SC_PAGESIZE);
+    if (pages > 0 && size > 0) {
+        return (uint64_t)pages * (uint64_t)size;
+    }
+#endif
+    return UINT64_MAX;
+}
+
 void host_memory_release(struct host_memory *memory)
 {
     if (memory->bytes != NULL) {

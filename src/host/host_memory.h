@@ -18,6 +18,13 @@ struct host_memory {
 /* Allocates `length` (> 0) zeroed bytes. Pages cost host memory only once they are touched. */
 struct status host_memory_allocate(uint64_t length, struct host_memory *memory) STATUS_MUST_CHECK;
 
+/* The first byte at or behind `from` that may not be zero, or the block's length; *end: where bytes begin
+ * that were never touched and are zero. Where the host cannot tell, all bytes may be anything. */
+uint64_t host_memory_next_touched(const struct host_memory *memory, uint64_t from, uint64_t *end);
+
+/* Bytes of memory that the host has; UINT64_MAX where it does not say. */
+uint64_t host_memory_installed(void);
+
 /* Gives the block back; a zeroed structure is allowed. */
 void host_memory_release(struct host_memory *memory);
 

@@ -239,6 +239,7 @@ void machine_destroy(struct machine *machine)
         return;
     }
     machine_replay_destroy(machine);
+    machine_history_destroy(machine);
     machine_pc_destroy(machine);
     if (machine->engine != NULL) {
         memory_bus_set_listener(machine->memory, &(struct memory_listener){0});
@@ -290,6 +291,7 @@ static enum machine_stop reset_as_requested(struct machine *machine)
     enum machine_reset_request request = machine->reset_request;
     bool resumes = request == MACHINE_RESET_CPU && machine_pc_resumes_after_reset(machine);
     log_printf(&machine->log, LOG_RESET, "%s", machine->stop_reason);
+    machine->cpu.taken++;
     if (machine->no_reboot && !resumes) {
         machine->powered_off = true;
         return MACHINE_POWER_OFF;
@@ -329,6 +331,13 @@ static uint64_t left_to_limit(const struct machine *machine)
         }
     }
     return left;
+}
+
+/* Whether the machine is to stop at a limit, not to wait there for an interrupt or for time to pass. */
+static bool limits_count(struct machine *machine)
+{
+    return machine->cpu.taken >= machine->wanted_taken &&
+           event_clock_now(machine->clock) >= machine->wanted_time;
 }
 
 /* Realtime: what takes CHUNK_NS at the speed of late, or the time to the next event. */
@@ -392,7 +401,10 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
         if (machine->replay != NULL && machine_replay_take_inputs(machine)) {
             return MACHINE_BREAK;
         }
-        if (left_to_limit(machine) == 0) {
+        if (machine->history != NULL) {
+            machine_history_note(machine);
+        }
+        if (left_to_limit(machine) == 0 && limits_count(machine)) {
             return MACHINE_BREAK;
         }
         uint64_t now = event_clock_now(machine->clock);
@@ -403,10 +415,14 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
         machine->chunk_end = now + CHUNK_NS;
         note_next_event(machine);
         uint64_t retired = machine->cpu.retired;
-        enum stop_reason reason = machine->engine->ops->run(machine->engine, next_budget(machine, now));
+        uint64_t budget = next_budget(machine, now);
+        enum stop_reason reason = machine->engine->ops->run(machine->engine, budget);
         machine->chunk_end = 0;
         switch (reason) {
         case STOP_BUDGET:
+            if (budget == 0) { /* at a limit where nothing comes any more */
+                return MACHINE_BREAK;
+            }
             fit_chunk(machine, now, machine->cpu.retired - retired);
             if (guest_only_waits(machine)) {
                 machine->napping = true;
@@ -440,6 +456,9 @@ enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
     assert(!machine->paused);
     if (machine->idle) {
         event_clock_skip_to_deadline(machine->clock);
+    }
+    if (machine->history != NULL) {
+        machine_history_begin_run(machine);
     }
     uint64_t end = event_clock_now(machine->clock) + slice_ns;
     if (event_clock_is_counted(machine->clock)) {

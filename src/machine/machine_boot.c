@@ -15,6 +15,7 @@
 #include "devices/fw_cfg.h"
 #include "devices/ide.h"
 #include "devices/mc146818.h"
+#include "machine/machine_history.h"
 #include "machine/machine_internal.h"
 
 #define CMOS_BOOT_THIRD 0x38 /* third boot device in the high half */
@@ -193,6 +194,7 @@ void machine_boot_forget_once(struct machine *machine)
         return;
     }
     machine->boot.once = false;
+    machine_history_forget(machine); /* the firmware's items are no part of it */
     struct status status = set_order(machine, machine->boot.order);
     if (!status_is_ok(&status)) {
         log_printf(&machine->log, LOG_RESET, "the boot order stays: %s", status.message);

@@ -4,6 +4,7 @@
  * image: the smallest that reads its size of disk, 1.44 MB when there is no image. */
 #include "devices/floppy.h"
 #include "devices/i8237.h"
+#include "machine/machine_history.h"
 #include "machine/machine_internal.h"
 
 #define FLOPPY_BASE 0x3F0
@@ -126,7 +127,11 @@ struct status machine_insert_floppy(struct machine *machine, unsigned drive, con
             block_device_close(disk.image);
         }
     }
-    return status_is_ok(&status) ? insert_disk(machine, drive, &disk, read_only) : status;
+    if (!status_is_ok(&status)) {
+        return status;
+    }
+    machine_history_forget(machine);
+    return insert_disk(machine, drive, &disk, read_only);
 }
 
 void machine_describe_floppies(struct machine *machine, FILE *out)

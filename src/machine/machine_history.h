@@ -37,9 +37,8 @@ int machine_place_compare(const struct machine_place *a, const struct machine_pl
 
 struct machine_place machine_place(struct machine *machine);
 
-/* Keeps history from here on, in up to `bytes` of host memory beside the machine itself. Before or behind
- * machine_start_recording() and machine_start_replay(), between runs. Errors: the machine is not counted;
- * memory; an image cannot be read. */
+/* Keeps history from here on, in up to `bytes` of host memory beside the machine itself. Between runs, once;
+ * a recording or a replay begins before. Errors: the machine is not counted; memory. */
 struct status machine_start_history(struct machine *machine, uint64_t bytes) STATUS_MUST_CHECK;
 bool machine_has_history(const struct machine *machine);
 

@@ -4,6 +4,7 @@
 #include "devices/fw_cfg.h"
 #include "devices/ide.h"
 #include "devices/mc146818.h"
+#include "machine/machine_history.h"
 #include "machine/machine_internal.h"
 
 #define IDE_IRQ  14 /* and 15 for the second channel */
@@ -127,6 +128,7 @@ struct status machine_insert_disc(struct machine *machine, unsigned drive, const
         status = machine_image_check(image, *crc);
     }
     if (status_is_ok(&status)) {
+        machine_history_forget(machine);
         status = ide_insert_disc(machine->chips.ide, channel_of(drive), unit_of(drive), image, force);
     }
     if (!status_is_ok(&status)) {
@@ -137,6 +139,7 @@ struct status machine_insert_disc(struct machine *machine, unsigned drive, const
 
 struct status machine_remove_disc(struct machine *machine, unsigned drive, bool force)
 {
+    machine_history_forget(machine);
     return ide_eject_disc(machine->chips.ide, channel_of(drive), unit_of(drive), force);
 }
 

@@ -7,6 +7,7 @@
 #include "devices/piix4_pm.h"
 #include "devices/ps2_keyboard.h"
 #include "devices/ps2_mouse.h"
+#include "machine/machine_history.h"
 #include "machine/machine_internal.h"
 
 /* ---- what a record does */
@@ -29,6 +30,7 @@ static struct status apply_floppy(struct machine *machine, const struct input_re
     char path[INPUT_LOG_BYTES_MAX + 1];
     unsigned drive = record->numbers[0];
     if (record->length == 0) {
+        machine_history_forget(machine);
         floppy_eject(machine->chips.floppy, drive);
         return status_ok();
     }
@@ -78,7 +80,10 @@ struct status machine_apply_input(struct machine *machine, const struct input_re
 
 void machine_submit_input(struct machine *machine, const struct input_record *record)
 {
-    if (machine_is_recording(machine)) {
+    if (machine_is_in_past(machine)) {
+        return;
+    }
+    if (machine_queues_inputs(machine)) {
         machine_replay_queue(machine, record);
     } else if (!machine_is_replaying(machine)) {
         struct status status = machine_apply_input(machine, record);
@@ -129,8 +134,11 @@ void machine_press_power_button(struct machine *machine)
 
 /* ---- media */
 
-static struct status refuse_while_replaying(const struct machine *machine)
+static struct status refuse_while_replaying(struct machine *machine)
 {
+    if (machine_is_recording(machine) && machine_is_in_past(machine)) {
+        return status_error(STATUS_CONFLICT, "the recording has what was in the drives here");
+    }
     return machine_is_replaying(machine)
                ? status_error(STATUS_CONFLICT,
                               "what is in the drives is said by the recording that is replayed")
@@ -172,7 +180,13 @@ struct status machine_change_floppy(struct machine *machine, unsigned drive, con
 
 void machine_eject_floppy(struct machine *machine, unsigned drive)
 {
-    machine_submit_input(machine, &(struct input_record){.kind = INPUT_FLOPPY, .numbers = {drive}});
+    const struct input_record record = {.kind = INPUT_FLOPPY, .numbers = {drive}};
+    if (machine_is_recording(machine)) {
+        machine_submit_input(machine, &record);
+    } else if (!machine_is_replaying(machine)) {
+        struct status status = machine_apply_input(machine, &record);
+        (void)status; /* a disk can always be taken out */
+    }
 }
 
 /* The guest is told that somebody wants its disc, at the time of the record, and whoever wants it at once. */

@@ -25,6 +25,7 @@
 enum machine_reset_request { MACHINE_RESET_NONE, MACHINE_RESET_CPU, MACHINE_RESET_ALL };
 
 struct block_device;
+struct machine_history;
 struct machine_replay;
 struct ns16550;
 struct local_apic;
@@ -35,6 +36,7 @@ struct machine_serial {
     struct ns16550 *uart;
     struct char_device *stream; /* borrowed, may be NULL */
     struct serial_history history;
+    uint64_t delivered; /* bytes that the stream got: in the past, the machine has sent fewer */
 };
 
 /* What is booted, for as long as it may change. */
@@ -106,7 +108,8 @@ struct machine {
     struct display_source display;
     struct input_sink input;
     struct machine_serial serial[MACHINE_SERIALS];
-    struct char_device *debug_stream; /* borrowed, may be NULL */
+    struct char_device *debug_stream;     /* borrowed, may be NULL */
+    uint64_t debug_sent, debug_delivered; /* bytes, as for serial ports */
 
     struct clock_event slice_event;         /* counted mode: the end of a machine_run() */
     uint64_t instruction_limit, step_limit; /* values of cpu.retired; 0: none */
@@ -122,7 +125,10 @@ struct machine {
     bool event_is_near;                  /* its time may come before the chunk after this is over */
     uint32_t polls;                      /* reads of ports */
     uint64_t window_start, window_hints; /* retired instructions and idle hints at the last look for idling */
-    struct machine_replay *replay;       /* NULL: nothing is or was recorded or replayed */
+    struct machine_history *history;     /* NULL: none is kept */
+    uint64_t wanted_taken,
+        wanted_time;               /* a limit counts only when `taken` and the clock have come to these */
+    struct machine_replay *replay; /* NULL: nothing is or was recorded or replayed */
     struct machine_debug_exit_config debug_exit;
     uint64_t rtc_epoch, ns_per_instruction; /* as configured */
     bool no_reboot;
@@ -249,9 +255,11 @@ void machine_submit_input(struct machine *machine, const struct input_record *re
 
 void machine_replay_destroy(struct machine *machine);
 /* Inputs have to wait for their time; and they do not count at all. */
-bool machine_is_recording(const struct machine *machine);
+bool machine_queues_inputs(const struct machine *machine);
 bool machine_is_replaying(const struct machine *machine);
-/* While recording. */
+/* They wait since they are written down. */
+bool machine_is_recording(const struct machine *machine);
+/* While inputs wait. */
 void machine_replay_queue(struct machine *machine, const struct input_record *record);
 /* Bytes for serial port `port` that wait for their time. */
 size_t machine_replay_serial_waiting(const struct machine *machine, unsigned port);
@@ -259,6 +267,26 @@ size_t machine_replay_serial_waiting(const struct machine *machine, unsigned por
  * the recording or the replay is over. */
 bool machine_replay_take_inputs(struct machine *machine);
 void machine_replay_note_power_off(struct machine *machine);
+
+/* For history: applied inputs are kept from now on, those that come in wait. */
+struct status machine_replay_keep(struct machine *machine) STATUS_MUST_CHECK;
+/* Nothing of what was applied is applied again, nor, when this is the past, what came in behind. */
+void machine_replay_forget_kept(struct machine *machine, bool in_past);
+/* How many were applied. To be set to what it was when the machine was there: the others will be applied
+ * again at their times. */
+size_t machine_replay_position(const struct machine *machine);
+void machine_replay_set_position(struct machine *machine, size_t position);
+void machine_replay_visit_state(struct machine *machine, const struct state_visitor *visitor);
+
+/* ---- machine_history.c */
+
+void machine_history_destroy(struct machine *machine);
+/* The machine goes on. */
+void machine_history_begin_run(struct machine *machine);
+/* In machine_run()'s loop, between two instructions. */
+void machine_history_note(struct machine *machine);
+/* The machine has not done what it did before. */
+void machine_history_note_difference(struct machine *machine);
 
 /* ---- machine_identity.c */
 

@@ -12,9 +12,10 @@
 
 #include "base/crc32.h"
 #include "cpu/cpu.h"
+#include "machine/machine_history.h"
 #include "machine/machine_internal.h"
 
-/* An input that waits for its time. */
+/* An input that waits for its time, or was applied. */
 struct waiting_input {
     struct waiting_input *next;
     struct input_record record; /* .bytes is `bytes` */
@@ -33,6 +34,10 @@ struct machine_replay {
     /* replaying */
     struct input_log *log;
     struct input_record next;
+    /* with history: what was applied, to be applied again from kept[kept_next] on */
+    bool keeps;
+    struct waiting_input **kept;
+    size_t kept_count, kept_next, kept_capacity;
 };
 
 static void time_has_come(void *opaque)
@@ -52,13 +57,29 @@ static struct machine_replay *create(struct machine *machine)
     return replay;
 }
 
-static void destroy(struct machine_replay *replay)
+static void forget_kept(struct machine_replay *replay)
+{
+    while (replay->kept_count > 0) {
+        free(replay->kept[--replay->kept_count]);
+    }
+    replay->kept_next = 0;
+}
+
+static void forget_waiting(struct machine_replay *replay)
 {
     while (replay->first != NULL) {
         struct waiting_input *gone = replay->first;
         replay->first = gone->next;
         free(gone);
     }
+    replay->end = &replay->first;
+}
+
+static void destroy(struct machine_replay *replay)
+{
+    forget_kept(replay);
+    free(replay->kept);
+    forget_waiting(replay);
     input_log_close(replay->log);
     free(replay);
 }
@@ -80,9 +101,14 @@ static void keep_failure(struct machine_replay *replay, const struct status *sta
     }
 }
 
-bool machine_is_recording(const struct machine *machine)
+bool machine_queues_inputs(const struct machine *machine)
 {
     return machine->replay != NULL && machine->replay->mode == RECORDING;
+}
+
+bool machine_is_recording(const struct machine *machine)
+{
+    return machine_queues_inputs(machine) && machine->replay->writer != NULL;
 }
 
 bool machine_is_replaying(const struct machine *machine)
@@ -151,33 +177,155 @@ struct machine_checksums machine_checksum(struct machine *machine)
                                       .rest = crc32_append(display, parts, sizeof parts)};
 }
 
-/* ---- recording */
+/* ---- the next input */
 
-static void schedule_waiting(struct machine *machine)
+static struct waiting_input *copy_record(const struct input_record *record)
+{
+    struct waiting_input *copy = malloc(sizeof *copy + record->length);
+    if (copy != NULL) {
+        copy->next = NULL;
+        copy->record = *record;
+        copy->record.bytes = copy->bytes;
+        if (record->length > 0) {
+            memcpy(copy->bytes, record->bytes, record->length);
+        }
+    }
+    return copy;
+}
+
+/* Behind the time at which it is switched off, the machine has missed that. */
+static uint64_t time_of(const struct input_record *record)
+{
+    return record->kind == INPUT_END && record->numbers[2] != 0 ? record->time + 1 : record->time;
+}
+
+static uint64_t next_time(const struct machine_replay *replay)
+{
+    if (replay->kept_next < replay->kept_count) {
+        return replay->kept[replay->kept_next]->record.time;
+    }
+    switch (replay->mode) {
+    case RECORDING: return replay->first != NULL ? replay->first->record.time : EVENT_CLOCK_NEVER;
+    case REPLAYING: return time_of(&replay->next);
+    case OVER: break;
+    }
+    return EVENT_CLOCK_NEVER;
+}
+
+static void schedule_next(struct machine *machine)
+{
+    event_clock_schedule(machine->clock, &machine->replay->due, next_time(machine->replay));
+}
+
+/* ---- what was applied before */
+
+/* Applied for the first time. */
+static void keep_input(struct machine *machine, const struct input_record *record)
 {
     struct machine_replay *replay = machine->replay;
-    event_clock_schedule(machine->clock, &replay->due,
-                         replay->first != NULL ? replay->first->record.time : EVENT_CLOCK_NEVER);
+    if (!replay->keeps) {
+        return;
+    }
+    if (replay->kept_count == replay->kept_capacity) {
+        size_t capacity = replay->kept_capacity == 0 ? 64 : 2 * replay->kept_capacity;
+        struct waiting_input **kept = realloc(replay->kept, capacity * sizeof(struct waiting_input *));
+        if (kept == NULL) {
+            machine_history_forget(machine);
+            return;
+        }
+        replay->kept = kept;
+        replay->kept_capacity = capacity;
+    }
+    struct waiting_input *copy = copy_record(record);
+    if (copy == NULL) {
+        machine_history_forget(machine);
+        return;
+    }
+    copy->record.retired = machine->cpu.retired;
+    replay->kept[replay->kept_count++] = copy;
+    replay->kept_next = replay->kept_count;
 }
+
+/* Applies what is due once more. */
+static void repeat_inputs(struct machine *machine)
+{
+    struct machine_replay *replay = machine->replay;
+    while (replay->kept_next < replay->kept_count &&
+           replay->kept[replay->kept_next]->record.time <= event_clock_now(machine->clock)) {
+        const struct input_record *record = &replay->kept[replay->kept_next++]->record;
+        if (record->retired != machine->cpu.retired) {
+            machine_history_note_difference(machine);
+        }
+        struct status status = machine_apply_input(machine, record);
+        (void)status; /* what became of it the first time becomes of it now */
+        schedule_next(machine);
+        event_clock_run_due(machine->clock);
+    }
+}
+
+struct status machine_replay_keep(struct machine *machine)
+{
+    if (machine->replay == NULL) {
+        machine->replay = create(machine);
+        if (machine->replay == NULL) {
+            return status_error(STATUS_NO_MEMORY, "out of memory for the machine's history");
+        }
+    }
+    struct machine_replay *replay = machine->replay;
+    replay->keeps = true;
+    replay->mode = replay->mode == OVER ? RECORDING : replay->mode;
+    forget_kept(replay);
+    schedule_next(machine);
+    return status_ok();
+}
+
+void machine_replay_forget_kept(struct machine *machine, bool in_past)
+{
+    struct machine_replay *replay = machine->replay;
+    forget_kept(replay);
+    if (!in_past) {
+        return;
+    }
+    if (machine_is_recording(machine)) {
+        keep_failure(replay, &(struct status){STATUS_CONFLICT,
+                                              "the recorded machine was changed in its past: the recording "
+                                              "is of no use"});
+    }
+    forget_waiting(replay);
+    schedule_next(machine);
+}
+
+size_t machine_replay_position(const struct machine *machine)
+{
+    return machine->replay->kept_next;
+}
+
+void machine_replay_set_position(struct machine *machine, size_t position)
+{
+    assert(position <= machine->replay->kept_count);
+    machine->replay->kept_next = position;
+    schedule_next(machine);
+}
+
+void machine_replay_visit_state(struct machine *machine, const struct state_visitor *visitor)
+{
+    state_visit(visitor, &machine->replay->due, sizeof machine->replay->due);
+}
+
+/* ---- recording */
 
 void machine_replay_queue(struct machine *machine, const struct input_record *record)
 {
     struct machine_replay *replay = machine->replay;
-    struct waiting_input *waiting = malloc(sizeof *waiting + record->length);
+    struct waiting_input *waiting = copy_record(record);
     if (waiting == NULL) {
         keep_failure(replay, &(struct status){STATUS_NO_MEMORY, "out of memory for the recording"});
         return;
     }
-    waiting->next = NULL;
-    waiting->record = *record;
-    waiting->record.bytes = waiting->bytes;
     waiting->record.time = event_clock_now(machine->clock) + 1;
-    if (record->length > 0) {
-        memcpy(waiting->bytes, record->bytes, record->length);
-    }
     *replay->end = waiting;
     replay->end = &waiting->next;
-    schedule_waiting(machine);
+    schedule_next(machine);
 }
 
 size_t machine_replay_serial_waiting(const struct machine *machine, unsigned port)
@@ -215,8 +363,11 @@ static void record_one(struct machine *machine)
         write_end(machine, input->record.time, false);
     } else {
         input->record.retired = machine->cpu.retired;
+        keep_input(machine, &input->record);
         struct status status = machine_apply_input(machine, &input->record);
-        input_log_write(replay->writer, &input->record);
+        if (replay->writer != NULL) {
+            input_log_write(replay->writer, &input->record);
+        }
         if (!status_is_ok(&status)) {
             keep_failure(replay, &status);
         }
@@ -229,7 +380,7 @@ static bool record_inputs(struct machine *machine)
     struct machine_replay *replay = machine->replay;
     while (replay->first != NULL && replay->first->record.time <= event_clock_now(machine->clock)) {
         record_one(machine);
-        schedule_waiting(machine);
+        schedule_next(machine);
         event_clock_run_due(machine->clock);
     }
     return replay->has_end;
@@ -263,6 +414,9 @@ static void run_to_end(struct machine *machine)
     machine_set_instruction_limit(machine, 0);
     machine_set_step_limit(machine, 0);
     machine_resume(machine);
+    while (machine_is_in_past(machine) && !machine->powered_off) {
+        (void)machine_run(machine, NS_PER_MILLISECOND);
+    }
     machine_replay_queue(machine, &(struct input_record){.kind = INPUT_END});
     while (machine->replay->first != NULL && !machine->powered_off) {
         (void)machine_run(machine, NS_PER_MILLISECOND);
@@ -283,27 +437,22 @@ struct status machine_finish_recording(struct machine *machine)
     }
     struct status status = input_log_finish(replay->writer);
     replay->writer = NULL;
-    replay->mode = OVER;
+    replay->has_end = false;
+    replay->mode = replay->keeps ? RECORDING : OVER;
     return status_is_ok(&replay->failure) ? status : replay->failure;
 }
 
 /* ---- replaying */
 
-/* Behind the time at which it is switched off, the machine has missed that. */
-static uint64_t time_of(const struct input_record *record)
-{
-    return record->kind == INPUT_END && record->numbers[2] != 0 ? record->time + 1 : record->time;
-}
-
 static void end_replay(struct machine *machine, enum machine_replay_state state, const struct status *failure)
 {
     struct machine_replay *replay = machine->replay;
-    replay->mode = OVER;
+    replay->mode = replay->keeps ? RECORDING : OVER;
     replay->state = state;
     if (failure != NULL) {
         replay->failure = *failure;
     }
-    event_clock_cancel(machine->clock, &replay->due);
+    schedule_next(machine);
 }
 
 static void fail_replay(struct machine *machine, const char *how)
@@ -358,6 +507,7 @@ static void replay_one(struct machine *machine)
     if (!counts_are_equal(machine)) {
         return;
     }
+    keep_input(machine, &replay->next);
     struct status status = machine_apply_input(machine, &replay->next);
     if (!status_is_ok(&status)) {
         end_replay(machine, MACHINE_REPLAY_FAILED, &status);
@@ -374,15 +524,19 @@ static bool replay_inputs(struct machine *machine)
     while (replay->mode == REPLAYING && time_of(&replay->next) <= event_clock_now(machine->clock)) {
         replay_one(machine);
         if (replay->mode == REPLAYING) {
-            event_clock_schedule(machine->clock, &replay->due, time_of(&replay->next));
+            schedule_next(machine);
             event_clock_run_due(machine->clock);
         }
     }
-    return replay->mode == OVER;
+    return replay->mode != REPLAYING;
 }
 
 bool machine_replay_take_inputs(struct machine *machine)
 {
+    repeat_inputs(machine);
+    if (machine->replay->kept_next < machine->replay->kept_count) {
+        return false;
+    }
     switch (machine->replay->mode) {
     case RECORDING: return record_inputs(machine);
     case REPLAYING: return replay_inputs(machine);
@@ -425,6 +579,6 @@ struct status machine_start_replay(struct machine *machine, struct input_log *lo
     replay->mode = REPLAYING;
     replay->state = MACHINE_REPLAY_RUNNING;
     machine->replay = replay;
-    event_clock_schedule(machine->clock, &replay->due, time_of(&replay->next));
+    schedule_next(machine);
     return status;
 }

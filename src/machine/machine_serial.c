@@ -5,13 +5,24 @@
  * the host falls behind. In counted time it is: when it goes out must not depend on the host. */
 #include "devices/debug_console.h"
 #include "devices/ns16550.h"
+#include "machine/machine_history.h"
 #include "machine/machine_internal.h"
+
+/* Whether byte number `sent` of a port is sent for the first time, which is noted in *delivered. */
+static bool is_new(uint64_t sent, uint64_t *delivered)
+{
+    if (sent <= *delivered) {
+        return false;
+    }
+    *delivered = sent;
+    return true;
+}
 
 static void transmit(void *opaque, uint8_t byte)
 {
     struct machine_serial *serial = opaque;
     serial_history_append(&serial->history, &byte, 1);
-    if (serial->stream != NULL) {
+    if (is_new(serial->history.sent, &serial->delivered) && serial->stream != NULL) {
         char_device_write(serial->stream, &byte, 1);
     }
 }
@@ -31,8 +42,8 @@ static unsigned port_of(const struct machine_serial *serial)
 static size_t receive_room(void *opaque)
 {
     const struct machine_serial *serial = opaque;
-    const struct machine *machine = serial->machine;
-    if (machine_is_replaying(machine)) {
+    struct machine *machine = serial->machine;
+    if (machine_is_replaying(machine) || machine_is_in_past(machine)) {
         return 0;
     }
     size_t room = ns16550_room(serial->uart);
@@ -61,8 +72,9 @@ void machine_serial_deliver(struct machine *machine, unsigned port, const uint8_
 
 static void debug_write(void *opaque, uint8_t byte)
 {
-    const struct machine *machine = opaque;
-    if (machine->debug_stream != NULL) {
+    struct machine *machine = opaque;
+    machine->debug_sent++;
+    if (is_new(machine->debug_sent, &machine->debug_delivered) && machine->debug_stream != NULL) {
         char_device_write(machine->debug_stream, &byte, 1);
     }
 }

@@ -8,6 +8,7 @@
 #define DOPPEL_STORAGE_BLOCK_BACKEND_H
 
 #include "storage/block_device.h"
+#include "storage/undo_journal.h"
 
 struct block_backend {
     const char *name; /* "raw": what `info block` calls the format */
@@ -23,7 +24,8 @@ struct block_device {
     const struct block_backend *backend;
     uint64_t sectors;
     bool read_only;
-    const char *path; /* owned by the backend; "" when there is no file */
+    const char *path;             /* owned by the backend; "" when there is no file */
+    struct undo_journal *journal; /* borrowed; NULL: nothing is noted */
 };
 
 /* Opens `path` as a flat array of sectors and takes an advisory lock on it: exclusive when writable, shared

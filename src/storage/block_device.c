@@ -44,6 +44,9 @@ struct status block_device_open(const char *path, const struct block_open_option
 void block_device_close(struct block_device *device)
 {
     if (device != NULL) {
+        if (device->journal != NULL) {
+            undo_journal_note_close(device->journal, device);
+        }
         device->backend->close(device);
     }
 }
@@ -107,6 +110,9 @@ struct status block_device_write(struct block_device *device, uint64_t sector, u
     }
     if (device->read_only) {
         return status_error(STATUS_READ_ONLY, "image '%s' is read-only", device->path);
+    }
+    if (device->journal != NULL) {
+        undo_journal_note(device->journal, device, sector, count);
     }
     return device->backend->write(device, sector, count, from);
 }
