@@ -338,12 +338,13 @@ void debugger_install(struct debugger *debugger)
                                   .at_port = debugger_at_port,
                                   .at_store = debugger_at_store,
                                   .opaque = debugger};
-    bool any = false;
+    bool any = debugger->search != NULL;
     if (!debugger->changed) {
         return;
     }
     debugger->changed = false;
-    for (size_t i = 0; i < debugger->count; i++) {
+    bool points = debugger->search == NULL || debugger_search_probe(debugger, &probe);
+    for (size_t i = 0; i < debugger->count && points; i++) {
         const struct breakpoint *breakpoint = &debugger->points[i]->breakpoint;
         if (breakpoint->enabled) {
             add_to_probe(&probe, &breakpoint->spec);
@@ -358,7 +359,7 @@ void debugger_install(struct debugger *debugger)
         probe.cpu.events |= INTERRUPTIONS;
         any = true;
     }
-    unsigned traced = trace_kinds(debugger->trace);
+    unsigned traced = debugger->search == NULL ? trace_kinds(debugger->trace) : 0;
     add_trace_to_probe(&probe, traced);
     machine_set_probe(debugger->machine, any || traced != 0 ? &probe : NULL);
 }

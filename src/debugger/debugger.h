@@ -69,7 +69,8 @@ struct breakpoint {
 enum debugger_stop_reason {
     STOPPED_BREAKPOINT, /* .breakpoint has the number */
     STOPPED_STEP,       /* the instructions that were asked for are executed, or the place is reached */
-    STOPPED_REQUEST     /* debugger_pause() */
+    STOPPED_REQUEST,    /* debugger_pause() */
+    STOPPED_BEGINNING   /* there is no going back any further */
 };
 
 struct debugger_stop {
@@ -82,6 +83,7 @@ struct debugger_stop {
     uint32_t address; /* of the access; a port */
     unsigned width;   /* bytes of the access */
     bool write;
+    bool is_ahead; /* when going back: the access is what the next instruction will do */
     uint64_t before,
         after;         /* what the breakpoint's first 8 bytes (or fewer) held; ports: .after, the value */
     char message[160]; /* why a condition could not be evaluated; otherwise empty */
@@ -141,6 +143,40 @@ bool debugger_take_stop(struct debugger *debugger, enum machine_stop reason, str
 /* Removes temporary breakpoints that have stopped the machine: by whoever has looked at them, at the latest
  * when the machine goes on. */
 void debugger_drop_temporary(struct debugger *debugger);
+
+/* ---- going back: the machine is paused before and after, and has a history (machine_history.h)
+ *
+ * All of these come back with the machine at another place and with why it is there in *stop, or with an
+ * error: there is no history, or it did not lead there again; then the machine may be at yet another place.
+ */
+
+/* Back by `count` instructions, whatever breakpoints there are. */
+struct status debugger_reverse_step(struct debugger *debugger, uint64_t count,
+                                    struct debugger_stop *stop) STATUS_MUST_CHECK;
+
+/* The same by one, but subroutines, interrupts (INT n) and repeated string instructions that end here are
+ * undone as a whole. */
+struct status debugger_reverse_next(struct debugger *debugger, struct debugger_stop *stop) STATUS_MUST_CHECK;
+
+/* To the call or INT n that led into the present subroutine, or to where an interrupt came in. It is found by
+ * the stack pointer: subroutines that change stacks mislead it. Without one, to the beginning. */
+struct status debugger_reverse_finish(struct debugger *debugger,
+                                      struct debugger_stop *stop) STATUS_MUST_CHECK;
+
+/* To the last place before here at which a breakpoint would have stopped the machine. Accesses to memory and
+ * ports are ahead then (stop->is_ahead). Hits are not counted, and counts to ignore do not matter. Without
+ * such a place, to the beginning. */
+struct status debugger_reverse_continue(struct debugger *debugger,
+                                        struct debugger_stop *stop) STATUS_MUST_CHECK;
+
+/* To where so many instructions have been executed since power-on, before or behind the present place but
+ * within what history knows. */
+struct status debugger_go_to(struct debugger *debugger, uint64_t retired,
+                             struct debugger_stop *stop) STATUS_MUST_CHECK;
+
+/* Something is about to change the guest from outside, or just has. True: there was a history, which now
+ * begins here. */
+bool debugger_forget_history(struct debugger *debugger);
 
 /* ---- trace.h */
 

@@ -7,6 +7,7 @@
 #include "debugger/expression.h"
 #include "debugger/guest_memory.h"
 #include "debugger/trace.h"
+#include "machine/machine_history.h"
 #include "machine/machine_probe.h"
 
 /* A breakpoint with what only the debugger looks at. */
@@ -20,10 +21,13 @@ struct point {
     uint32_t address, value;
     unsigned width;
     bool write;
+    struct machine_place place; /* of the instruction that did it; while something is searched for */
     struct cpu_event_info event;
     uint16_t from_cs;
     uint32_t from_eip;
 };
+
+struct search;
 
 /* An instruction that at_code() was asked about. */
 struct look {
@@ -61,12 +65,45 @@ struct debugger {
     uint32_t here_sp;
     bool is_interrupted, is_to_repeat;
     uint32_t interrupted_linear;
-    struct trace *trace; /* NULL: there was none yet */
+    struct trace *trace;   /* NULL: there was none yet */
+    struct search *search; /* what is searched for by executing again; NULL: nothing */
     bool goal_met;
     bool pause_requested;
     bool has_stop;
     struct debugger_stop stop;
 };
+
+/* ---- run_control.c, also for reverse.c */
+
+uint32_t debugger_linear_pc(const struct cpu_state *cpu);
+uint32_t debugger_stack_pointer(const struct cpu_state *cpu);
+
+/* The instruction at CS:EIP; false: there is none. */
+bool debugger_decode_here(struct debugger *debugger, struct insn *insn);
+bool debugger_is_repeated(const struct insn *insn);
+/* Whether an instruction does its work elsewhere, or again and again, and then the one behind it is next. */
+bool debugger_comes_back(const struct insn *insn);
+bool debugger_returns(const struct insn *insn);
+
+/* Whether the condition of a point holds here; says in stop->message why that cannot be known. */
+bool debugger_condition_holds(struct debugger *debugger, struct point *point, struct debugger_stop *stop);
+bool debugger_is_at(struct debugger *debugger, const struct breakpoint_spec *spec, uint32_t linear);
+
+/* Nothing is met yet, and data breakpoints hold what is there now. */
+void debugger_begin_run(struct debugger *debugger);
+/* The breakpoint to stop for among those that were met since the last boundary, and how; NULL: none. */
+const struct point *debugger_collect(struct debugger *debugger, struct debugger_stop *stop);
+/* The machine goes on from a break nobody is told of: at_code() is not to ask again about the instruction
+ * that it has asked about already. */
+void debugger_resume_here(struct debugger *debugger);
+
+/* ---- reverse.c: what the probe tells while something is searched for */
+
+void debugger_search_code(struct debugger *debugger);
+/* The next two: false when breakpoints do not matter to the search. */
+bool debugger_search_event(struct debugger *debugger, const struct cpu_event_info *info);
+/* Adds to the probe what the search wants to be told of. */
+bool debugger_search_probe(const struct debugger *debugger, struct machine_probe *probe);
 
 /* ---- breakpoints.c */
 

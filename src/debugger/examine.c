@@ -191,6 +191,9 @@ static struct status examine(struct monitor_session *session, int argc, char **a
     if (!status_is_ok(&status)) {
         return status;
     }
+    if (format.devices) {
+        monitor_note_change(session);
+    }
     switch (format.letter) {
     case 's': print_strings(&view, session->out, &format, address); return status_ok();
     case 'i':

@@ -4,6 +4,7 @@
 
 #include "debugger/gdb_internal.h"
 #include "machine/machine.h"
+#include "machine/machine_history.h"
 
 #define MONITOR_CHUNK (GDB_PACKET_MAX / 2 - 1) /* bytes of output in one packet */
 
@@ -22,6 +23,7 @@ bool gdb_query_supported(struct gdb_server *server, struct gdb_words *words, str
     gdb_text_add_number(reply, GDB_PACKET_MAX);
     gdb_text_add(reply, ";QStartNoAckMode+;qXfer:features:read+;qXfer:memory-map:read+;swbreak+;hwbreak+;"
                         "vContSupported+");
+    gdb_text_add(reply, machine_has_history(server->host.machine) ? ";ReverseStep+;ReverseContinue+" : "");
     return true;
 }
 

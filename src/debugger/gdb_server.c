@@ -8,6 +8,7 @@
 #include "debugger/gdb_registers.h"
 #include "debugger/guest_memory.h"
 #include "machine/machine.h"
+#include "machine/machine_history.h"
 
 #define NO_MEMORY_THERE  "E0e" /* gdb takes no words here */
 #define SIGNAL_INTERRUPT "T02"
@@ -79,6 +80,9 @@ static void add_stop_reason(struct gdb_server *server, struct gdb_text *reply,
     static const char *const watches[] = {
         [GDB_WATCH_WRITE] = "watch:", [GDB_WATCH_READ] = "rwatch:", [GDB_WATCH_ACCESS] = "awatch:"};
     const struct gdb_point *point = stop != NULL ? gdb_find_stop(server, stop) : NULL;
+    if (stop != NULL && stop->reason == STOPPED_BEGINNING) {
+        gdb_text_add(reply, "replaylog:begin;");
+    }
     if (point == NULL) {
         return;
     }
@@ -153,6 +157,7 @@ static bool resume_from(struct gdb_server *server, struct gdb_words *words, stru
         for (unsigned i = 0; i < sizeof bytes; i++) {
             bytes[i] = (uint8_t)(address >> 8 * i);
         }
+        (void)debugger_forget_history(server->host.debugger);
         struct status status =
             gdb_register_write(machine_cpu(server->host.machine), gdb_register_at(GDB_EIP), bytes);
         if (!status_is_ok(&status)) {
@@ -235,6 +240,43 @@ static bool handle_vcont(struct gdb_server *server, struct gdb_words *words, str
     return add_malformed(reply);
 }
 
+/* Back to where a breakpoint was met last, or by one instruction. */
+static bool go_back(struct gdb_server *server, const struct gdb_words *words, struct gdb_text *reply,
+                    struct status (*how)(struct debugger *debugger, struct debugger_stop *stop))
+{
+    struct debugger_stop stop;
+    if (!machine_has_history(server->host.machine)) {
+        return true; /* gdb was not told that we know this packet */
+    }
+    if (gdb_words_left(words) != 0) {
+        return add_malformed(reply);
+    }
+    hold(server);
+    struct status status = how(server->host.debugger, &stop);
+    if (!status_is_ok(&status)) {
+        return add_result(reply, &status);
+    }
+    monitor_show_stop(server->host.monitor, &stop);
+    add_stop(server, reply);
+    return true;
+}
+
+static bool handle_reverse_continue(struct gdb_server *server, struct gdb_words *words,
+                                    struct gdb_text *reply)
+{
+    return go_back(server, words, reply, debugger_reverse_continue);
+}
+
+static struct status step_back(struct debugger *debugger, struct debugger_stop *stop)
+{
+    return debugger_reverse_step(debugger, 1, stop);
+}
+
+static bool handle_reverse_step(struct gdb_server *server, struct gdb_words *words, struct gdb_text *reply)
+{
+    return go_back(server, words, reply, step_back);
+}
+
 /* ---- registers */
 
 static bool handle_read_all(struct gdb_server *server, struct gdb_words *words, struct gdb_text *reply)
@@ -288,6 +330,7 @@ static bool handle_write_all(struct gdb_server *server, struct gdb_words *words,
         }
         count++;
     }
+    (void)debugger_forget_history(server->host.debugger);
     struct status status = change_registers(machine_cpu(server->host.machine), values, count);
     return add_result(reply, &status);
 }
@@ -315,6 +358,7 @@ static bool handle_write_one(struct gdb_server *server, struct gdb_words *words,
     if (which == NULL || !gdb_words_take_hex(words, bytes, which->bytes) || gdb_words_left(words) != 0) {
         return add_malformed(reply);
     }
+    (void)debugger_forget_history(server->host.debugger);
     struct status status = gdb_register_write(machine_cpu(server->host.machine), which, bytes);
     return add_result(reply, &status);
 }
@@ -349,6 +393,9 @@ static bool write_memory(struct gdb_server *server, uint64_t address, const void
                          struct gdb_text *reply)
 {
     struct machine *machine = server->host.machine;
+    if (length > 0) { /* gdb asks by an empty packet whether it is known */
+        (void)debugger_forget_history(server->host.debugger);
+    }
     const size_t written = guest_memory_write(machine, GUEST_LINEAR, address, bytes, length);
     gdb_text_add(reply, written == length ? "OK" : NO_MEMORY_THERE);
     return true;
@@ -445,6 +492,8 @@ static const struct {
     {"C", handle_continue_signal},
     {"s", handle_step},
     {"S", handle_step_signal},
+    {"bc", handle_reverse_continue},
+    {"bs", handle_reverse_step},
     {"Z", gdb_insert_point},
     {"z", gdb_remove_point},
     {"H", handle_set_thread},

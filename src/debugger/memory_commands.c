@@ -251,6 +251,9 @@ struct status command_fill(struct monitor_session *session, int argc, char **arg
     if (status_is_ok(&status)) {
         status = parse_pattern(session, argc, argv, access.first + 2, access.size, &pattern);
     }
+    if (status_is_ok(&status)) {
+        monitor_note_change(session);
+    }
     while (status_is_ok(&status) && length > 0) {
         size_t part = length < pattern.length ? (size_t)length : pattern.length;
         size_t done = guest_memory_write(machine, access.space, address, pattern.bytes, part);
@@ -280,6 +283,7 @@ struct status command_write(struct monitor_session *session, int argc, char **ar
         status = parse_pattern(session, argc, argv, access.first + 1, access.size, &pattern);
     }
     if (status_is_ok(&status)) {
+        monitor_note_change(session);
         size_t done = guest_memory_write(machine, access.space, address, pattern.bytes, pattern.length);
         if (done < pattern.length) {
             status = guest_memory_unwritable(machine, access.space, address + done);
@@ -301,8 +305,9 @@ static const char *find_assignment(const char *text)
     return NULL;
 }
 
-static struct status assign(struct monitor *monitor, const char *text, const char *equals)
+static struct status assign(struct monitor_session *session, const char *text, const char *equals)
 {
+    struct monitor *monitor = session->monitor;
     char place[MONITOR_LINE_MAX];
     struct expression *expression;
     uint64_t value = 0;
@@ -314,6 +319,7 @@ static struct status assign(struct monitor *monitor, const char *text, const cha
     }
     status = monitor_evaluate(monitor, equals + 1, &value);
     if (status_is_ok(&status)) {
+        monitor_note_change(session);
         status = expression_assign(expression, monitor->machine, value);
     }
     expression_destroy(expression);
@@ -332,7 +338,7 @@ struct status command_set(struct monitor_session *session, int argc, char **argv
         session->monitor->syntax = att ? DISASSEMBLY_ATT : DISASSEMBLY_INTEL;
         return status_ok();
     }
-    return equals != NULL ? assign(session->monitor, rest, equals) : monitor_usage(argv[0]);
+    return equals != NULL ? assign(session, rest, equals) : monitor_usage(argv[0]);
 }
 
 /* ---- files */
@@ -410,6 +416,7 @@ struct status command_load_memory(struct monitor_session *session, int argc, cha
     }
     uint8_t page[PAGE_SIZE];
     size_t part;
+    monitor_note_change(session);
     while (status_is_ok(&status) && (part = fread(page, 1, sizeof page, file)) > 0) {
         size_t done = guest_memory_write(machine, access.space, address + total, page, part);
         if (done < part) {

@@ -77,6 +77,11 @@ bool monitor_wants_quit(const struct monitor *monitor, int *status);
  * have been told why. */
 bool monitor_note_run(struct monitor *monitor, enum machine_stop reason);
 
+struct debugger_stop;
+
+/* Tells the sessions why the machine stands where it does: for whoever has put it elsewhere. */
+void monitor_show_stop(struct monitor *monitor, const struct debugger_stop *stop);
+
 /* What sets breakpoints and steps; belongs to the monitor. */
 struct debugger *monitor_debugger(struct monitor *monitor);
 

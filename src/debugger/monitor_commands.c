@@ -75,15 +75,21 @@ struct status command_source(struct monitor_session *session, int argc, char **a
 struct status command_system_reset(struct monitor_session *session, int argc, char **argv)
 {
     (void)argc, (void)argv;
-    machine_reset(session->monitor->machine);
-    return status_ok();
+    struct status status = monitor_need_present(session->monitor);
+    if (status_is_ok(&status)) {
+        machine_reset(session->monitor->machine);
+    }
+    return status;
 }
 
 struct status command_system_powerdown(struct monitor_session *session, int argc, char **argv)
 {
     (void)argc, (void)argv;
-    machine_press_power_button(session->monitor->machine);
-    return status_ok();
+    struct status status = monitor_need_present(session->monitor);
+    if (status_is_ok(&status)) {
+        machine_press_power_button(session->monitor->machine);
+    }
+    return status;
 }
 
 struct status command_quit(struct monitor_session *session, int argc, char **argv)
@@ -304,6 +310,7 @@ struct status command_i(struct monitor_session *session, int argc, char **argv)
         status = parse_port(monitor, argv[first], &port);
     }
     if (status_is_ok(&status)) {
+        monitor_note_change(session);
         uint32_t value = port_bus_read(machine_ports(monitor->machine), port, width);
         fprintf(session->out, "port 0x%04x: 0x%0*x\n", port, (int)(2 * width), value);
     }
@@ -328,6 +335,7 @@ struct status command_o(struct monitor_session *session, int argc, char **argv)
         status = monitor_evaluate(monitor, argv[first + 1], &value);
     }
     if (status_is_ok(&status)) {
+        monitor_note_change(session);
         port_bus_write(machine_ports(monitor->machine), port, width,
                        (uint32_t)(value & bits_mask(width * 8)));
     }

@@ -110,6 +110,19 @@ void monitor_insert(struct monitor_session *session, const char *lines);
 /* Prints a breakpoint as `info breakpoints` lists it. */
 void breakpoint_print(struct monitor *monitor, const struct breakpoint *breakpoint, FILE *out);
 
+/* OK while the machine is paused. */
+struct status monitor_need_paused(const struct monitor *monitor);
+
+/* Executes `count` instructions; the session goes on when that is done. */
+void monitor_step(struct monitor_session *session, uint64_t count);
+
+/* To be called when a command changes the guest by other means than inputs: what was before cannot be gone
+ * back to any more, which is said if it could. */
+void monitor_note_change(struct monitor_session *session);
+
+/* Whether the guest takes inputs: not while the machine is in its past (machine_history.h). */
+struct status monitor_need_present(const struct monitor *monitor);
+
 /* "int 0x21 at 0070:00001234": an event, and the instruction at which it came. */
 void event_print(FILE *out, const struct cpu_event_info *event, uint16_t cs, uint32_t eip);
 

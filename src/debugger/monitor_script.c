@@ -307,7 +307,7 @@ static struct status begin_keys(struct monitor_session *session, uint64_t hold_n
         .hold_ns = hold_ns,
         .deadline = machine_now(session->monitor->machine) + KEY_PATIENCE_NS,
     };
-    return status_ok();
+    return monitor_need_present(session->monitor);
 }
 
 struct status command_type(struct monitor_session *session, int argc, char **argv)

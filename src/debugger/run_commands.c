@@ -31,11 +31,13 @@ void event_print(FILE *out, const struct cpu_event_info *event, uint16_t cs, uin
 
 static void print_reason(FILE *out, const struct debugger_stop *stop)
 {
-    if (stop->reason != STOPPED_BREAKPOINT) {
-        fputs(stop->reason == STOPPED_REQUEST ? "stopped" : "", out);
-        return;
+    switch (stop->reason) {
+    case STOPPED_STEP: return;
+    case STOPPED_REQUEST: fputs("stopped, ", out); return;
+    case STOPPED_BEGINNING: fputs("history begins here, ", out); return;
+    case STOPPED_BREAKPOINT: break;
     }
-    fprintf(out, "breakpoint %u: ", stop->breakpoint);
+    fprintf(out, "breakpoint %u: %s", stop->breakpoint, stop->is_ahead ? "ahead is a " : "");
     switch (stop->kind) {
     case BREAKPOINT_CODE:
     case BREAKPOINT_PHYSICAL: fputs("reached", out); break;
@@ -44,7 +46,10 @@ static void print_reason(FILE *out, const struct debugger_stop *stop)
         fprintf(out, "%s of %u byte%s at %s0x%08x, ", stop->write ? "write" : "read", stop->width,
                 stop->width == 1 ? "" : "s", stop->kind == BREAKPOINT_STORE ? "physical " : "",
                 (unsigned)stop->address);
-        fprintf(out, stop->before == stop->after ? "0x%llx as before" : "0x%llx, now 0x%llx",
+        fprintf(out,
+                stop->before == stop->after ? "0x%llx as before"
+                : stop->is_ahead            ? "0x%llx, will be 0x%llx"
+                                            : "0x%llx, now 0x%llx",
                 (unsigned long long)stop->before, (unsigned long long)stop->after);
         break;
     case BREAKPOINT_PORT:
@@ -56,6 +61,7 @@ static void print_reason(FILE *out, const struct debugger_stop *stop)
     if (stop->message[0] != '\0') {
         fprintf(out, " (its condition: %s)", stop->message);
     }
+    fputs(", ", out);
 }
 
 /* The next instruction; without a disassembler, its address. */
@@ -73,8 +79,7 @@ static void print_place(struct monitor *monitor, FILE *out)
 static void print_stop(struct monitor *monitor, const struct debugger_stop *stop, FILE *out)
 {
     print_reason(out, stop);
-    fprintf(out, "%safter %llu instructions\n", stop->reason == STOPPED_STEP ? "" : ", ",
-            (unsigned long long)machine_retired(monitor->machine));
+    fprintf(out, "after %llu instructions\n", (unsigned long long)machine_retired(monitor->machine));
     print_place(monitor, out);
 }
 
@@ -92,33 +97,38 @@ static void feed_commands(struct monitor *monitor, const struct debugger_stop *s
     }
 }
 
+void monitor_show_stop(struct monitor *monitor, const struct debugger_stop *stop)
+{
+    const struct breakpoint *breakpoint =
+        stop->reason == STOPPED_BREAKPOINT ? debugger_find(monitor->debugger, stop->breakpoint) : NULL;
+    bool is_hidden = breakpoint != NULL && breakpoint->spec.hidden;
+    for (struct monitor_session *session = monitor->sessions; session != NULL && !is_hidden;
+         session = session->next) {
+        if (!session->over) {
+            monitor_interrupt_prompt(session);
+            print_stop(monitor, stop, session->out);
+            fflush(session->out);
+        }
+    }
+    if (!is_hidden) {
+        feed_commands(monitor, stop);
+    }
+}
+
 bool monitor_note_run(struct monitor *monitor, enum machine_stop reason)
 {
     struct debugger_stop stop;
     if (!debugger_take_stop(monitor->debugger, reason, &stop)) {
         return false;
     }
-    const struct breakpoint *breakpoint =
-        stop.reason == STOPPED_BREAKPOINT ? debugger_find(monitor->debugger, stop.breakpoint) : NULL;
-    bool is_hidden = breakpoint != NULL && breakpoint->spec.hidden;
-    for (struct monitor_session *session = monitor->sessions; session != NULL && !is_hidden;
-         session = session->next) {
-        if (!session->over) {
-            monitor_interrupt_prompt(session);
-            print_stop(monitor, &stop, session->out);
-            fflush(session->out);
-        }
-    }
-    if (!is_hidden) {
-        feed_commands(monitor, &stop);
-    }
+    monitor_show_stop(monitor, &stop);
     debugger_drop_temporary(monitor->debugger);
     return true;
 }
 
 /* ---- going */
 
-static struct status need_paused(const struct monitor *monitor)
+struct status monitor_need_paused(const struct monitor *monitor)
 {
     return machine_is_paused(monitor->machine)
                ? status_ok()
@@ -148,6 +158,12 @@ static void wait_for_stop(struct monitor_session *session)
         (struct operation){.poll = poll_stop, .deadline = UINT64_MAX, .runs_while_paused = true};
 }
 
+void monitor_step(struct monitor_session *session, uint64_t count)
+{
+    debugger_step(session->monitor->debugger, count);
+    wait_for_stop(session);
+}
+
 struct status command_cont(struct monitor_session *session, int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -160,7 +176,7 @@ struct status command_cont(struct monitor_session *session, int argc, char **arg
 struct status command_step(struct monitor_session *session, int argc, char **argv)
 {
     uint64_t count = 1;
-    struct status status = need_paused(session->monitor);
+    struct status status = monitor_need_paused(session->monitor);
     if (status_is_ok(&status) && argc > 1) {
         status = monitor_parse_number(argv[1], "a number of instructions", &count);
     }
@@ -168,8 +184,7 @@ struct status command_step(struct monitor_session *session, int argc, char **arg
         status = status_error(STATUS_INVALID_ARGUMENT, "at least 1 instruction can be stepped");
     }
     if (status_is_ok(&status)) {
-        debugger_step(session->monitor->debugger, count);
-        wait_for_stop(session);
+        monitor_step(session, count);
     }
     return status;
 }
@@ -178,7 +193,7 @@ struct status command_step(struct monitor_session *session, int argc, char **arg
 static struct status go(struct monitor_session *session, int argc, char **argv,
                         void (*how)(struct debugger *debugger))
 {
-    struct status status = argc > 1 ? monitor_usage(argv[0]) : need_paused(session->monitor);
+    struct status status = argc > 1 ? monitor_usage(argv[0]) : monitor_need_paused(session->monitor);
     if (status_is_ok(&status)) {
         how(session->monitor->debugger);
         wait_for_stop(session);
@@ -202,7 +217,7 @@ struct status command_until(struct monitor_session *session, int argc, char **ar
     if (argc < 2) {
         return monitor_usage(argv[0]);
     }
-    struct status status = need_paused(session->monitor);
+    struct status status = monitor_need_paused(session->monitor);
     if (status_is_ok(&status)) {
         status = monitor_evaluate(session->monitor, monitor_rest(session, 1), &address);
     }

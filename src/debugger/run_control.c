@@ -16,27 +16,27 @@
 
 /* ---- where the machine is */
 
-static uint32_t linear_pc(const struct cpu_state *cpu)
+uint32_t debugger_linear_pc(const struct cpu_state *cpu)
 {
     return (uint32_t)(cpu->segment[CPU_CS].base + cpu->rip);
 }
 
-static uint32_t stack_pointer(const struct cpu_state *cpu)
+uint32_t debugger_stack_pointer(const struct cpu_state *cpu)
 {
     return (uint32_t)(cpu->gpr[CPU_SP].d & cpu->stack_mask);
 }
 
-/* The instruction at CS:EIP; false: there is none. */
-static bool decode_here(struct debugger *debugger, struct insn *insn)
+bool debugger_decode_here(struct debugger *debugger, struct insn *insn)
 {
     struct cpu_state *cpu = machine_cpu(debugger->machine);
     const struct decode_mode mode = isa_decode_mode(cpu);
     uint8_t bytes[INSN_MAX_LENGTH];
-    size_t length = guest_memory_read(debugger->machine, GUEST_LINEAR, linear_pc(cpu), bytes, sizeof bytes);
+    size_t length =
+        guest_memory_read(debugger->machine, GUEST_LINEAR, debugger_linear_pc(cpu), bytes, sizeof bytes);
     return decoder_decode(&mode, bytes, length, insn) == DECODE_OK;
 }
 
-static bool is_repeated(const struct insn *insn)
+bool debugger_is_repeated(const struct insn *insn)
 {
     return (insn_info((enum insn_id)insn->id)->properties & INSN_STRING) != 0 &&
            (insn->prefixes & (PREFIX_REP | PREFIX_REPNE)) != 0;
@@ -45,7 +45,7 @@ static bool is_repeated(const struct insn *insn)
 static struct look look_here(const struct cpu_state *cpu)
 {
     return (struct look){.valid = true,
-                         .linear = linear_pc(cpu),
+                         .linear = debugger_linear_pc(cpu),
                          .retired = cpu->retired,
                          .count = cpu->gpr[CPU_CX].d,
                          .source = cpu->gpr[CPU_SI].d,
@@ -58,9 +58,7 @@ static bool is_same_place(const struct look *earlier, const struct look *look)
     return earlier->valid && earlier->linear == look->linear && earlier->retired == look->retired;
 }
 
-/* The machine goes on from a break nobody is told of: at_code() is not to ask again about the instruction
- * that it has asked about already. */
-static void resume_here(struct debugger *debugger)
+void debugger_resume_here(struct debugger *debugger)
 {
     struct look look = look_here(machine_cpu(debugger->machine));
     look.valid = is_same_place(&debugger->last_look, &look) || is_same_place(&debugger->resumed, &look);
@@ -85,7 +83,8 @@ static bool is_next_iteration(struct debugger *debugger, const struct look *look
     const struct look *last = &debugger->last_look;
     struct insn insn;
     if (!last->valid || last->linear != look->linear || last->stack != look->stack ||
-        last->retired == look->retired || !decode_here(debugger, &insn) || !is_repeated(&insn)) {
+        last->retired == look->retired || !debugger_decode_here(debugger, &insn) ||
+        !debugger_is_repeated(&insn)) {
         return false;
     }
     uint32_t mask = insn.address_size == 2 ? 0xffff : UINT32_MAX;
@@ -95,7 +94,7 @@ static bool is_next_iteration(struct debugger *debugger, const struct look *look
 
 /* ---- what the probe tells */
 
-static bool condition_holds(struct debugger *debugger, struct point *point, struct debugger_stop *stop)
+bool debugger_condition_holds(struct debugger *debugger, struct point *point, struct debugger_stop *stop)
 {
     uint64_t value = 1;
     if (point->condition != NULL) {
@@ -109,9 +108,12 @@ static bool condition_holds(struct debugger *debugger, struct point *point, stru
     return value != 0;
 }
 
-/* A breakpoint was met, and it counts. */
-static bool count_hit(struct breakpoint *breakpoint)
+/* A breakpoint was met, and it counts, unless it is met again because something is searched for. */
+static bool count_hit(const struct debugger *debugger, struct breakpoint *breakpoint)
 {
+    if (debugger->search != NULL) {
+        return true;
+    }
     breakpoint->hits++;
     if (breakpoint->ignore > 0) {
         breakpoint->ignore--;
@@ -123,10 +125,11 @@ static bool count_hit(struct breakpoint *breakpoint)
 static bool place_is_met(const struct debugger *debugger, const struct cpu_state *cpu)
 {
     bool wanted = debugger->goal == GOAL_PLACE || debugger->goal_has_place;
-    return wanted && debugger->goal_linear == linear_pc(cpu) && stack_pointer(cpu) >= debugger->place_sp;
+    return wanted && debugger->goal_linear == debugger_linear_pc(cpu) &&
+           debugger_stack_pointer(cpu) >= debugger->place_sp;
 }
 
-static bool is_at(struct debugger *debugger, const struct breakpoint_spec *spec, uint32_t linear)
+bool debugger_is_at(struct debugger *debugger, const struct breakpoint_spec *spec, uint32_t linear)
 {
     uint64_t phys;
     switch (spec->kind) {
@@ -142,18 +145,24 @@ bool debugger_at_code(void *opaque)
     struct debugger *debugger = opaque;
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
     struct look look = look_here(cpu);
-    trace_note_code(debugger->trace);
+    if (debugger->search == NULL) {
+        trace_note_code(debugger->trace);
+    }
     bool again = is_same_place(&debugger->resumed, &look);
     bool goes_on = is_next_iteration(debugger, &look);
     debugger->last_look = look;
     if (again || goes_on) {
         return false;
     }
+    if (debugger->search != NULL) {
+        debugger_search_code(debugger);
+        return false;
+    }
     struct debugger_stop ignored;
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
-        if (point->breakpoint.enabled && is_at(debugger, &point->breakpoint.spec, look.linear) &&
-            condition_holds(debugger, point, &ignored)) {
+        if (point->breakpoint.enabled && debugger_is_at(debugger, &point->breakpoint.spec, look.linear) &&
+            debugger_condition_holds(debugger, point, &ignored)) {
             point->met = true;
             debugger->met_code = true;
         }
@@ -163,6 +172,16 @@ bool debugger_at_code(void *opaque)
         machine_request_break(debugger->machine);
     }
     return debugger->met_code || debugger->goal_met;
+}
+
+/* The machine is to stop at the next boundary and look at `point`. */
+static void meet(struct debugger *debugger, struct point *point)
+{
+    point->met = true;
+    if (debugger->search != NULL) {
+        point->place = machine_place(debugger->machine);
+    }
+    machine_request_break(debugger->machine);
 }
 
 /* Addresses wrap: an access may begin at the end of memory and reach into the range at its beginning. */
@@ -180,11 +199,10 @@ void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write)
         const struct breakpoint_spec *spec = &point->breakpoint.spec;
         if (point->breakpoint.enabled && spec->kind == BREAKPOINT_DATA && (spec->access & kind) != 0 &&
             touches(spec, linear, width)) {
-            point->met = true;
             point->address = linear;
             point->width = width;
             point->write = write;
-            machine_request_break(debugger->machine);
+            meet(debugger, point);
         }
     }
 }
@@ -201,8 +219,7 @@ void debugger_at_store(void *opaque, uint32_t phys, unsigned length)
             point->address = goes_on ? point->address : phys;
             point->width = goes_on ? point->width + length : length;
             point->write = true;
-            point->met = true;
-            machine_request_break(debugger->machine);
+            meet(debugger, point);
         }
     }
 }
@@ -215,7 +232,7 @@ static void note_interruption(struct debugger *debugger, const struct cpu_event_
     if (interrupts && !debugger->is_interrupted) {
         debugger->is_interrupted = true;
         debugger->is_to_repeat = cpu->retired == debugger->here_retired;
-        debugger->interrupted_linear = linear_pc(cpu);
+        debugger->interrupted_linear = debugger_linear_pc(cpu);
     }
 }
 
@@ -223,18 +240,22 @@ void debugger_at_event(void *opaque, const struct cpu_event_info *info)
 {
     struct debugger *debugger = opaque;
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
-    trace_note_event(debugger->trace, info);
-    note_interruption(debugger, info);
+    if (debugger->search != NULL && !debugger_search_event(debugger, info)) {
+        return;
+    }
+    if (debugger->search == NULL) {
+        trace_note_event(debugger->trace, info);
+        note_interruption(debugger, info);
+    }
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         const struct breakpoint_spec *spec = &point->breakpoint.spec;
         if (point->breakpoint.enabled && spec->kind == BREAKPOINT_EVENT && spec->event == info->event &&
             spec->first <= info->number && info->number <= spec->last) {
-            point->met = true;
             point->event = *info;
             point->from_cs = cpu->segment[CPU_CS].selector;
             point->from_eip = (uint32_t)cpu->rip;
-            machine_request_break(debugger->machine);
+            meet(debugger, point);
         }
     }
 }
@@ -242,19 +263,20 @@ void debugger_at_event(void *opaque, const struct cpu_event_info *info)
 void debugger_at_port(void *opaque, uint16_t port, unsigned width, bool write, uint32_t value)
 {
     struct debugger *debugger = opaque;
-    trace_note_port(debugger->trace, port, width, write, value);
+    if (debugger->search == NULL) {
+        trace_note_port(debugger->trace, port, width, write, value);
+    }
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         const struct breakpoint_spec *spec = &point->breakpoint.spec;
         if (point->breakpoint.enabled && spec->kind == BREAKPOINT_PORT &&
             (spec->access & (write ? ACCESS_WRITE : ACCESS_READ)) != 0 && spec->first <= port + width - 1 &&
             port <= spec->last) {
-            point->met = true;
             point->address = port;
             point->width = width;
             point->write = write;
             point->value = value;
-            machine_request_break(debugger->machine);
+            meet(debugger, point);
         }
     }
 }
@@ -306,18 +328,18 @@ static bool stops_for(struct debugger *debugger, struct point *point, struct deb
             return false;
         }
     }
-    return condition_holds(debugger, point, stop) && count_hit(&point->breakpoint);
+    return debugger_condition_holds(debugger, point, stop) && count_hit(debugger, &point->breakpoint);
 }
 
-/* The first of the breakpoints that were met which stops the machine; those that people see come first. */
-static bool collect(struct debugger *debugger, struct debugger_stop *stop)
+/* Those that people see come first. */
+const struct point *debugger_collect(struct debugger *debugger, struct debugger_stop *stop)
 {
     const struct point *chosen = NULL;
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         struct debugger_stop candidate;
         if (point->met && stops_for(debugger, point, &candidate)) {
-            point->has_stopped = point->breakpoint.spec.temporary;
+            point->has_stopped = point->breakpoint.spec.temporary && debugger->search == NULL;
             if (chosen == NULL || (chosen->breakpoint.spec.hidden && !point->breakpoint.spec.hidden)) {
                 chosen = point;
                 *stop = candidate;
@@ -326,7 +348,7 @@ static bool collect(struct debugger *debugger, struct debugger_stop *stop)
         point->met = false;
     }
     debugger->met_code = false;
-    return chosen != NULL;
+    return chosen;
 }
 
 /* ---- goals */
@@ -353,8 +375,7 @@ static void go_steps(struct debugger *debugger, uint64_t count)
     machine_set_step_limit(debugger->machine, debugger->goal_retired);
 }
 
-/* Whether an instruction does its work elsewhere, or again and again, and then the one behind it is next. */
-static bool comes_back(const struct insn *insn)
+bool debugger_comes_back(const struct insn *insn)
 {
     switch (insn->id) {
     case INSN_CALL_NEAR:
@@ -362,11 +383,11 @@ static bool comes_back(const struct insn *insn)
     case INSN_INT:
     case INSN_INT3:
     case INSN_INTO: return true;
-    default: return is_repeated(insn);
+    default: return debugger_is_repeated(insn);
     }
 }
 
-static bool returns(const struct insn *insn)
+bool debugger_returns(const struct insn *insn)
 {
     switch (insn->id) {
     case INSN_RET:
@@ -383,16 +404,16 @@ static void advance(struct debugger *debugger)
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
     struct insn insn;
     debugger->here_retired = cpu->retired;
-    debugger->here_sp = stack_pointer(cpu);
+    debugger->here_sp = debugger_stack_pointer(cpu);
     debugger->is_interrupted = false;
-    bool known = decode_here(debugger, &insn);
+    bool known = debugger_decode_here(debugger, &insn);
     debugger->changed |= debugger->goal_has_place;
-    debugger->goal_has_place = known && comes_back(&insn);
-    debugger->is_returning = known && returns(&insn);
+    debugger->goal_has_place = known && debugger_comes_back(&insn);
+    debugger->is_returning = known && debugger_returns(&insn);
     debugger->goal_met = false;
     machine_set_step_limit(debugger->machine, 0);
     if (debugger->goal_has_place) {
-        go_to_place(debugger, linear_pc(cpu) + insn.length, stack_pointer(cpu));
+        go_to_place(debugger, debugger_linear_pc(cpu) + insn.length, debugger_stack_pointer(cpu));
     } else {
         go_steps(debugger, 1);
     }
@@ -430,7 +451,8 @@ static bool goal_is_reached(struct debugger *debugger)
         pass_handler(debugger);
         return false;
     }
-    if (debugger->is_returning && stack_pointer(machine_cpu(debugger->machine)) > debugger->goal_sp) {
+    if (debugger->is_returning &&
+        debugger_stack_pointer(machine_cpu(debugger->machine)) > debugger->goal_sp) {
         return true;
     }
     advance(debugger);
@@ -440,14 +462,10 @@ static bool goal_is_reached(struct debugger *debugger)
 
 /* ---- going and stopping */
 
-static void go(struct debugger *debugger)
+void debugger_begin_run(struct debugger *debugger)
 {
     machine_cancel_break(debugger->machine);
-    debugger_drop_temporary(debugger);
-    debugger->pause_requested = false;
-    debugger->has_stop = false;
-    debugger->goal_met = false;
-    debugger->resumed = look_here(machine_cpu(debugger->machine));
+    debugger->resumed.valid = false;
     debugger->last_look.valid = false;
     for (size_t i = 0; i < debugger->count; i++) {
         struct debugger_stop ignored;
@@ -456,6 +474,16 @@ static void go(struct debugger *debugger)
             refresh(debugger, debugger->points[i], &ignored);
         }
     }
+}
+
+static void go(struct debugger *debugger)
+{
+    debugger_drop_temporary(debugger);
+    debugger->pause_requested = false;
+    debugger->has_stop = false;
+    debugger->goal_met = false;
+    debugger_begin_run(debugger);
+    debugger->resumed = look_here(machine_cpu(debugger->machine));
     debugger_install(debugger);
     machine_resume(debugger->machine);
 }
@@ -478,13 +506,13 @@ void debugger_next(struct debugger *debugger)
 {
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
     struct insn insn;
-    if (!decode_here(debugger, &insn) || !comes_back(&insn)) {
+    if (!debugger_decode_here(debugger, &insn) || !debugger_comes_back(&insn)) {
         debugger_step(debugger, 1);
         return;
     }
     forget_goal(debugger);
     debugger->goal = GOAL_PLACE;
-    go_to_place(debugger, linear_pc(cpu) + insn.length, stack_pointer(cpu));
+    go_to_place(debugger, debugger_linear_pc(cpu) + insn.length, debugger_stack_pointer(cpu));
     go(debugger);
 }
 
@@ -493,7 +521,7 @@ void debugger_finish(struct debugger *debugger)
     forget_goal(debugger);
     debugger->goal = GOAL_RETURN;
     debugger->changed = true;
-    debugger->goal_sp = stack_pointer(machine_cpu(debugger->machine));
+    debugger->goal_sp = debugger_stack_pointer(machine_cpu(debugger->machine));
     advance(debugger);
     go(debugger);
 }
@@ -522,7 +550,7 @@ static void halt(struct debugger *debugger)
 
 bool debugger_take_stop(struct debugger *debugger, enum machine_stop reason, struct debugger_stop *stop)
 {
-    bool stops = reason == MACHINE_BREAK && collect(debugger, &debugger->stop);
+    bool stops = reason == MACHINE_BREAK && debugger_collect(debugger, &debugger->stop) != NULL;
     if (!stops && reason == MACHINE_BREAK && goal_is_reached(debugger)) {
         debugger->stop = (struct debugger_stop){.reason = STOPPED_STEP};
         stops = true;
@@ -535,7 +563,7 @@ bool debugger_take_stop(struct debugger *debugger, enum machine_stop reason, str
         halt(debugger);
         *stop = debugger->stop;
     } else if (reason == MACHINE_BREAK) {
-        resume_here(debugger);
+        debugger_resume_here(debugger);
     }
     return stops;
 }

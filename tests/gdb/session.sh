@@ -1,5 +1,5 @@
 #!/bin/sh
-# session.sh DOPPEL SCRIPT ENGINES GDBINIT (IMAGE | -kernel SOURCES): a session of gdb with doppel, which waits at reset.
+# session.sh DOPPEL SCRIPT ENGINES GDBINIT [-reverse] (IMAGE | -kernel SOURCES): a session of gdb with doppel, which waits at reset.
 #
 # gdb carries out GDBINIT and SCRIPT with each of the ENGINES ("interp dbt"). What it prints must have the texts of SCRIPT's
 # lines "#expect TEXT", in this order, and be the same with every engine: guest time is counted. The script ends doppel
@@ -13,6 +13,12 @@ script=$2
 engines=$3
 gdbinit=$4
 shift 4
+reverse=
+if [ "$1" = -reverse ]; then
+    reverse=$1
+    shift
+fi
+linker_script=$(dirname "$0")/../boot/multiboot/kernel.ld
 
 gdb -nx -batch -ex 'set architecture i386' 2>/dev/null | grep -q i386 || skip "there is no gdb for x86"
 make_work_directory
@@ -21,7 +27,7 @@ case $1 in
     find_x86_compiler
     "$compiler" -m32 -march=i386 -std=c11 -Og -g -ffreestanding -fno-pic -fno-pie -mgeneral-regs-only -fno-stack-protector \
         -fcf-protection=none -fno-asynchronous-unwind-tables -nostdlib -static -no-pie -Wl,--build-id=none \
-        -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,"$2/kernel.ld" -o "$work/elf" "$2/kernel.c"
+        -Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,-T,"$linker_script" -o "$work/elf" "$2/kernel.c"
     set -- -kernel elf -append 'words of its own' -serial file:serial
     ;;
 *) set -- -snapshot "$1" ;;
@@ -37,7 +43,7 @@ cd "$work"
 for engine in $engines; do
     rm -f gdb.socket
     : >messages
-    "$doppel" -S -gdb unix:gdb.socket -engine "$engine" --icount shift=6 -display none "$@" 2>messages &
+    "$doppel" -S -gdb unix:gdb.socket -engine "$engine" --icount shift=6 -display none $reverse "$@" 2>messages &
     process=$!
     until grep -q 'gdb: listening' messages; do
         kill -0 "$process" || { cat messages; exit 1; }

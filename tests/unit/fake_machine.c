@@ -278,3 +278,73 @@ void machine_cancel_break(struct machine *machine)
 {
     machine->break_requested = false;
 }
+
+bool machine_has_history(const struct machine *machine)
+{
+    return machine->has_history;
+}
+
+bool machine_is_in_past(struct machine *machine)
+{
+    return machine->in_past;
+}
+
+int machine_place_compare(const struct machine_place *a, const struct machine_place *b)
+{
+    return (a->retired > b->retired) - (a->retired < b->retired);
+}
+
+struct machine_place machine_place(struct machine *machine)
+{
+    return (struct machine_place){.retired = machine->cpu.retired};
+}
+
+struct machine_place machine_history_first(struct machine *machine)
+{
+    (void)machine;
+    return (struct machine_place){0};
+}
+
+struct machine_place machine_history_end(struct machine *machine)
+{
+    return machine_place(machine);
+}
+
+bool machine_history_before(struct machine *machine, const struct machine_place *place,
+                            struct machine_place *checkpoint)
+{
+    *checkpoint = machine_history_first(machine);
+    return place->retired > 0;
+}
+
+struct status machine_history_restore(struct machine *machine, const struct machine_place *place)
+{
+    (void)place;
+    machine->cpu.retired = 0;
+    return status_ok();
+}
+
+struct status machine_history_seek(struct machine *machine, const struct machine_place *place)
+{
+    machine->cpu.retired = place->retired;
+    return status_ok();
+}
+
+void machine_history_forget(struct machine *machine)
+{
+    machine->forgotten++;
+}
+
+struct machine_history_info machine_history_info(const struct machine *machine)
+{
+    (void)machine;
+    return (struct machine_history_info){.checkpoints = 1, .bytes_allowed = MIB};
+}
+
+/* Executes nothing: one instruction is said to be done. */
+enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
+{
+    (void)slice_ns;
+    machine->cpu.retired++;
+    return MACHINE_BREAK;
+}

@@ -1,13 +1,15 @@
 /* A machine that only remembers what the monitor did to it: defines machine.h's functions in place of the
  * real ones.
  *
- * Time stands where the test puts it; the screen, the serial output and readiness for keys are plain fields.
- * CPU, memory and ports are the real modules, so that looking at them can be tested. */
+ * History has one checkpoint, at the very beginning, and restoring or seeking only changes the count of
+ * instructions. Time stands where the test puts it; the screen, the serial output and readiness for keys are
+ * plain fields. CPU, memory and ports are the real modules, so that looking at them can be tested. */
 #ifndef DOPPEL_TESTS_FAKE_MACHINE_H
 #define DOPPEL_TESTS_FAKE_MACHINE_H
 
 #include "cpu/engine_block.h"
 #include "machine/machine.h"
+#include "machine/machine_history.h"
 #include "machine/machine_probe.h"
 
 #define FAKE_EVENTS 256
@@ -52,6 +54,8 @@ struct machine {
     struct memory_bus *memory;
     struct port_bus *ports;
     struct mmu *mmu;
+    bool has_history, in_past;
+    unsigned forgotten; /* calls of machine_history_forget() */
     struct log log;
     struct counters counters;
     uint8_t *ram;
