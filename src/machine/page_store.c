@@ -76,13 +76,8 @@ static void release_group(struct page_store *store, struct page_group *group)
 
 static bool is_zero(const uint8_t *bytes)
 {
-    uint64_t any = 0;
-    for (unsigned i = 0; i < PAGE_STORE_PAGE; i += sizeof any) {
-        uint64_t word;
-        memcpy(&word, bytes + i, sizeof word);
-        any |= word;
-    }
-    return any == 0;
+    static const uint8_t zeros[PAGE_STORE_PAGE];
+    return memcmp(bytes, zeros, sizeof zeros) == 0;
 }
 
 static bool is_equal(const struct page *page, const uint8_t *bytes)

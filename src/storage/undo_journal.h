@@ -29,7 +29,8 @@ struct status undo_journal_add(struct undo_journal *journal, struct block_device
 /* Forgets all notes, the failure, and all devices. */
 void undo_journal_clear(struct undo_journal *journal);
 
-/* The present one. Positions are never used again for another point, but by undo_journal_clear(). */
+/* The present one. The same number is another point only behind other writes than before, and behind
+ * undo_journal_clear(). */
 uint64_t undo_journal_position(const struct undo_journal *journal);
 
 /* Has all devices contain what they contained at `position`. */

@@ -13,11 +13,3 @@ if(TARGET doppel_translator)
     add_test(NAME machine_replay_dbt_test
         COMMAND machine_replay_test "${CMAKE_SOURCE_DIR}/roms/demo/demo.img" dbt)
 endif()
-doppel_test(machine_history_test SOURCES machine_history_test.c MODULES machine chardev cpu bus base
-    ARGS "${CMAKE_SOURCE_DIR}/roms/demo/demo.img" interp)
-if(TARGET doppel_translator)
-    foreach(mmu adaptive softtlb)
-        add_test(NAME machine_history_${mmu}_test
-            COMMAND machine_history_test "${CMAKE_SOURCE_DIR}/roms/demo/demo.img" dbt ${mmu})
-    endforeach()
-endif()
