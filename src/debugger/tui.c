@@ -22,6 +22,7 @@ static const char *const help_lines[] = {
     "F8  F10   step over calls, INT, REP    Ctrl+C   the same",
     "Alt+F8    until the routine returns    g Ctrl+G go to address or expression",
     "F9        run                          Alt+X    end    Ctrl+Z  to the shell",
+    "Alt+F7 F9 F10  the same backwards: step, run, step over (with -reverse)",
     "",
     "On the guest's screen: Ctrl+] m stops and comes back; when stopped, any key.",
     "",

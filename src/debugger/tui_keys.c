@@ -307,21 +307,58 @@ static bool control_key(struct tui *tui, enum key key)
     }
 }
 
+static bool forwards_key(struct tui *tui, enum key key)
+{
+    switch (key) {
+    case KEY_F7: go(tui, step); return true;
+    case KEY_F9: go(tui, debugger_continue); return true;
+    case KEY_F10: go(tui, debugger_next); return true;
+    default: return false;
+    }
+}
+
+static struct status step_back(struct debugger *debugger, struct debugger_stop *stop)
+{
+    return debugger_reverse_step(debugger, 1, stop);
+}
+
+static void go_back(struct tui *tui,
+                    struct status (*how)(struct debugger *debugger, struct debugger_stop *stop))
+{
+    struct debugger_stop stop;
+    if (!is_paused(tui)) {
+        return;
+    }
+    struct status status = how(tui->debugger, &stop);
+    if (!status_is_ok(&status)) {
+        tui_print(tui, "%s", status.message);
+    } else if (stop.reason != STOPPED_STEP) {
+        monitor_show_stop(tui->monitor, &stop);
+    }
+}
+
+static bool backwards_key(struct tui *tui, enum key key)
+{
+    switch (key) {
+    case KEY_F7: go_back(tui, step_back); return true;
+    case KEY_F9: go_back(tui, debugger_reverse_continue); return true;
+    case KEY_F10: go_back(tui, debugger_reverse_next); return true;
+    default: return false;
+    }
+}
+
 static bool function_key(struct tui *tui, enum key key)
 {
-    bool finish = tui->alt || tui->shift || tui->ctrl;
+    bool modified = tui->alt || tui->shift || tui->ctrl;
     switch (key) {
     case KEY_F1: tui->helps = true; return true;
     case KEY_F2: toggle_breakpoint(tui); return true;
     case KEY_F4: run_to_cursor(tui); return true;
     case KEY_F5: tui->shows_guest = true; return true;
     case KEY_F6: tui->zoomed = !tui->zoomed; return true;
-    case KEY_F7: go(tui, step); return true;
-    case KEY_F8: go(tui, finish ? debugger_finish : debugger_next); return true;
-    case KEY_F9: go(tui, debugger_continue); return true;
-    case KEY_F10: go(tui, debugger_next); return true;
-    case KEY_F11: go(tui, finish ? debugger_finish : step); return true;
-    default: return false;
+    case KEY_F8: go(tui, modified ? debugger_finish : debugger_next); return true;
+    case KEY_F11: go(tui, modified ? debugger_finish : step); return true;
+    default: return modified ? backwards_key(tui, key) : forwards_key(tui, key);
     }
 }
 

@@ -52,7 +52,7 @@ settings()
 
 start()
 {
-    type_line "clear; sh -c 'echo \$\$ >$work/pid; exec $doppel -debug --icount shift=6 -snapshot $image'"
+    type_line "clear; sh -c 'echo \$\$ >$work/pid; exec $doppel -debug -reverse --icount shift=6 -snapshot $image'"
     see '> f000:fff0'
 }
 
@@ -92,6 +92,22 @@ see 'any key shows the debugger'
 has '^SeaBIOS '
 in_tmux send-keys x
 see '─ Registers'
+
+# Back in time, and forward again.
+in_tmux send-keys M-F7
+see 'stopped after 6286723 instructions'
+in_tmux send-keys F7
+see 'stopped after 6286724 instructions'
+type_line 'break f000:e05b'
+in_tmux send-keys M-F9
+see 'stopped after 1 instructions'
+has 'reached, after 1 instructions'
+has '^>\*f000:e05b '
+in_tmux send-keys M-F9
+see 'history begins here'
+type_line delete
+type_line 'goto 6286724'
+see 'stopped after 6286724 instructions'
 
 # To the shell and back.
 in_tmux send-keys C-z
