@@ -161,6 +161,21 @@ static struct status create_machine(struct session *session)
 
 static void take_request(void *opaque, enum front_end_request request);
 
+/* Ctrl+C, and other signals that end doppel, while the debugger searches the past. */
+static bool gives_up(void *opaque)
+{
+    struct session *session = opaque;
+    int signal_number;
+    if (!quit_signals_take(session->signal_fd, &signal_number)) {
+        return false;
+    }
+    if (signal_number != SIGINT) {
+        session->exit_status = 128 + signal_number;
+        session->quit = true;
+    }
+    return true;
+}
+
 static struct status create_tui(struct session *session)
 {
     if (session->options->debug_screen) {
@@ -178,6 +193,7 @@ static struct status create_monitor(struct session *session)
     if (session->monitor == NULL) {
         return status_error(STATUS_NO_MEMORY, "out of memory");
     }
+    debugger_set_patience(monitor_debugger(session->monitor), gives_up, session);
     if (session->options->machine.kernel.path != NULL) {
         monitor_load_kernel_symbols(session->monitor, session->options->machine.kernel.path);
     }

@@ -150,6 +150,10 @@ void debugger_drop_temporary(struct debugger *debugger);
  * error: there is no history, or it did not lead there again; then the machine may be at yet another place.
  */
 
+/* Searching takes as long as executing what is searched: now and then `gives_up` is asked, and true ends the
+ * search with an error. NULL, as at first: nobody is asked. */
+void debugger_set_patience(struct debugger *debugger, bool (*gives_up)(void *opaque), void *opaque);
+
 /* Back by `count` instructions, whatever breakpoints there are. */
 struct status debugger_reverse_step(struct debugger *debugger, uint64_t count,
                                     struct debugger_stop *stop) STATUS_MUST_CHECK;

@@ -67,6 +67,8 @@ struct debugger {
     uint32_t interrupted_linear;
     struct trace *trace;   /* NULL: there was none yet */
     struct search *search; /* what is searched for by executing again; NULL: nothing */
+    bool (*gives_up)(void *opaque);
+    void *patience_opaque;
     bool goal_met;
     bool pause_requested;
     bool has_stop;

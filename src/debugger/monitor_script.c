@@ -432,6 +432,10 @@ struct status command_mouse(struct monitor_session *session, int argc, char **ar
     struct monitor *monitor = session->monitor;
     const struct input_sink *input = machine_input(monitor->machine);
     int dx = 0, dy = 0;
+    struct status present = monitor_need_present(monitor);
+    if (!status_is_ok(&present)) {
+        return present;
+    }
     if (argc == 4 && strcmp(argv[1], "move") == 0) {
         struct status status = parse_motion(argv[2], &dx);
         if (status_is_ok(&status)) {

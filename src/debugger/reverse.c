@@ -222,15 +222,22 @@ static void take_hit(struct debugger *debugger)
     }
 }
 
-/* Executes up to the end of the part, with the probe. */
-static void execute_part(struct debugger *debugger)
+void debugger_set_patience(struct debugger *debugger, bool (*gives_up)(void *opaque), void *opaque)
 {
+    debugger->gives_up = gives_up;
+    debugger->patience_opaque = opaque;
+}
+
+/* Executes up to the end of the part, with the probe. False: nobody wants to wait for it. */
+static bool execute_part(struct debugger *debugger)
+{
+    bool goes_on = true;
     struct machine *machine = debugger->machine;
     const struct machine_place *end = &debugger->search->end;
     debugger_begin_run(debugger);
     machine_resume(machine);
-    for (struct machine_place place = machine_place(machine); machine_place_compare(&place, end) < 0;
-         place = machine_place(machine)) {
+    for (struct machine_place place = machine_place(machine);
+         goes_on && machine_place_compare(&place, end) < 0; place = machine_place(machine)) {
         /* Interrupts may be taken behind the last instruction. */
         machine_set_step_limit(machine, place.retired < end->retired ? end->retired : end->retired + 1);
         const enum machine_stop reason = machine_run(machine, SLICE_NS);
@@ -241,10 +248,12 @@ static void execute_part(struct debugger *debugger)
             take_hit(debugger);
         }
         debugger_resume_here(debugger);
+        goes_on = debugger->gives_up == NULL || !debugger->gives_up(debugger->patience_opaque);
     }
     machine_pause(machine);
     machine_set_step_limit(machine, 0);
     machine_cancel_break(machine);
+    return goes_on;
 }
 
 /* The innermost of the calls that are left and whose subroutines were not left later on. */
@@ -269,18 +278,39 @@ static struct status need_history(const struct debugger *debugger)
                               "nothing is kept to go back by: start doppel with -reverse");
 }
 
+/* Puts the machine at a checkpoint before `end`, the last one that is not within a repeated string
+ * instruction: that would look like its beginning. False: there is none. */
+static bool begin_part(struct debugger *debugger, const struct machine_place *end,
+                       struct machine_place *checkpoint, struct status *status)
+{
+    struct machine_place earlier;
+    struct insn insn;
+    if (!machine_history_before(debugger->machine, end, checkpoint)) {
+        return false;
+    }
+    *status = machine_history_restore(debugger->machine, checkpoint);
+    while (status_is_ok(status) && debugger_decode_here(debugger, &insn) && debugger_is_repeated(&insn) &&
+           machine_history_before(debugger->machine, checkpoint, &earlier)) {
+        *checkpoint = earlier;
+        *status = machine_history_restore(debugger->machine, checkpoint);
+    }
+    return true;
+}
+
 /* From checkpoint to checkpoint, until it is found or there is no more; the machine is anywhere then. */
 static struct status execute_again(struct debugger *debugger)
 {
     struct search *search = debugger->search;
     struct machine_place checkpoint;
     struct status status = status_ok();
-    while (!search->found && machine_history_before(debugger->machine, &search->end, &checkpoint)) {
-        status = machine_history_restore(debugger->machine, &checkpoint);
+    while (!search->found && begin_part(debugger, &search->end, &checkpoint, &status)) {
         if (!status_is_ok(&status)) {
             return status;
         }
-        execute_part(debugger);
+        if (!execute_part(debugger)) {
+            status = machine_history_seek(debugger->machine, &search->here);
+            return status_is_ok(&status) ? status_error(STATUS_IO_ERROR, "the search was given up") : status;
+        }
         find_caller(debugger);
         search->end = checkpoint;
     }

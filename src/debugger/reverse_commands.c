@@ -73,6 +73,9 @@ struct status command_goto(struct monitor_session *session, int argc, char **arg
     if (status_is_ok(&status)) {
         status = monitor_evaluate(session->monitor, monitor_rest(session, 1), &count);
     }
+    if (status_is_ok(&status) && count > INT64_MAX) {
+        status = status_error(STATUS_INVALID_ARGUMENT, "counts of instructions are not negative");
+    }
     if (!status_is_ok(&status)) {
         return status;
     }

@@ -479,6 +479,44 @@ static void there_is_one_thread(void **state)
     expect(bench, "qThreadExtraInfo,1", "7265616c206d6f64652c2072696e672030"); /* real mode, ring 0 */
 }
 
+static void going_back_is_offered_with_history_only(void **state)
+{
+    static const struct fake_moment moments[] = {{.eip = 0x7c00}, {.eip = 0x7c02}, {.eip = 0x7c04}};
+    struct gdb_bench *bench = *state;
+    assert_null(strstr(ask(bench, "qSupported"), "Reverse"));
+    expect(bench, "bs", "");
+    expect(bench, "bc", "");
+    bench->machine->has_history = true;
+    bench->machine->moments = moments;
+    bench->machine->moment_count = ARRAY_COUNT(moments);
+    bench->machine->cpu.retired = 2;
+    assert_non_null(strstr(ask(bench, "qSupported"), ";ReverseStep+;ReverseContinue+"));
+    const char *told = ask(bench, "bs");
+    assert_non_null(strstr(told, "08:027c0000;thread:1;"));
+    assert_null(strstr(told, "replaylog"));
+    expect(bench, "Z1,7c00,1", "OK");
+    assert_non_null(strstr(ask(bench, "bc"), "08:007c0000;thread:1;"));
+    assert_non_null(strstr(ask(bench, "bc"), "replaylog:begin;"));
+    assert_non_null(strstr(ask(bench, "bs"), "replaylog:begin;"));
+    expect(bench, "bs1", "E01");
+}
+
+static void what_gdb_writes_ends_history(void **state)
+{
+    static const char *const writes[] = {"P0=01000000", "M600,1:00", "X600,1:a", "G01000000"};
+    struct gdb_bench *bench = *state;
+    for (size_t i = 0; i < ARRAY_COUNT(writes); i++) {
+        bench->machine->forgotten = 0;
+        expect(bench, writes[i], "OK");
+        assert_int_equal(bench->machine->forgotten, 1);
+    }
+    bench->machine->forgotten = 0;
+    expect(bench, "X600,0:", "OK"); /* whether it is known */
+    (void)ask(bench, "m600,1");
+    (void)ask(bench, "g");
+    assert_int_equal(bench->machine->forgotten, 0);
+}
+
 #define SERVER_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -509,6 +547,8 @@ int main(void)
         SERVER_TEST(monitor_steps_are_over_when_they_are_answered),
         SERVER_TEST(descriptions_come_in_parts),
         SERVER_TEST(there_is_one_thread),
+        SERVER_TEST(going_back_is_offered_with_history_only),
+        SERVER_TEST(what_gdb_writes_ends_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 doppel_test(expression_test SOURCES expression_test.c fake_machine.c MODULES debugger ui mmu cpu bus base)
 doppel_test(run_control_test SOURCES run_control_test.c fake_machine.c MODULES debugger ui mmu cpu bus base)
+doppel_test(reverse_test SOURCES reverse_test.c fake_machine.c MODULES debugger ui mmu cpu bus base)
 doppel_test(trace_test SOURCES trace_test.c fake_machine.c MODULES debugger ui mmu cpu bus base)
 doppel_test(symbols_test SOURCES symbols_test.c MODULES debugger base)
 doppel_test(examine_test SOURCES examine_test.c monitor_bench.c fake_machine.c MODULES debugger ui mmu cpu bus base)

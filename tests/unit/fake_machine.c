@@ -307,26 +307,42 @@ struct machine_place machine_history_first(struct machine *machine)
 
 struct machine_place machine_history_end(struct machine *machine)
 {
-    return machine_place(machine);
+    return machine->moments != NULL ? (struct machine_place){.retired = machine->moment_count - 1}
+                                    : machine_place(machine);
 }
 
 bool machine_history_before(struct machine *machine, const struct machine_place *place,
                             struct machine_place *checkpoint)
 {
-    *checkpoint = machine_history_first(machine);
+    const uint64_t interval = machine->checkpoint_interval;
+    *checkpoint = (struct machine_place){0};
+    if (interval != 0 && place->retired > 0) {
+        checkpoint->retired = (place->retired - 1) / interval * interval;
+    }
     return place->retired > 0;
+}
+
+/* The CPU as it is after so many instructions. */
+static void go_to_moment(struct machine *machine, uint64_t retired)
+{
+    machine->cpu.retired = retired;
+    if (machine->moments != NULL) {
+        machine->cpu.rip = machine->moments[retired].eip;
+        machine->cpu.gpr[CPU_SP].d = machine->moments[retired].sp;
+        machine->cpu.gpr[CPU_CX].d = machine->moments[retired].count;
+        machine->cpu.gpr[CPU_DI].d = 0x1000 - machine->moments[retired].count;
+    }
 }
 
 struct status machine_history_restore(struct machine *machine, const struct machine_place *place)
 {
-    (void)place;
-    machine->cpu.retired = 0;
+    go_to_moment(machine, place->retired);
     return status_ok();
 }
 
 struct status machine_history_seek(struct machine *machine, const struct machine_place *place)
 {
-    machine->cpu.retired = place->retired;
+    go_to_moment(machine, place->retired);
     return status_ok();
 }
 
@@ -341,10 +357,37 @@ struct machine_history_info machine_history_info(const struct machine *machine)
     return (struct machine_history_info){.checkpoints = 1, .bytes_allowed = MIB};
 }
 
-/* Executes nothing: one instruction is said to be done. */
+static bool stops_here(struct machine *machine)
+{
+    const uint64_t linear = machine->cpu.segment[CPU_CS].base + machine->cpu.rip;
+    const struct cpu_probe *probe = &machine->probe.cpu;
+    return machine->has_probe && (probe->offsets[linear % CPU_PROBE_PAGE / 64] >> linear % 64 & 1) != 0 &&
+           probe->at_code(probe->opaque);
+}
+
+static void tell_store(struct machine *machine, uint32_t address)
+{
+    const struct cpu_probe *probe = &machine->probe.cpu;
+    for (unsigned i = 0; machine->has_probe && i < probe->watch_count; i++) {
+        if (probe->watch[i].first <= address && address <= probe->watch[i].last) {
+            probe->at_data(probe->opaque, address, 1, true);
+        }
+    }
+}
+
 enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
 {
     (void)slice_ns;
-    machine->cpu.retired++;
-    return MACHINE_BREAK;
+    while (machine->cpu.retired + 1 < machine->moment_count) {
+        const bool is_over = machine->step_limit != 0 && machine->cpu.retired >= machine->step_limit;
+        if (is_over || machine->break_requested || stops_here(machine)) {
+            machine->break_requested = false;
+            return MACHINE_BREAK;
+        }
+        if (machine->moments[machine->cpu.retired].stored != 0) {
+            tell_store(machine, machine->moments[machine->cpu.retired].stored);
+        }
+        go_to_moment(machine, machine->cpu.retired + 1);
+    }
+    return MACHINE_POWER_OFF;
 }

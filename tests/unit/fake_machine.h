@@ -1,9 +1,9 @@
 /* A machine that only remembers what the monitor did to it: defines machine.h's functions in place of the
  * real ones.
  *
- * History has one checkpoint, at the very beginning, and restoring or seeking only changes the count of
- * instructions. Time stands where the test puts it; the screen, the serial output and readiness for keys are
- * plain fields. CPU, memory and ports are the real modules, so that looking at them can be tested. */
+ * It executes a list of moments, whose history is the list itself. Time stands where the test puts it; the
+ * screen, the serial output and readiness for keys are plain fields. CPU, memory and ports are the real
+ * modules, so that looking at them can be tested. */
 #ifndef DOPPEL_TESTS_FAKE_MACHINE_H
 #define DOPPEL_TESTS_FAKE_MACHINE_H
 
@@ -26,8 +26,18 @@ struct fake_mouse {
     unsigned buttons;
 };
 
+/* What the CPU is about to do after so many instructions. */
+struct fake_moment {
+    uint32_t eip, sp;
+    uint32_t stored; /* an address that the instruction writes to; 0: none */
+    uint32_t count;  /* ECX, from which EDI follows */
+};
+
 struct machine {
     uint64_t now;
+    const struct fake_moment *moments; /* what machine_run() executes, by instructions; NULL: nothing */
+    size_t moment_count;
+    uint64_t checkpoint_interval; /* instructions between checkpoints of its history */
     bool paused;
     bool input_ready;
     unsigned resets;

@@ -634,6 +634,71 @@ static void mouse_moves_and_clicks(void **state)
     assert_int_equal(mice[5].wheel, -1);
 }
 
+static void what_changes_the_guest_ends_history_and_says_so(void **state)
+{
+    static const char *const changes[] = {"write 0x600 1",     "fill 0x600 4 0", "set eax = 1",
+                                          "set u8(0x600) = 1", "o 0x80 1",       "i 0x60",
+                                          "x /1xbm 0x600"};
+    static const char *const looks[] = {"x /1xb 0x600", "info registers", "find 0 16 1", "print eax"};
+    struct bench *bench = *state;
+    for (size_t i = 0; i < ARRAY_COUNT(changes); i++) {
+        bench->machine->has_history = false;
+        assert_null(strstr(answer(bench, changes[i]), "history"));
+        bench->machine->has_history = true;
+        bench->machine->forgotten = 0;
+        assert_contains(answer(bench, changes[i]), "history begins here");
+        assert_int_equal(bench->machine->forgotten, 1);
+    }
+    bench->machine->forgotten = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(looks); i++) {
+        (void)answer(bench, looks[i]);
+    }
+    assert_int_equal(bench->machine->forgotten, 0);
+}
+
+static void the_past_takes_no_input(void **state)
+{
+    static const char *const inputs[] = {"type a", "sendkey a", "mouse wheel 1", "system_reset",
+                                         "system_powerdown"};
+    struct bench *bench = *state;
+    bench->machine->in_past = true;
+    for (size_t i = 0; i < ARRAY_COUNT(inputs); i++) {
+        assert_contains(answer(bench, inputs[i]), "the machine is in its past");
+    }
+    pass_time(bench, 1000 * MS);
+    assert_int_equal(bench->machine->key_count, 0);
+    assert_int_equal(bench->machine->mouse_count, 0);
+    assert_int_equal(bench->machine->resets, 0);
+    assert_int_equal(bench->machine->power_presses, 0);
+}
+
+static void commands_that_go_back_say_where_they_have_come(void **state)
+{
+    static const struct fake_moment moments[] = {{.eip = 0x7c00}, {.eip = 0x7c02}, {.eip = 0x7c04}};
+    struct bench *bench = *state;
+    struct machine *machine = bench->machine;
+    assert_contains(answer(bench, "rs"), "the machine is running");
+    machine->paused = true;
+    assert_contains(answer(bench, "rs"), "start doppel with -reverse");
+    assert_contains(answer(bench, "info history"), "no history is kept");
+    machine->has_history = true;
+    machine->moments = moments;
+    machine->moment_count = ARRAY_COUNT(moments);
+    machine->cpu.segment[CPU_CS].base = 0;
+    machine->cpu.retired = 2;
+    assert_contains(answer(bench, "info history"), "here         after 2 instructions");
+    assert_contains(answer(bench, "rs"), "after 1 instructions");
+    assert_contains(answer(bench, "rs 0"), "at least 1 instruction");
+    assert_contains(answer(bench, "goto 2"), "after 2 instructions");
+    assert_contains(answer(bench, "goto retired - 2"), "after 0 instructions");
+    assert_contains(answer(bench, "goto retired - 1"), "not negative");
+    assert_contains(answer(bench, "goto 2"), "after 2 instructions");
+    (void)answer(bench, "break 0x7c02");
+    assert_contains(answer(bench, "rc"), "breakpoint 1: reached, after 1 instructions");
+    assert_contains(answer(bench, "rc"), "history begins here, after 0 instructions");
+    assert_contains(answer(bench, "rn 2"), "usage: reverse-next");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -675,6 +740,9 @@ int main(void)
         BENCH_TEST(typing_to_a_guest_that_never_reads_fails),
         BENCH_TEST(sendkey_holds_and_releases_in_reverse),
         BENCH_TEST(mouse_moves_and_clicks),
+        BENCH_TEST(what_changes_the_guest_ends_history_and_says_so),
+        BENCH_TEST(the_past_takes_no_input),
+        BENCH_TEST(commands_that_go_back_say_where_they_have_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
