@@ -186,10 +186,10 @@ static void info_mmu(struct monitor *monitor, FILE *out)
 
 static void info_views(struct monitor *monitor, FILE *out)
 {
-    static const enum counter shown[] = {COUNTER_VIEWS_CREATED, COUNTER_VIEWS_EVICTED, COUNTER_VIEW_RECLAIMS,
-                                         COUNTER_VIEWS_REFUSED, COUNTER_VIEWS_DEMOTED, COUNTER_VIEWS_COMPARED,
-                                         COUNTER_VIEW_FILLS,    COUNTER_VIEW_PAGES,    COUNTER_VIEW_FAULTS,
-                                         COUNTER_VIEW_REFUSALS, COUNTER_INSNS_DEMOTED};
+    static const enum counter shown[] = {
+        COUNTER_VIEWS_CREATED, COUNTER_VIEWS_EVICTED,  COUNTER_VIEW_RECLAIMS, COUNTER_VIEWS_REFUSED,
+        COUNTER_VIEWS_DEMOTED, COUNTER_VIEWS_COMPARED, COUNTER_VIEW_FILLS,    COUNTER_VIEW_PAGES,
+        COUNTER_VIEW_FAULTS,   COUNTER_VIEW_REFUSALS,  COUNTER_INSNS_DEMOTED, COUNTER_CODE_PAGES_DROPPED};
     mmu_for_each_view(machine_mmu(monitor->machine), print_view, out);
     print_counters(monitor, shown, ARRAY_COUNT(shown), out);
 }

@@ -68,7 +68,12 @@ struct mmu {
     /* What mmu_fast_fill() or mmu_view_fill() found last: the access faults, with this error code. */
     bool fast_faulted;
     uint32_t fast_error;
+    /* mmu_view_fill() refused a store last for no other reason than that this page, an effective address, has
+     * code marks; MMU_NO_PAGE: it did not, or for another. */
+    uint64_t code_page;
 };
+
+#define MMU_NO_PAGE UINT64_MAX
 
 /* Allocates an mmu for `cpu` over `bus` and makes it the CPU's memory_ops. NULL when out of memory. */
 struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus);

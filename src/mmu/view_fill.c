@@ -143,6 +143,14 @@ static enum mmu_view_result map_run(struct mmu *mmu, struct view *view, const st
     return MMU_VIEW_FILLED;
 }
 
+/* The page that a store is refused to, if that is because of its code; MMU_NO_PAGE otherwise. */
+static uint64_t code_page(struct mmu *mmu, const struct paging_result *result)
+{
+    const struct memory_page *page = memory_bus_page(mmu->bus, result->phys);
+    bool is_writable = result->writable && result->dirty && page->write == page->read;
+    return is_writable ? memory_bus_effective(mmu->bus, result->phys) & ~PAGE_MASK : MMU_NO_PAGE;
+}
+
 static enum mmu_view_result fill_page(struct mmu *mmu, struct view *view, uint32_t linear, bool store)
 {
     struct view_pool *pool = mmu->views;
@@ -162,7 +170,11 @@ static enum mmu_view_result fill_page(struct mmu *mmu, struct view *view, uint32
     if (store && memory_bus_page(mmu->bus, run.result.phys)->watched) {
         memory_bus_note_write(mmu->bus, run.result.phys, 1);
     }
-    if (!find_target(mmu, view, &run.result, &run.target) || (store && !run.target.mapping.writable)) {
+    if (!find_target(mmu, view, &run.result, &run.target)) {
+        return MMU_VIEW_NOT;
+    }
+    if (store && !run.target.mapping.writable) {
+        mmu->code_page = code_page(mmu, &run.result);
         return MMU_VIEW_NOT;
     }
     if (number != VIEW_NO_MAPPING) {
@@ -181,6 +193,7 @@ enum mmu_view_result mmu_view_fill(struct mmu *mmu, uint32_t linear, unsigned wi
     uint32_t last = linear + width - 1;
     assert(mmu->views->known[user] && view != NULL);
     mmu->fast_faulted = false;
+    mmu->code_page = MMU_NO_PAGE;
     if (last < linear) {
         return MMU_VIEW_NOT;
     }

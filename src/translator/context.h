@@ -191,13 +191,23 @@ struct fast_call {
     uint32_t esp, eip; /* SYSENTER */
 };
 
-/* How often an instruction faulted lately in the window; see window.c. */
+/* How often an instruction faulted lately in the window; see window.c. An instruction has a place in one of
+ * the sets of a table, by hash of its physical address. */
 struct window_heat {
     uint64_t phys;  /* of the instruction */
     uint64_t since; /* value of cpu->retired up to which `level` has cooled down */
     uint32_t level;
 };
-#define WINDOW_HEAT_SLOTS 4096u
+/* A page with code, to which stores in the window are refused. */
+struct window_page {
+    uint64_t page; /* its effective address */
+    uint32_t refusals, limit;
+};
+
+#define WINDOW_PAGES 1024u
+
+#define WINDOW_SETS 4096u
+#define WINDOW_WAYS 4u /* places in a set */
 
 struct translator {
     /* What the stubs access: offsets within 127 bytes first. */
@@ -270,8 +280,11 @@ struct translator {
     const uint8_t *window; /* the base of GS while translated code runs with MODE_DIRECT */
     uint64_t noted;        /* value of cpu->retired when the mmu was last told what was executed */
     bool cheap_gs_base;    /* host_gs_base_is_cheap() */
-    struct window_heat window_heat[WINDOW_HEAT_SLOTS];
-    uint64_t checked[WINDOW_HEAT_SLOTS]; /* physical addresses + 1 of instructions that do not use it */
+    struct window_heat window_heat[WINDOW_SETS][WINDOW_WAYS];
+    uint64_t checked[WINDOW_SETS]
+                    [WINDOW_WAYS]; /* physical addresses + 1 of instructions that do not use it */
+    struct window_page window_pages[WINDOW_PAGES];
+    unsigned next_checked;    /* the way that goes when there is no room */
     uint8_t heat[HEAT_SLOTS]; /* how often code was met that is not translated, by hash of its place */
 };
 
@@ -373,10 +386,6 @@ void translator_check_return_stack(struct translator *t);
 /* Called by the service stub: does what `t->site` asks for; returns where to go on. */
 const uint8_t *translator_service(struct translator *t);
 
-/* Runs translated code from cpu->rip until something is due that only the run loop can do. False: there is
- * nothing to run here, the fallback must execute an instruction first. */
-bool translator_run_blocks(struct translator *t);
-
 /* The address of `width` bytes of guest memory within one page, through the fast TLB of the running code;
  * false: only the fallback can make this access. Good until the next one. */
 bool translator_host_memory(struct translator *t, uint32_t linear, unsigned width, bool store,
@@ -460,7 +469,11 @@ void translator_count_sample(struct translator *t, struct code_block *block);
 void translator_for_each_block(struct cpu_engine *engine, engine_block_visitor *visit, void *opaque);
 const uint64_t *translator_insn_counts(struct cpu_engine *engine, enum engine_count what);
 
-/* ---- service.c */
+/* ---- dispatch.c */
+
+/* Runs translated code from cpu->rip until something is due that only the run loop can do. False: there is
+ * nothing to run here, the fallback must execute an instruction first. */
+bool translator_run_blocks(struct translator *t);
 
 /* A block is no longer to be entered. */
 void translator_forget_block(void *opaque, struct code_block *block);

@@ -27,14 +27,24 @@
 #define HEAT_MAX        256u
 #define COOLING         ((uint64_t)1 << 20) /* instructions executed per level */
 
-static unsigned heat_slot(uint64_t phys)
+/* A page whose code is in the way of so many stores loses it, and the next time so many times as many. */
+#define PAGE_REFUSALS        32u
+#define PAGE_REFUSALS_FACTOR 4u
+
+static unsigned set_of(uint64_t phys)
 {
-    return (unsigned)(phys * 0x9E3779B97F4A7C15u >> 52) % WINDOW_HEAT_SLOTS;
+    return (unsigned)(phys * 0x9E3779B97F4A7C15u >> 52) % WINDOW_SETS;
 }
 
 bool translator_may_use_window(const struct translator *t, uint64_t phys)
 {
-    return t->checked[heat_slot(phys)] != phys + 1;
+    const uint64_t *checked = t->checked[set_of(phys)];
+    for (unsigned way = 0; way < WINDOW_WAYS; way++) {
+        if (checked[way] == phys + 1) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- the window */
@@ -57,24 +67,46 @@ void translator_take_window(struct translator *t, bool user)
 
 /* ---- faults */
 
-/* The instruction at `site` will be translated with a check when its block is made again. */
+/* The instruction at `phys` will be translated with a check when its block is made again. */
 static void demote(struct translator *t, uint64_t phys)
 {
-    t->checked[heat_slot(phys)] = phys + 1;
+    uint64_t *checked = t->checked[set_of(phys)];
+    unsigned way = 0;
+    while (way < WINDOW_WAYS && checked[way] != 0) {
+        way++;
+    }
+    checked[way < WINDOW_WAYS ? way : t->next_checked++ % WINDOW_WAYS] = phys + 1;
     counter_add(t->cpu->counters, COUNTER_INSNS_DEMOTED, 1);
     code_cache_invalidate(t->cache, (struct code_range){.phys = phys, .length = 1});
 }
 
-static void heat_up(struct translator *t, uint64_t phys, uint32_t level)
+/* `heat` at the present time. */
+static void cool_down(struct window_heat *heat, uint64_t now)
 {
-    struct window_heat *heat = &t->window_heat[heat_slot(phys)];
-    uint64_t now = t->cpu->retired;
-    if (heat->phys != phys) {
-        *heat = (struct window_heat){.phys = phys, .since = now};
-    }
     uint64_t cooled = (now - heat->since) / COOLING;
     heat->level = cooled < heat->level ? heat->level - (uint32_t)cooled : 0;
     heat->since += cooled * COOLING;
+}
+
+/* The heat of the instruction at `phys`; when it has none, the coolest place of its set becomes its own. */
+static struct window_heat *heat_of(struct translator *t, uint64_t phys)
+{
+    struct window_heat *set = t->window_heat[set_of(phys)];
+    struct window_heat *coolest = set;
+    for (unsigned way = 0; way < WINDOW_WAYS; way++) {
+        cool_down(&set[way], t->cpu->retired);
+        if (set[way].phys == phys) {
+            return &set[way];
+        }
+        coolest = set[way].level < coolest->level ? &set[way] : coolest;
+    }
+    *coolest = (struct window_heat){.phys = phys, .since = t->cpu->retired};
+    return coolest;
+}
+
+static void heat_up(struct translator *t, uint64_t phys, uint32_t level)
+{
+    struct window_heat *heat = heat_of(t, phys);
     heat->level += level;
     if (heat->level >= HEAT_MAX) {
         heat->level = 0;
@@ -82,11 +114,44 @@ static void heat_up(struct translator *t, uint64_t phys, uint32_t level)
     }
 }
 
+/* A page can be full of code that nobody will execute again: freed, and used for data by others, such as the
+ * kernel's stacks. Then each instruction that stores there would be demoted, one after the other. True: the
+ * page has no code any more. */
+static bool drop_code(struct translator *t, const struct code_block *running, uint64_t page)
+{
+    if (page == MMU_NO_PAGE || (running->phys & ~PAGE_MASK) == page ||
+        (running->tail & ~PAGE_MASK) == page) { /* that has to see what it writes over itself */
+        return false;
+    }
+    struct window_page *entry = &t->window_pages[(page >> PAGE_SHIFT) % WINDOW_PAGES];
+    if (entry->page != page || entry->limit == 0) {
+        *entry = (struct window_page){.page = page, .limit = PAGE_REFUSALS};
+    }
+    if (++entry->refusals < entry->limit) {
+        return false;
+    }
+    entry->refusals = 0;
+    entry->limit *= entry->limit < UINT32_MAX / PAGE_REFUSALS_FACTOR ? PAGE_REFUSALS_FACTOR : 1;
+    counter_add(t->cpu->counters, COUNTER_CODE_PAGES_DROPPED, 1);
+    memory_bus_note_write(t->mmu->bus, page, PAGE_SIZE);
+    return true;
+}
+
+static enum mmu_view_result fill(struct translator *t, const struct translator_site *site)
+{
+    bool user = (t->mode & MODE_USER) != 0;
+    return mmu_view_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE, user);
+}
+
 bool translator_fill_window(struct translator *t, const struct translator_site *site)
 {
-    uint64_t phys = block_of_site(site)->phys + site->offset;
-    bool user = (t->mode & MODE_USER) != 0;
-    switch (mmu_view_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE, user)) {
+    const struct code_block *block = block_of_site(site);
+    uint64_t phys = block->phys + site->offset;
+    enum mmu_view_result result = fill(t, site);
+    if (result == MMU_VIEW_NOT && drop_code(t, block, t->mmu->code_page)) {
+        result = fill(t, site);
+    }
+    switch (result) {
     case MMU_VIEW_FILLED: heat_up(t, phys, HEAT_OF_FILL); return true;
     case MMU_VIEW_FAULT: counter_add(t->cpu->counters, COUNTER_VIEW_FAULTS, 1); return false;
     case MMU_VIEW_NOT: break;

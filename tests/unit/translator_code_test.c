@@ -257,6 +257,39 @@ static void a_store_beside_code_is_soon_made_with_a_check_in_real_mode(void **st
     store_beside_code_in_a_window(true);
 }
 
+/* A function is called once; then 64 instructions on another page store beside it again and again. Calls it
+ * again at the end, changes the number it returns, and calls it once more. */
+static void code_that_is_not_executed_gives_way_to_stores(void **state)
+{
+    (void)state;
+    const struct engine_config config = {.kind = ENGINE_DBT, .mmu = MMU_SHADOW};
+    struct cpu_bench *bench = cpu_bench_create_with(cpu_model_find("pentium3"), RAM_SIZE, &config);
+    cpu_bench_enter_flat(bench, 4, 0);
+    cpu_bench_load(bench, FUNCTION, BENCH_BYTES(0xb8, 0x01, 0x00, 0x00, 0x00, 0xc3)); /* mov eax, 1; ret */
+    uint32_t at = BENCH_CODE;
+    cpu_bench_load(bench, at, BENCH_BYTES(0xeb, 0x00, 0xff, 0xd6)); /* jmp 0; call esi */
+    at += 4;
+    for (uint8_t i = 0; i < 64; i++, at += 3) {
+        cpu_bench_load(bench, at, BENCH_BYTES(0x89, 0x5f, i)); /* mov [edi + i], ebx */
+    }
+    /* dec ecx; jnz to the first store; call esi; mov [esi + 1], edx; mov ebx, eax; call esi; hlt */
+    cpu_bench_load(bench, at,
+                   BENCH_BYTES(0x49, 0x0f, 0x85, 0x39, 0xff, 0xff, 0xff, 0xff, 0xd6, 0x89, 0x56, 0x01, 0x89,
+                               0xc3, 0xff, 0xd6, 0xf4));
+    struct cpu_state *cpu = &bench->cpu;
+    cpu->gpr[CPU_SI].d = FUNCTION;
+    cpu->gpr[CPU_DI].d = FUNCTION + 0x400;
+    cpu->gpr[CPU_DX].d = 77;
+    cpu->gpr[CPU_CX].d = 1000;
+    assert_int_equal(cpu_bench_run(bench, 100000), STOP_HALTED);
+    assert_int_equal(cpu->gpr[CPU_BX].d, 1);
+    assert_int_equal(cpu->gpr[CPU_AX].d, 77);
+    assert_int_equal(count(bench, COUNTER_CODE_PAGES_DROPPED), 1);
+    assert_in_range(count(bench, COUNTER_VIEW_REFUSALS), 1, 100);
+    assert_int_equal(count(bench, COUNTER_INSNS_DEMOTED), 0);
+    cpu_bench_destroy(bench);
+}
+
 /* ---- the same code at several addresses */
 
 #define ALIASES 5u
@@ -323,6 +356,7 @@ int main(void)
         cmocka_unit_test(a_store_that_reaches_one_byte_of_code_drops_it),
         cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check),
         cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check_in_real_mode),
+        cmocka_unit_test(code_that_is_not_executed_gives_way_to_stores),
         cmocka_unit_test(code_at_many_addresses_is_translated_a_few_times_and_then_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

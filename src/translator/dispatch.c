@@ -1,0 +1,298 @@
+/* Finds, makes and remembers blocks, and enters them; see dispatch.h. */
+#include "translator/dispatch.h"
+
+#include <string.h>
+
+#include "cpu/trace.h"
+#include "host/fault_signal.h"
+#include "isa/isa.h"
+#include "translator/float.h"
+#include "translator/guest_state.h"
+#include "translator/sensitive.h"
+
+/* ---- contexts of the jump cache */
+
+static uint64_t context_code_base(const struct translator *t, uint32_t mode)
+{
+    return mode & MODE_PARAGRAPH ? 0 : t->cpu->segment[CPU_CS].base;
+}
+
+static bool context_fits(const struct translator *t, const struct jump_context *context, uint32_t mode)
+{
+    return context->id != 0 && context->mode == mode && context->generation == t->mmu->generation &&
+           context->code_base == context_code_base(t, mode);
+}
+
+static uint32_t new_context(struct translator *t, uint32_t mode)
+{
+    struct jump_context *context = &t->contexts[t->next_context];
+    fast_call_forget(t); /* no context is to go on under an old number */
+    t->next_context = (t->next_context + 1) % JUMP_CONTEXTS;
+    t->last_context_id++;
+    if (t->last_context_id == 0) { /* after 2^32 of them, old tags would become valid again */
+        memset(t->jumps, 0, sizeof t->jumps);
+        memset(t->contexts, 0, sizeof t->contexts);
+        t->last_context_id = 1;
+    }
+    *context = (struct jump_context){.generation = t->mmu->generation,
+                                     .code_base = context_code_base(t, mode),
+                                     .mode = mode,
+                                     .id = t->last_context_id};
+    return context->id;
+}
+
+/* Most changes are from one privilege to the other and back: that where each was left comes first. */
+static uint32_t context_id(struct translator *t, uint32_t mode)
+{
+    unsigned user = (mode & MODE_USER) != 0;
+    for (unsigned n = 0; n < JUMP_CONTEXTS; n++) {
+        unsigned i = (t->recent_context[user] + n) % JUMP_CONTEXTS;
+        if (context_fits(t, &t->contexts[i], mode)) {
+            t->recent_context[user] = i;
+            return t->contexts[i].id;
+        }
+    }
+    t->recent_context[user] = t->next_context;
+    return new_context(t, mode);
+}
+
+void dispatch_place_context(struct translator *t)
+{
+    uint32_t selector = t->cpu->segment[CPU_CS].selector;
+    t->context = t->context_base | (t->mode & MODE_PARAGRAPH ? selector << 16 : 0);
+}
+
+void dispatch_set_context(struct translator *t, uint32_t mode)
+{
+    t->mode = mode;
+    t->context_base = (uint64_t)context_id(t, mode) << 32;
+    dispatch_place_context(t);
+    t->tlb = (uint8_t *)t->mmu->fast[mode & MODE_USER ? 1 : 0] + PAGE_SHIFT;
+    if (mode & MODE_DIRECT) {
+        translator_take_window(t, (mode & MODE_USER) != 0);
+    }
+}
+
+static uint64_t jump_tag(const struct translator *t, uint32_t eip)
+{
+    return 0 - (t->context + (uint64_t)(int64_t)(int32_t)eip);
+}
+
+void dispatch_remember_jump(struct translator *t, uint32_t eip, const struct code_block *block)
+{
+    t->jumps[jump_slot_index(translator_place(t, eip))] =
+        (struct jump_slot){.tag = jump_tag(t, eip), .code = translator_block_body(block)};
+}
+
+void translator_forget_block(void *opaque, struct code_block *block)
+{
+    struct translator *t = opaque;
+    struct jump_slot *slot = &t->jumps[jump_slot_index((uint32_t)block->key)];
+    if (slot->code == translator_block_body(block)) {
+        *slot = (struct jump_slot){0};
+    }
+}
+/* ---- from one block to the next */
+
+void dispatch_forget_shortcuts(struct translator *t)
+{
+    translator_forget_selectors(t);
+    fast_call_forget(t);
+}
+
+/* Translating costs as much as interpreting some dozen times, and most code is executed less often. */
+static bool has_become_warm(struct translator *t, uint64_t phys)
+{
+    uint8_t *heat = &t->heat[phys * 0x9E3779B97F4A7C15u >> 48];
+    if (*heat < t->config.tb_warm && !t->tracing) {
+        ++*heat;
+        return false;
+    }
+    *heat = 0;
+    return true;
+}
+
+/* EIPs beyond this have no place in the context. */
+static uint32_t last_eip(const struct translator *t)
+{
+    return t->mode & MODE_PARAGRAPH ? 0xffff : UINT32_MAX;
+}
+
+/* The physical address of the code at `linear`. False: the fallback has to go there, since it meets the page
+ * fault. */
+static bool find_code(struct translator *t, uint32_t linear, uint64_t *phys)
+{
+    return mmu_try_fetch(t->mmu, linear, t->cpu->cpl == 3, phys);
+}
+
+/* Where a linear page goes on. */
+static bool find_tail(struct translator *t, uint32_t linear, uint64_t *tail)
+{
+    return find_code(t, (linear & ~(uint32_t)PAGE_MASK) + (uint32_t)PAGE_SIZE, tail);
+}
+
+/* Whether the instruction at `code` goes on beyond the page's end. */
+static bool is_cut_off(const struct translator *t, const struct guest_code *code)
+{
+    struct decode_mode mode = isa_decode_mode(t->cpu);
+    struct insn insn;
+    return code->available < INSN_MAX_LENGTH &&
+           decoder_decode(&mode, code->bytes, code->available, &insn) == DECODE_TRUNCATED;
+}
+
+/* Makes a block of an instruction that is cut off with what follows on the next page, which is fetched only
+ * where the interpreter would. */
+static struct code_block *make_block_with_tail(struct translator *t, const struct guest_code *code,
+                                               uint32_t linear, uint32_t eip, uint32_t mode)
+{
+    uint8_t bytes[2 * INSN_MAX_LENGTH];
+    struct guest_code whole = {
+        .phys = code->phys, .bytes = bytes, .available = code->available + INSN_MAX_LENGTH};
+    bool within_limit = (uint64_t)eip + code->available <= t->cpu->segment[CPU_CS].limit;
+    if (!(mode & MODE_CODE_OPEN) || !within_limit || !find_tail(t, linear, &whole.tail)) {
+        return NULL;
+    }
+    const struct memory_page *page = memory_bus_page(t->mmu->bus, whole.tail);
+    if (page->read == NULL) {
+        return NULL;
+    }
+    memcpy(bytes, code->bytes, code->available);
+    memcpy(bytes + code->available, page->read, INSN_MAX_LENGTH);
+    return translator_make_block(t, &whole, eip, mode);
+}
+
+static struct code_block *make_block(struct translator *t, uint64_t phys, uint32_t linear, uint32_t eip,
+                                     uint32_t mode)
+{
+    unsigned offset = (unsigned)(phys & PAGE_MASK);
+    const struct guest_code code = {.phys = phys,
+                                    .tail = CODE_NO_TAIL,
+                                    .bytes = memory_bus_page(t->mmu->bus, phys)->read + offset,
+                                    .available = PAGE_SIZE - offset};
+    return is_cut_off(t, &code) ? make_block_with_tail(t, &code, linear, eip, mode)
+                                : translator_make_block(t, &code, eip, mode);
+}
+
+struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint32_t extra)
+{
+    t->cold = false;
+    uint32_t mode = t->mode | extra;
+    struct cpu_state *cpu = t->cpu;
+    const struct segment *cs = &cpu->segment[CPU_CS];
+    uint32_t linear = (uint32_t)(cs->base + eip);
+    uint64_t phys;
+    if (eip > last_eip(t) || eip > cs->limit || cpu_probe_is_at(cpu, linear) ||
+        !find_code(t, linear, &phys)) {
+        return NULL;
+    }
+    uint64_t key = translator_block_key(t, eip, mode);
+    struct code_block *block = code_cache_find(t->cache, phys, key);
+    if (block != NULL && block->tail != CODE_NO_TAIL) {
+        uint64_t tail;
+        if (!find_tail(t, linear, &tail)) {
+            return NULL;
+        }
+        block = code_cache_find_with_tail(t->cache, phys, tail, key);
+    }
+    if (block == NULL) {
+        if (memory_bus_page(t->mmu->bus, phys)->read == NULL) {
+            return NULL;
+        }
+        block = translator_move_version(t, phys, eip, mode);
+        if (block == NULL && extra == 0 && !has_become_warm(t, phys)) {
+            t->cold = true;
+            return NULL;
+        }
+        if (block == NULL) {
+            block = make_block(t, phys, linear, eip, mode);
+        }
+    } else {
+        block->used = (uint32_t)t->mmu->generation;
+    }
+    if (block != NULL && (uint64_t)eip + block->length - 1 > cs->limit) {
+        return NULL;
+    }
+    return block;
+}
+
+const uint8_t *dispatch_known_jump(const struct translator *t, uint32_t eip)
+{
+    const struct jump_slot *slot = &t->jumps[jump_slot_index(translator_place(t, eip))];
+    bool usable = (t->mode & MODE_CODE_OPEN) && !t->unchained && eip <= last_eip(t);
+    return usable && slot->tag == jump_tag(t, eip) ? slot->code : NULL;
+}
+
+static const uint8_t *leave(struct translator *t)
+{
+    translator_store_float(t);
+    return t->leave;
+}
+
+/* Goes on at cpu->rip in the context that is set, when there is translated code; NULL: there is none. */
+static const uint8_t *go_on_translated(struct translator *t)
+{
+    struct cpu_state *cpu = t->cpu;
+    const uint8_t *known = dispatch_known_jump(t, (uint32_t)cpu->rip);
+    if (known == NULL) {
+        struct code_block *block = dispatch_find_block(t, (uint32_t)cpu->rip, 0);
+        if (block == NULL || cpu->retired + block->insn_count > t->stop_at) {
+            return NULL;
+        }
+        if (!t->unchained) {
+            dispatch_remember_jump(t, (uint32_t)cpu->rip, block);
+        }
+        if (t->tracing) {
+            cpu_trace_block(cpu, block->phys, block->insn_count);
+        }
+        known = translator_block_body(block);
+    }
+    guest_set_budget(t);
+    guest_load(t);
+    return known;
+}
+
+void dispatch_execute_cold(struct translator *t)
+{
+    translator_store_float(t);
+    t->fallback->ops->step_block(t->fallback, t->stop_at - t->cpu->retired);
+}
+
+const uint8_t *dispatch_go_on(struct translator *t)
+{
+    struct cpu_state *cpu = t->cpu;
+    t->stuck = false;
+    for (;;) {
+        dispatch_forget_shortcuts(t);
+        if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
+            return leave(t);
+        }
+        cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
+        dispatch_set_context(t, guest_block_mode(t));
+        const uint8_t *code = go_on_translated(t);
+        if (code != NULL) {
+            return code;
+        }
+        if (!t->cold) {
+            t->stuck = true;
+            return leave(t);
+        }
+        dispatch_execute_cold(t);
+    }
+}
+
+bool translator_run_blocks(struct translator *t)
+{
+    const uint8_t *code = dispatch_go_on(t);
+    if (code != t->leave) {
+        translator_check_return_stack(t);
+        if (t->faults != NULL) {
+            translator_set_window_base(t);
+            fault_signal_enter(t->faults);
+        }
+        t->enter(t, code);
+        if (t->faults != NULL) {
+            fault_signal_leave(t->faults);
+        }
+    }
+    return !t->stuck;
+}
