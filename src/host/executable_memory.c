@@ -7,11 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define LARGE_PAGE ((size_t)2 << 20) /* Intel SDM 3A §4.5 */
-
-#ifndef MADV_COLLAPSE
-#define MADV_COLLAPSE 25 /* Linux 6.1; headers before it lack the name */
-#endif
+#include "host/large_page.h"
 
 static struct status refused(int error, const char *what)
 {
@@ -21,44 +17,16 @@ static struct status refused(int error, const char *what)
     return status;
 }
 
-/* Maps the file at a multiple of LARGE_PAGE, so that large pages are possible. MAP_FAILED with errno. */
-static void *map_aligned(int fd, size_t size, int protection)
-{
-    size_t room = size + LARGE_PAGE;
-    uint8_t *reserved = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (reserved == MAP_FAILED) {
-        return MAP_FAILED;
-    }
-    size_t before = (size_t) - (uintptr_t)reserved & (LARGE_PAGE - 1);
-    uint8_t *at = reserved + before;
-    void *mapped = mmap(at, size, protection, MAP_SHARED | MAP_FIXED, fd, 0);
-    if (mapped == MAP_FAILED) {
-        int error = errno;
-        munmap(reserved, room);
-        errno = error;
-        return MAP_FAILED;
-    }
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    size_t end = before + ((size + page - 1) & ~(page - 1));
-    if (before > 0) {
-        munmap(reserved, before);
-    }
-    if (end < room) {
-        munmap(reserved + end, room - end);
-    }
-    return mapped;
-}
-
 static struct status map_twice(int fd, uint64_t size, struct executable_memory *memory)
 {
     if (ftruncate(fd, (off_t)size) != 0) {
         return refused(errno, "making a memfd larger");
     }
-    void *write = map_aligned(fd, (size_t)size, PROT_READ | PROT_WRITE);
+    void *write = large_page_map(fd, (size_t)size, PROT_READ | PROT_WRITE);
     if (write == MAP_FAILED) {
         return refused(errno, "mapping it writable");
     }
-    const void *exec = map_aligned(fd, (size_t)size, PROT_READ | PROT_EXEC);
+    const void *exec = large_page_map(fd, (size_t)size, PROT_READ | PROT_EXEC);
     if (exec == MAP_FAILED) {
         int error = errno;
         munmap(write, (size_t)size);
@@ -93,7 +61,7 @@ void executable_memory_reach(struct executable_memory *memory, uint64_t end)
         volatile uint8_t *touched =
             memory->write + at; /* nothing is made large where there is not one page */
         *touched = *touched;
-        (void)madvise((void *)(uintptr_t)(memory->exec + at), LARGE_PAGE, MADV_COLLAPSE);
+        large_page_collapse(memory->exec + at);
         memory->reached = at + LARGE_PAGE;
     }
 }

@@ -2,23 +2,90 @@
 #include "host/host_memory.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "host/large_page.h"
+
+#if defined(__linux__)
+
+#define GATHER_PAGE      4096u /* of the host; on one with others nothing is gathered */
+#define GATHER_IN_USE    480u  /* of the 512 in a large page */
+#define PAGES_OF_A_LARGE (LARGE_PAGE / GATHER_PAGE)
+
 static int open_backing(uint64_t length)
 {
-#if defined(__linux__)
     int fd = memfd_create("doppel", MFD_CLOEXEC);
     if (fd >= 0 && ftruncate(fd, (off_t)length) != 0) {
         close(fd);
         fd = -1;
     }
     return fd;
+}
+
+static void *map_backing(int fd, size_t length)
+{
+    return large_page_map(fd, length, PROT_READ | PROT_WRITE);
+}
+
+static unsigned pages_in_use(void *at)
+{
+    unsigned char resident[PAGES_OF_A_LARGE];
+    unsigned count = 0;
+    if (mincore(at, LARGE_PAGE, resident) == 0) {
+        for (unsigned i = 0; i < PAGES_OF_A_LARGE; i++) {
+            count += resident[i] & 1;
+        }
+    }
+    return count;
+}
+
+static void prepare_gathering(struct host_memory *memory)
+{
+    if (memory->fd >= 0 && memory->length >= LARGE_PAGE && sysconf(_SC_PAGESIZE) == GATHER_PAGE) {
+        memory->large = calloc((size_t)(memory->length / LARGE_PAGE), 1);
+    }
+}
+
+void host_memory_gather(struct host_memory *memory)
+{
+    if (memory->large == NULL) {
+        return;
+    }
+    size_t index = memory->next;
+    memory->next = (index + 1) % (size_t)(memory->length / LARGE_PAGE);
+    uint8_t *at = memory->bytes + index * LARGE_PAGE;
+    if (!memory->large[index] && pages_in_use(at) >= GATHER_IN_USE) {
+        memory->large[index] = 1; /* a host that refuses is not asked again */
+        large_page_collapse(at);
+    }
+}
+
 #else
+
+static int open_backing(uint64_t length)
+{
     (void)length;
     return -1;
-#endif
 }
+
+static void *map_backing(int fd, size_t length)
+{
+    return mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+}
+
+static void prepare_gathering(struct host_memory *memory)
+{
+    (void)memory;
+}
+
+void host_memory_gather(struct host_memory *memory)
+{
+    (void)memory;
+}
+
+#endif
 
 struct status host_memory_allocate(uint64_t length, struct host_memory *memory)
 {
@@ -28,8 +95,9 @@ struct status host_memory_allocate(uint64_t length, struct host_memory *memory)
                             (unsigned long long)(length >> 20));
     }
     int fd = open_backing(length);
-    int flags = fd >= 0 ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS;
-    void *bytes = mmap(NULL, (size_t)length, PROT_READ | PROT_WRITE, flags, fd, 0);
+    void *bytes =
+        fd >= 0 ? map_backing(fd, (size_t)length)
+                : mmap(NULL, (size_t)length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (bytes == MAP_FAILED) {
         int error = errno;
         if (fd >= 0) {
@@ -41,6 +109,7 @@ struct status host_memory_allocate(uint64_t length, struct host_memory *memory)
         return status;
     }
     *memory = (struct host_memory){.bytes = bytes, .length = length, .fd = fd};
+    prepare_gathering(memory);
     return status_ok();
 }
 
@@ -82,5 +151,6 @@ void host_memory_release(struct host_memory *memory)
             close(memory->fd);
         }
     }
+    free(memory->large);
     *memory = (struct host_memory){.fd = -1};
 }

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "host/large_page.h"
+
 #define HOST_PAGE   4096
 #define SPARE_PAGES 33u
 
@@ -21,7 +23,7 @@ struct status host_window_reserve(uint64_t length, struct host_window *window)
     if (sysconf(_SC_PAGESIZE) != HOST_PAGE || length > SIZE_MAX) {
         return status_error(STATUS_UNSUPPORTED, "this host cannot map single pages of 4 KiB");
     }
-    void *base = map(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *base = large_page_reserve((size_t)length);
     if (base == MAP_FAILED) {
         int error = errno;
         struct status status = status_from_errno(error, "cannot reserve %llu MiB of host addresses",

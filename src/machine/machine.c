@@ -454,6 +454,7 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
 enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
 {
     assert(!machine->paused);
+    host_memory_gather(&machine->ram);
     if (machine->idle) {
         event_clock_skip_to_deadline(machine->clock);
     }
