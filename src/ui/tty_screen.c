@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "ui/png_file.h"
+#include "ui/tty_guard.h"
 #include "ui/tty_keys.h"
 #include "ui/tty_output.h"
 #include "ui/tty_painter.h"
@@ -46,6 +47,7 @@ struct tty_screen {
     bool active; /* the terminal is ours now */
     bool gone;   /* it was closed under us */
     struct termios saved;
+    struct tty_guard guard; /* while the terminal is ours */
     enum front_end_state state;
     unsigned columns, rows;
 
@@ -309,6 +311,7 @@ static struct status tty_resume(struct front_end *front_end)
     if (tcsetattr(screen->fd, TCSAFLUSH, &raw) != 0) {
         return status_from_errno(errno, "cannot put the terminal into raw mode");
     }
+    tty_guard_start(&screen->guard, screen->fd, &screen->saved, leave_sequence, sizeof leave_sequence - 1);
     screen->active = true;
     screen->keys = (struct tty_keys){0};
     tty_output_put(&screen->output, enter_sequence, sizeof enter_sequence - 1);
@@ -326,6 +329,7 @@ static void tty_suspend(struct front_end *front_end)
     tty_output_put(&screen->output, leave_sequence, sizeof leave_sequence - 1);
     drain_patiently(screen);
     (void)tcsetattr(screen->fd, TCSADRAIN, &screen->saved);
+    tty_guard_end(&screen->guard);
     screen->active = false;
 }
 

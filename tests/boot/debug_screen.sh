@@ -133,7 +133,15 @@ start
 kill -TERM "$(cat "$work/pid")"
 see 'shell%'
 settings by_signal
-for how in stopped by_key by_command by_signal; do
+start
+kill -KILL "$(cat "$work/pid")"
+# The shell may have prompted on the screen that has gone since.
+until [ -s "$work/by_kill" ]; do
+    in_tmux send-keys C-u
+    type_line "clear; stty -g >$work/by_kill"
+    sleep 0.5
+done
+for how in stopped by_key by_command by_signal by_kill; do
     if ! cmp -s "$work/before" "$work/$how"; then
         echo "FAILED: the terminal's settings are others ($how):"
         cat "$work/before" "$work/$how"
