@@ -200,9 +200,13 @@ bool debugger_search_probe(const struct debugger *debugger, struct machine_probe
 
 /* ---- executing again */
 
-static bool is_ahead(enum breakpoint_kind kind)
+/* Whether what a point was met by is the work of an instruction, which has been executed since: stores of
+ * devices may come between two. */
+static bool is_access(const struct debugger *debugger, const struct point *point)
 {
-    return kind == BREAKPOINT_DATA || kind == BREAKPOINT_STORE || kind == BREAKPOINT_PORT;
+    const enum breakpoint_kind kind = point->breakpoint.spec.kind;
+    return (kind == BREAKPOINT_DATA || kind == BREAKPOINT_STORE || kind == BREAKPOINT_PORT) &&
+           point->place.retired < machine_retired(debugger->machine);
 }
 
 /* The machine has come back with a break. */
@@ -214,7 +218,7 @@ static void take_hit(struct debugger *debugger)
     if (point == NULL) {
         return;
     }
-    stop.is_ahead = is_ahead(stop.kind);
+    stop.is_ahead = is_access(debugger, point);
     const struct machine_place place = stop.is_ahead ? point->place : machine_place(debugger->machine);
     if (machine_place_compare(&place, &search->here) < 0) {
         keep_place(search, &place);

@@ -1,6 +1,6 @@
 #!/bin/sh
 # reverse.sh DOPPEL IMAGE ENGINES: going back and forth leads to the same states, across changes of mode, interrupts and
-# keys: by steps, one by one, and by long ways.
+# keys: by steps, one by one, and by long ways; and what stops the machine forwards stops it backwards, in turn.
 #
 # IMAGE is the demo disk. What a script prints between the lines "print 0xaNN" is section NN; sections in which the machine
 # must be in the same state are compared, and everything with each of the ENGINES ("interp dbt").
@@ -57,6 +57,52 @@ back_and_forth()
     section 35
     echo quit
 } >script
+
+# stops KEYS COMMAND...: stops of the machine where the commands have it stop, forwards and then backwards
+stops()
+{
+    printf 'tbreak 0x7c00\ncont\nwait-stop\n'
+    [ -z "$1" ] || printf 'cont\nwait-serial "> " 60\ntype "%s"\nsleep 0.5\nstop\n' "$1"
+    shift
+    printf '%s\n' "$@"
+    echo 'print 0xf01'
+    yes 'cont
+wait-stop' | head -n 60
+    echo 'print 0xf02'
+    yes reverse-continue | head -n 29
+    echo quit
+}
+
+stops '' 'catch irq' 'catch int 0x13' 'catch mode' 'watch /d 0x46c' 'watch /p 0x10100' 'iobreak 0x20 w' >stops-1
+stops 'help\n' 'catch irq' 'iobreak 0x60 r' 'break cs.base+eip' 'catch cr3' >stops-2
+for script in stops-1 stops-2; do
+    for engine in $engines; do
+        "$doppel" -S -engine "$engine" -reverse -icount shift=6 -display none -snapshot -fda "$image" -script $script \
+            >$script.out || fail "doppel -engine $engine ended with status $?"
+        awk '
+            /^0xf0/ { way = $1; next }
+            !/^breakpoint/ { next }
+            way == "0xf01" { forwards[++count] = $0 }
+            way == "0xf02" { # an access is ahead, which is one instruction earlier
+                if (sub(/ahead is a /, "")) {
+                    sub(/ will be /, " now ")
+                    instructions = $0
+                    sub(/^.* after /, "", instructions)
+                    sub(/ after [0-9]* instructions$/, "")
+                    $0 = $0 " after " (instructions + 1) " instructions"
+                }
+                # From behind an access, the first way back leads to it.
+                if (++back == 1 && forwards[count] ~ /: (read|write) of/) {
+                    count++
+                }
+                if ($0 != forwards[count - back]) {
+                    print "backwards: " $0 "\nforwards:  " forwards[count - back]
+                    failed = 1
+                }
+            }
+            END { exit failed || count < 30 || back != 29 }' $script.out || fail "$script: -engine $engine stops elsewhere"
+    done
+done
 
 for engine in $engines; do
     "$doppel" -S -engine "$engine" -reverse -icount shift=6 -display none -snapshot -fda "$image" -script script \

@@ -138,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_input input = {.bytes = data, .left = size};
     struct gdb_bench *bench = gdb_bench_create();
     struct gdb_packet_reader *reader = calloc(1, sizeof *reader);
+    bench->machine->has_history = fuzz_byte(&input) & 1;
     while (input.left > 0) {
         switch (fuzz_byte(&input) % 12) {
         case 0: send_bytes(bench, &input); break;

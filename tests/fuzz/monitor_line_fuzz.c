@@ -20,7 +20,8 @@ static const char *const words[] = {
     "idt",    "ldt",       "tss",     "tlb",      "map",        "page",        "segments",  "fpu",
     "sse",    "msr",       "control", "debug",    "ivt",        "bda",         "dos",       "mem",
     "blocks", "registers", "float",   "intel",    "att",        "disassembly", "u8(0x500)", "(",
-    ")",      "/dev/null", "-1",      "a",        "force",      "read",        "write",     "if"};
+    ")",      "/dev/null", "-1",      "a",        "force",      "read",        "write",     "if",
+    "on",     "off",       "show",    "branches", "interrupts", "io",          "retired",   "/p"};
 
 static bool writes_files(const char *line)
 {
@@ -53,6 +54,8 @@ static void make_state(struct fuzz_input *input, struct machine *machine)
         machine->ram[fuzz_word32(input, 2) & 0x3fff] = fuzz_byte(input);
     }
     const uint8_t choice = fuzz_byte(input);
+    machine->has_history = choice & 8;
+    machine->paused = choice & 16;
     cpu->gdtr =
         (struct descriptor_table){.base = fuzz_word32(input, 2), .limit = (uint16_t)fuzz_word(input, 2)};
     cpu->ldtr = (struct segment){
