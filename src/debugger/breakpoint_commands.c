@@ -287,8 +287,8 @@ static struct status parse_event(const char *what, const char *which, struct bre
         }
     }
     return status_error(STATUS_INVALID_ARGUMENT,
-                        "\"%s\" cannot be caught: int, irq, exception, mode, cr0, cr2, cr3, cr4 or "
-                        "triple-fault",
+                        "\"%s\" cannot be caught: int, irq, exception, mode, cr0, cr2, cr3, cr4, smc "
+                        "or triple-fault",
                         what);
 }
 
@@ -306,6 +306,15 @@ static struct status add_equation(char *condition, size_t size, const char *word
     return status_ok();
 }
 
+/* smc [if CONDITION] */
+static struct status catch_changed_code(struct monitor_session *session, int argc, char **argv)
+{
+    const bool has_condition = argc > 3 && strcmp(argv[2], "if") == 0;
+    const struct breakpoint_spec spec = {.kind = BREAKPOINT_CHANGED_CODE,
+                                         .condition = has_condition ? monitor_rest(session, 3) : NULL};
+    return argc == 2 || has_condition ? add(session, &spec) : monitor_usage(argv[0]);
+}
+
 struct status command_catch(struct monitor_session *session, int argc, char **argv)
 {
     struct breakpoint_spec spec = {.kind = BREAKPOINT_EVENT};
@@ -313,6 +322,9 @@ struct status command_catch(struct monitor_session *session, int argc, char **ar
     int word = 2;
     if (argc < 2) {
         return monitor_usage(argv[0]);
+    }
+    if (strcmp(argv[1], "smc") == 0) {
+        return catch_changed_code(session, argc, argv);
     }
     bool has_which = argc > 2 && strchr(argv[2], '=') == NULL && strcmp(argv[2], "if") != 0;
     struct status status = parse_event(argv[1], has_which ? argv[2] : NULL, &spec);
@@ -379,6 +391,7 @@ static void print_spec(FILE *out, const struct breakpoint_spec *spec)
         fprintf(out, "%s %s0x%08x, %u", watches[spec->access], spec->kind == BREAKPOINT_STORE ? "/p " : "",
                 (unsigned)spec->first, (unsigned)(spec->last - spec->first) + 1);
         break;
+    case BREAKPOINT_CHANGED_CODE: fputs("catch smc", out); break;
     case BREAKPOINT_PORT:
         fputs("iobreak ", out);
         print_range(out, spec, 4);

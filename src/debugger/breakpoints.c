@@ -37,6 +37,7 @@ void debugger_destroy(struct debugger *debugger)
         destroy_point(debugger->points[i]);
     }
     trace_destroy(debugger->trace);
+    executed_bytes_destroy(debugger->executed);
     free(debugger);
 }
 
@@ -130,16 +131,33 @@ static struct status check_room(const struct debugger *debugger, const struct br
         return status_error(STATUS_NO_MEMORY, "there are %u breakpoints already: delete one first",
                             BREAKPOINTS_MAX);
     }
-    if (holds_bytes(spec) && breakpoints_of(debugger, spec->kind) == CPU_PROBE_WATCHES) {
+    if (spec->kind == BREAKPOINT_CHANGED_CODE && breakpoints_of(debugger, spec->kind) > 0) {
+        return status_error(STATUS_CONFLICT, "changed code is caught already");
+    }
+    /* One is for changed code. */
+    if (holds_bytes(spec) && breakpoints_of(debugger, spec->kind) == CPU_PROBE_WATCHES - 1) {
         return status_error(STATUS_NO_MEMORY, "there are %u watchpoints already: delete one first",
-                            CPU_PROBE_WATCHES);
+                            CPU_PROBE_WATCHES - 1);
     }
     return status_ok();
+}
+
+/* Whether executed bytes are to be remembered. Without memory for them nothing is caught. */
+static void keep_executed(struct debugger *debugger)
+{
+    const bool wanted = breakpoints_of(debugger, BREAKPOINT_CHANGED_CODE) > 0;
+    if (wanted && debugger->executed == NULL) {
+        debugger->executed = executed_bytes_create();
+    } else if (!wanted) {
+        executed_bytes_destroy(debugger->executed);
+        debugger->executed = NULL;
+    }
 }
 
 /* The list is not what the machine knows. A running one is told at once. */
 static void note_change(struct debugger *debugger)
 {
+    keep_executed(debugger);
     debugger->changed = true;
     if (!machine_is_paused(debugger->machine)) {
         debugger_install(debugger);
@@ -306,6 +324,10 @@ static void add_to_probe(struct machine_probe *probe, const struct breakpoint_sp
     case BREAKPOINT_STORE:
         probe->stores[probe->store_count++] = (struct cpu_watch){.first = spec->first, .last = spec->last};
         break;
+    case BREAKPOINT_CHANGED_CODE: /* every instruction and every access are looked at */
+        memset(probe->cpu.offsets, 0xff, sizeof probe->cpu.offsets);
+        probe->cpu.watch[probe->cpu.watch_count++] = (struct cpu_watch){.first = 0, .last = UINT32_MAX};
+        break;
     case BREAKPOINT_PORT:
         for (uint32_t port = spec->first; port <= spec->last; port++) {
             set_bit(probe->ports, port);
@@ -346,7 +368,8 @@ void debugger_install(struct debugger *debugger)
     bool points = debugger->search == NULL || debugger_search_probe(debugger, &probe);
     for (size_t i = 0; i < debugger->count && points; i++) {
         const struct breakpoint *breakpoint = &debugger->points[i]->breakpoint;
-        if (breakpoint->enabled) {
+        bool searched = debugger->search == NULL || breakpoint->spec.kind != BREAKPOINT_CHANGED_CODE;
+        if (breakpoint->enabled && searched) {
             add_to_probe(&probe, &breakpoint->spec);
             any = true;
         }

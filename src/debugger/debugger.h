@@ -30,10 +30,11 @@ struct trace;
 #define BREAKPOINT_DATA_BYTES 65536u /* of one data breakpoint, at most */
 
 enum breakpoint_kind {
-    BREAKPOINT_CODE,     /* the instruction at a linear address */
-    BREAKPOINT_PHYSICAL, /* the same at a physical one, by whatever linear address */
-    BREAKPOINT_DATA,     /* the CPU's accesses to linear addresses */
-    BREAKPOINT_STORE,    /* stores to physical addresses, also by devices */
+    BREAKPOINT_CODE,         /* the instruction at a linear address */
+    BREAKPOINT_PHYSICAL,     /* the same at a physical one, by whatever linear address */
+    BREAKPOINT_DATA,         /* the CPU's accesses to linear addresses */
+    BREAKPOINT_STORE,        /* stores to physical addresses, also by devices */
+    BREAKPOINT_CHANGED_CODE, /* the CPU's stores to bytes that were executed since the breakpoint is there */
     BREAKPOINT_PORT,
     BREAKPOINT_EVENT
 };

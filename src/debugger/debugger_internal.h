@@ -4,6 +4,7 @@
 #define DOPPEL_DEBUGGER_DEBUGGER_INTERNAL_H
 
 #include "debugger/debugger.h"
+#include "debugger/executed_bytes.h"
 #include "debugger/expression.h"
 #include "debugger/guest_memory.h"
 #include "debugger/trace.h"
@@ -65,8 +66,9 @@ struct debugger {
     uint32_t here_sp;
     bool is_interrupted, is_to_repeat;
     uint32_t interrupted_linear;
-    struct trace *trace;   /* NULL: there was none yet */
-    struct search *search; /* what is searched for by executing again; NULL: nothing */
+    struct executed_bytes *executed; /* NULL: there is no BREAKPOINT_CHANGED_CODE */
+    struct trace *trace;             /* NULL: there was none yet */
+    struct search *search;           /* what is searched for by executing again; NULL: nothing */
     bool (*gives_up)(void *opaque);
     void *patience_opaque;
     bool goal_met;

@@ -343,6 +343,9 @@ static struct status go_to(struct debugger *debugger, const struct machine_place
 {
     struct status status = machine_history_seek(debugger->machine, place);
     trace_forget_behind(debugger->trace, machine_retired(debugger->machine));
+    if (debugger->executed != NULL) {
+        executed_bytes_clear(debugger->executed);
+    }
     debugger->stop = *stop;
     debugger->has_stop = true;
     return status;

@@ -52,6 +52,10 @@ static void print_reason(FILE *out, const struct debugger_stop *stop)
                                             : "0x%llx, now 0x%llx",
                 (unsigned long long)stop->before, (unsigned long long)stop->after);
         break;
+    case BREAKPOINT_CHANGED_CODE:
+        fprintf(out, "write of %u byte%s at 0x%08x, to code that was executed", stop->width,
+                stop->width == 1 ? "" : "s", (unsigned)stop->address);
+        break;
     case BREAKPOINT_PORT:
         fprintf(out, "%s of port 0x%04x", stop->write ? "write" : "read", (unsigned)stop->address);
         fprintf(out, ", value 0x%0*llx", (int)stop->width * 2, (unsigned long long)stop->after);

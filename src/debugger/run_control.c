@@ -140,6 +140,41 @@ bool debugger_is_at(struct debugger *debugger, const struct breakpoint_spec *spe
     }
 }
 
+/* Physical bytes behind linear ones, which may lie on two pages; `how` is done to both parts. Returns whether
+ * it was true of one. */
+static bool for_each_part(struct debugger *debugger, uint32_t linear, unsigned length,
+                          bool (*how)(struct executed_bytes *set, uint64_t phys, unsigned length))
+{
+    bool any = false;
+    for (unsigned done = 0; done < length;) {
+        const unsigned room = CPU_PROBE_PAGE - (linear + done) % CPU_PROBE_PAGE;
+        const unsigned part = length - done < room ? length - done : room;
+        uint64_t phys;
+        if (guest_memory_translate(debugger->machine, (uint32_t)(linear + done), &phys)) {
+            any |=
+                how(debugger->executed, memory_bus_effective(machine_memory(debugger->machine), phys), part);
+        }
+        done += part;
+    }
+    return any;
+}
+
+static bool add_executed(struct executed_bytes *set, uint64_t phys, unsigned length)
+{
+    executed_bytes_add(set, phys, length);
+    return true;
+}
+
+/* The instruction here is going to be executed. */
+static void note_executed(struct debugger *debugger)
+{
+    struct insn insn;
+    if (debugger->executed != NULL && debugger_decode_here(debugger, &insn)) {
+        (void)for_each_part(debugger, debugger_linear_pc(machine_cpu(debugger->machine)), insn.length,
+                            add_executed);
+    }
+}
+
 bool debugger_at_code(void *opaque)
 {
     struct debugger *debugger = opaque;
@@ -147,6 +182,7 @@ bool debugger_at_code(void *opaque)
     struct look look = look_here(cpu);
     if (debugger->search == NULL) {
         trace_note_code(debugger->trace);
+        note_executed(debugger);
     }
     bool again = is_same_place(&debugger->resumed, &look);
     bool goes_on = is_next_iteration(debugger, &look);
@@ -194,11 +230,15 @@ void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write)
 {
     struct debugger *debugger = opaque;
     unsigned kind = write ? ACCESS_WRITE | ACCESS_CHANGE : ACCESS_READ;
+    const bool changes_code = write && debugger->executed != NULL && debugger->search == NULL &&
+                              for_each_part(debugger, linear, width, executed_bytes_take);
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         const struct breakpoint_spec *spec = &point->breakpoint.spec;
-        if (point->breakpoint.enabled && spec->kind == BREAKPOINT_DATA && (spec->access & kind) != 0 &&
-            touches(spec, linear, width)) {
+        const bool is_accessed =
+            spec->kind == BREAKPOINT_DATA && (spec->access & kind) != 0 && touches(spec, linear, width);
+        const bool is_changed = spec->kind == BREAKPOINT_CHANGED_CODE && changes_code;
+        if (point->breakpoint.enabled && (is_accessed || is_changed)) {
             point->address = linear;
             point->width = width;
             point->write = write;

@@ -166,6 +166,38 @@ static void the_parts_of_a_store_are_one(void **state)
     assert_int_equal(stop.after, 7);
 }
 
+static void stores_to_executed_code_are_met_on_either_page(void **state)
+{
+    struct rig *rig = *state;
+    const struct breakpoint_spec spec = {.kind = BREAKPOINT_CHANGED_CODE};
+    struct cpu_probe *probe = &rig->machine->probe.cpu;
+    struct debugger_stop stop;
+    unsigned number;
+    struct status status = debugger_add(rig->debugger, &spec, NULL, &number);
+    assert_true(status_is_ok(&status));
+    memcpy(rig->machine->ram + 0x2ffe, "\xb8\x34\x12",
+           3); /* mov ax, 1234h: the last byte is on the next page */
+    rig->machine->cpu.rip = 0x2ffe;
+    debugger_continue(rig->debugger);
+    assert_true(is_asked_about(rig, 0x2ffe));
+    rig->machine->cpu.retired++;
+    probe->at_data(probe->opaque, 0x3000, 1, true);
+    assert_false(rig->machine->break_requested); /* it was not executed yet */
+    assert_false(asks(rig));
+    probe->at_data(probe->opaque, 0x3001, 4, true);
+    probe->at_data(probe->opaque, 0x3000, 1, false);
+    assert_false(rig->machine->break_requested);
+    probe->at_data(probe->opaque, 0x3000, 1, true);
+    assert_true(debugger_take_stop(rig->debugger, MACHINE_BREAK, &stop));
+    assert_int_equal(stop.kind, BREAKPOINT_CHANGED_CODE);
+    assert_int_equal(stop.address, 0x3000);
+    debugger_continue(rig->debugger);
+    probe->at_data(probe->opaque, 0x3000, 1, true); /* what is there now was not executed */
+    assert_false(rig->machine->break_requested);
+    probe->at_data(probe->opaque, 0x2ffc, 4, true);
+    assert_true(rig->machine->break_requested);
+}
+
 #define WITH_RIG(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -176,6 +208,7 @@ int main(void)
         WITH_RIG(an_interrupt_behind_the_return_is_gone_over),
         WITH_RIG(a_watch_at_0_is_met_from_the_end_of_memory),
         WITH_RIG(the_parts_of_a_store_are_one),
+        WITH_RIG(stores_to_executed_code_are_met_on_either_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
