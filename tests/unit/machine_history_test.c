@@ -1,6 +1,6 @@
 /* A machine that goes back in time and forth again is always exactly what it was there: at ends of steps, in
- * front of interrupt handlers, while halted, across input, resets and disk writes, on whatever engine; and
- * what is outside sees nothing of it.
+ * front of interrupt handlers, while halted, across input and resets, on whatever engine. How much memory
+ * that takes is bounded.
  *
  * The guest is the firmware with a disk (argv[1]); argv[2] and argv[3] name the engine and how it translates
  * addresses. */
@@ -8,233 +8,250 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "base/bits.h"
-#include "machine/machine_history.h"
-#include "machine/machine_probe.h"
-#include "machine/machine_replay.h"
+#include "base/crc32.h"
+#include "history_rig.h"
 
-#define SLICE_NS 700001u
-#define MARKS    40u
-#define BUDGET   (64 * MIB)
-
-/* What the machine was at a place. */
-struct mark {
-    struct machine_place place;
-    struct machine_checksums sums;
-};
-
-struct bench {
-    const char *disk;
-    struct engine_config engine;
-    struct char_device *serial;
-    struct machine *machine;
-    struct mark marks[MARKS];
-    unsigned mark_count;
-    uint64_t random;
-};
-
-static uint32_t next_random(struct bench *bench, uint32_t limit)
-{
-    bench->random = bench->random * 6364136223846793005u + 1442695040888963407u;
-    return (uint32_t)(bench->random >> 33) % limit;
-}
-
-static struct machine *create(const struct bench *bench, bool counted)
-{
-    struct machine_config config = {.ram_size = 4 * MIB,
-                                    .engine = bench->engine,
-                                    .floppy[0] = {.path = bench->disk},
-                                    .ide[2] = {.cdrom = true},
-                                    .snapshot = true,
-                                    .counted = counted,
-                                    .ns_per_instruction = 8,
-                                    .serial[0] = bench->serial,
-                                    .rtc_epoch = 946684800};
-    struct machine *machine = NULL;
-    struct status status = machine_create(&config, &machine);
-    assert_string_equal(status.message, "");
-    return machine;
-}
-
-static int set_up(void **state)
-{
-    struct bench *bench = *state;
-    bench->serial = char_device_create_memory();
-    assert_non_null(bench->serial);
-    bench->machine = NULL;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct bench *bench = *state;
-    machine_destroy(bench->machine);
-    char_device_close(bench->serial);
-    return 0;
-}
-
-/* Within the test, since cmocka takes signal handlers away. */
-static void power_on(struct bench *bench)
-{
-    bench->machine = create(bench, true);
-    bench->mark_count = 0;
-    bench->random = 1;
-}
-
-static void start_history(struct bench *bench)
-{
-    power_on(bench);
-    struct status status = machine_start_history(bench->machine, BUDGET);
-    assert_string_equal(status.message, "");
-}
-
-static void set_mark(struct bench *bench)
-{
-    assert_true(bench->mark_count < MARKS);
-    bench->marks[bench->mark_count++] =
-        (struct mark){machine_place(bench->machine), machine_checksum(bench->machine)};
-}
-
-static void check_mark(struct bench *bench, const struct mark *mark)
-{
-    const struct machine_place here = machine_place(bench->machine);
-    assert_int_equal(here.retired, mark->place.retired);
-    assert_int_equal(here.taken, mark->place.taken);
-    assert_int_equal(here.time, mark->place.time);
-    struct machine_checksums sums = machine_checksum(bench->machine);
-    assert_int_equal(sums.ram, mark->sums.ram);
-    assert_int_equal(sums.rest, mark->sums.rest);
-}
-
-static void go_to_mark(struct bench *bench, unsigned index)
-{
-    struct status status = machine_history_seek(bench->machine, &bench->marks[index].place);
-    assert_string_equal(status.message, "");
-    check_mark(bench, &bench->marks[index]);
-}
-
-/* Something of everything, now and then. */
-static void disturb(struct bench *bench, unsigned step)
-{
-    static const enum key keys[] = {KEY_H, KEY_E, KEY_L, KEY_P, KEY_ENTER};
-    const struct input_sink *input = machine_input(bench->machine);
-    if (step % 3 == 0) {
-        input->key(input->opaque, keys[step / 6 % ARRAY_COUNT(keys)], step % 6 == 0);
-    }
-    if (step % 7 == 0) {
-        input->mouse(input->opaque, (int)step - 40, 3, 0, 1 + (step & 1));
-        assert_true(char_device_memory_inject(bench->serial, (const uint8_t *)"serial input", 12));
-    }
-    char_device_poll(bench->serial);
-    switch (step) {
-    case 30: machine_press_power_button(bench->machine); break;
-    case 75: machine_reset(bench->machine); break;
-    default: break;
-    }
-}
-
-static void stop_at_interrupt(void *opaque, const struct cpu_event_info *info)
-{
-    (void)info;
-    machine_request_break(opaque);
-}
-
-/* In front of the first instruction of the next interrupt's handler. */
-static void run_to_interrupt(struct bench *bench)
-{
-    struct machine_probe *probe = calloc(1, sizeof *probe);
-    assert_non_null(probe);
-    probe->cpu.events = 1u << CPU_EVENT_INTERRUPT;
-    probe->cpu.at_event = stop_at_interrupt;
-    probe->cpu.opaque = bench->machine;
-    machine_set_probe(bench->machine, probe);
-    for (unsigned i = 0; i < 100 && machine_run(bench->machine, SLICE_NS) != MACHINE_BREAK; i++) {
-    }
-    machine_set_probe(bench->machine, NULL);
-    free(probe);
-}
-
-/* The end of a step within the next instructions. */
-static void run_a_step(struct bench *bench)
-{
-    machine_set_step_limit(bench->machine, machine_retired(bench->machine) + 1 + next_random(bench, 70000));
-    for (unsigned i = 0; i < 1000 && machine_run(bench->machine, SLICE_NS) != MACHINE_BREAK; i++) {
-    }
-    machine_set_step_limit(bench->machine, 0);
-}
-
-/* Runs from power-on, with marks at places of all kinds. */
-static void live(struct bench *bench)
-{
-    for (unsigned step = 0; step < 3 * MARKS; step++) {
-        disturb(bench, step);
-        (void)machine_run(bench->machine, SLICE_NS);
-        switch (step % 9) {
-        case 0: run_to_interrupt(bench); break;
-        case 3: run_a_step(bench); break;
-        default: break;
-        }
-        if (step % 3 == 0) {
-            set_mark(bench);
-        }
-    }
-}
+#define STEPS (3 * HISTORY_RIG_MARKS)
 
 static void every_place_is_found_again_as_it_was(void **state)
 {
-    struct bench *bench = *state;
-    start_history(bench);
-    live(bench);
-    struct mark end = {machine_place(bench->machine), machine_checksum(bench->machine)};
-    for (unsigned i = 0; i < 3 * MARKS; i++) {
-        go_to_mark(bench, next_random(bench, bench->mark_count));
-        assert_true(machine_is_in_past(bench->machine));
+    struct history_rig *rig = *state;
+    history_rig_power_on(rig);
+    history_rig_start(rig, HISTORY_RIG_BUDGET);
+    history_rig_live(rig, STEPS);
+    const struct history_mark end = history_rig_mark(rig);
+    for (unsigned i = 0; i < 3 * HISTORY_RIG_MARKS; i++) {
+        history_rig_seek(rig, &rig->marks[history_rig_random(rig, rig->mark_count)]);
+        assert_true(machine_is_in_past(rig->machine));
     }
-    struct status status = machine_history_seek(bench->machine, &end.place);
-    assert_string_equal(status.message, "");
-    check_mark(bench, &end);
-    assert_false(machine_is_in_past(bench->machine));
+    history_rig_seek(rig, &end);
+    assert_false(machine_is_in_past(rig->machine));
 }
 
-/* The same run without history. */
 static void history_makes_no_difference_to_the_guest(void **state)
 {
-    struct bench *bench = *state;
-    start_history(bench);
-    live(bench);
-    struct mark kept[MARKS];
-    memcpy(kept, bench->marks, sizeof kept);
-    machine_destroy(bench->machine);
-    power_on(bench);
+    struct history_rig *rig = *state;
+    history_rig_power_on(rig);
+    history_rig_start(rig, HISTORY_RIG_BUDGET);
+    history_rig_live(rig, STEPS);
+    struct history_mark kept[HISTORY_RIG_MARKS];
+    memcpy(kept, rig->marks, sizeof kept);
+    machine_destroy(rig->machine);
+    history_rig_power_on(rig);
     /* Inputs have to wait for their times in both. */
-    struct status status = machine_start_recording(bench->machine, "/dev/null");
+    struct status status = machine_start_recording(rig->machine, "/dev/null");
     assert_string_equal(status.message, "");
-    machine_cpu(bench->machine)->ignores_x87_pointers = true;
-    live(bench);
-    assert_memory_equal(kept, bench->marks, sizeof kept);
+    machine_cpu(rig->machine)->ignores_x87_pointers = true;
+    history_rig_live(rig, STEPS);
+    assert_memory_equal(kept, rig->marks, sizeof kept);
+}
+
+/* What a person sees of the CPU. */
+static uint32_t cpu_crc(struct machine *machine)
+{
+    const struct cpu_state *cpu = machine_cpu(machine);
+    uint64_t words[CPU_GPR_SLOTS + 5];
+    for (unsigned i = 0; i < CPU_GPR_SLOTS; i++) {
+        words[i] = cpu->gpr[i].q;
+    }
+    words[CPU_GPR_SLOTS] = cpu->rip;
+    words[CPU_GPR_SLOTS + 1] = cpu_eflags(cpu);
+    words[CPU_GPR_SLOTS + 2] = cpu->segment[CPU_CS].base;
+    words[CPU_GPR_SLOTS + 3] = cpu->cr0;
+    words[CPU_GPR_SLOTS + 4] = machine_now(machine);
+    return crc32_append(0, words, sizeof words);
+}
+
+static void seek_step(struct history_rig *rig, uint64_t retired)
+{
+    struct status status = machine_history_seek(rig->machine, &(struct machine_place){.retired = retired});
+    assert_string_equal(status.message, "");
+    assert_int_equal(machine_retired(rig->machine), retired);
+}
+
+/* Just behind the first place from `mark` on at which the CPU enters or leaves protected mode. */
+static uint64_t find_mode_switch(struct history_rig *rig, unsigned mark)
+{
+    history_rig_seek(rig, &rig->marks[mark]);
+    const uint64_t before = machine_cpu(rig->machine)->cr0 & CR0_PE;
+    for (unsigned i = 0; i < 20000 && (machine_cpu(rig->machine)->cr0 & CR0_PE) == before; i++) {
+        machine_set_step_limit(rig->machine, machine_retired(rig->machine) + 50);
+        while (machine_run(rig->machine, HISTORY_RIG_SLICE_NS) != MACHINE_BREAK) {
+        }
+    }
+    machine_set_step_limit(rig->machine, 0);
+    return machine_retired(rig->machine);
+}
+
+static void a_thousand_steps_back_are_those_that_led_there(void **state)
+{
+    enum { COUNT = 1000 };
+    struct history_rig *rig = *state;
+    history_rig_power_on(rig);
+    history_rig_start(rig, HISTORY_RIG_BUDGET);
+    history_rig_live(rig, 60);
+    const uint64_t last = find_mode_switch(rig, 1);
+    assert_true(last > COUNT);
+    uint32_t *crcs = calloc(COUNT + 1, sizeof *crcs);
+    assert_non_null(crcs);
+    seek_step(rig, last - COUNT);
+    for (unsigned i = 0; i <= COUNT; i++) {
+        crcs[i] = cpu_crc(rig->machine);
+        machine_set_step_limit(rig->machine, last - COUNT + i + 1);
+        while (i < COUNT && machine_run(rig->machine, HISTORY_RIG_SLICE_NS) != MACHINE_BREAK) {
+        }
+    }
+    machine_set_step_limit(rig->machine, 0);
+    for (unsigned i = COUNT; i-- > 0;) {
+        seek_step(rig, last - COUNT + i);
+        assert_int_equal(cpu_crc(rig->machine), crcs[i]);
+    }
+    free(crcs);
+}
+
+static void checkpoints_are_listed_backwards_to_the_first(void **state)
+{
+    struct history_rig *rig = *state;
+    history_rig_power_on(rig);
+    history_rig_start(rig, HISTORY_RIG_BUDGET);
+    history_rig_live(rig, 60);
+    const struct machine_place end = machine_history_end(rig->machine);
+    const struct machine_place first = machine_history_first(rig->machine);
+    struct machine_place place = end, before;
+    unsigned count = 0;
+    for (; machine_history_before(rig->machine, &place, &before); place = before) {
+        assert_true(machine_place_compare(&before, &place) < 0);
+        struct status status = machine_history_restore(rig->machine, &before);
+        assert_string_equal(status.message, "");
+        const struct machine_place here = machine_place(rig->machine);
+        assert_int_equal(machine_place_compare(&here, &before), 0);
+        count++;
+    }
+    assert_int_equal(machine_place_compare(&place, &first), 0);
+    assert_true(count >= 2);
+    assert_in_range(machine_history_info(rig->machine).checkpoints, count, count + 1);
+}
+
+static void places_outside_history_are_refused(void **state)
+{
+    struct history_rig *rig = *state;
+    history_rig_power_on(rig);
+    (void)machine_run(rig->machine, 10 * HISTORY_RIG_SLICE_NS);
+    history_rig_start(rig, HISTORY_RIG_BUDGET);
+    const struct history_mark first = history_rig_mark(rig);
+    (void)machine_run(rig->machine, 10 * HISTORY_RIG_SLICE_NS);
+    const struct history_mark end = history_rig_mark(rig);
+    struct machine_place place = {.retired = first.place.retired - 1};
+    struct status status = machine_history_seek(rig->machine, &place);
+    assert_int_equal(status.code, STATUS_NOT_FOUND);
+    status = machine_history_restore(rig->machine, &place);
+    assert_int_equal(status.code, STATUS_NOT_FOUND);
+    place.retired = end.place.retired + 1;
+    status = machine_history_seek(rig->machine, &place);
+    assert_int_equal(status.code, STATUS_NOT_FOUND);
+    history_rig_check(rig, &end);
+    history_rig_seek(rig, &first);
+    seek_step(rig, first.place.retired); /* by its count alone */
+}
+
+static void history_that_is_forgotten_begins_anew_where_the_machine_is(void **state)
+{
+    struct history_rig *rig = *state;
+    history_rig_power_on(rig);
+    history_rig_start(rig, HISTORY_RIG_BUDGET);
+    history_rig_live(rig, 60);
+    history_rig_seek(rig, &rig->marks[10]);
+    machine_history_forget(rig->machine);
+    memory_bus_write(machine_memory(rig->machine), 0x500, 1, 0xA5);
+    const struct history_mark changed = history_rig_mark(rig);
+    assert_false(machine_is_in_past(rig->machine));
+    const struct machine_place first = machine_history_first(rig->machine);
+    assert_int_equal(machine_place_compare(&first, &changed.place), 0);
+    struct status status = machine_history_seek(rig->machine, &rig->marks[9].place);
+    assert_int_equal(status.code, STATUS_NOT_FOUND);
+    rig->mark_count = 0;
+    history_rig_live(rig, 60);
+    history_rig_seek(rig, &rig->marks[5]);
+    history_rig_seek(rig, &changed);
+    history_rig_seek(rig, &rig->marks[15]);
+}
+
+static void memory_is_bounded_and_the_first_place_stays(void **state)
+{
+    struct history_rig *rig = *state;
+    history_rig_power_on(rig);
+    history_rig_start(rig, 3 * MIB);
+    const struct history_mark first = history_rig_mark(rig);
+    history_rig_live(rig, STEPS);
+    for (unsigned i = 0; i < 8; i++) {
+        history_rig_seek(rig, &rig->marks[history_rig_random(rig, rig->mark_count)]);
+        struct machine_history_info info = machine_history_info(rig->machine);
+        assert_true(info.bytes <= info.bytes_allowed || info.checkpoints == 2);
+    }
+    history_rig_seek(rig, &first);
+}
+
+static void a_machine_in_realtime_cannot_go_back(void **state)
+{
+    struct history_rig *rig = *state;
+    const struct machine_config config = {.ram_size = 1 * MIB, .engine = rig->engine};
+    struct status status = machine_create(&config, &rig->machine);
+    assert_string_equal(status.message, "");
+    status = machine_start_history(rig->machine, HISTORY_RIG_BUDGET);
+    assert_int_equal(status.code, STATUS_INVALID_ARGUMENT);
+    assert_false(machine_has_history(rig->machine));
+    assert_false(machine_is_in_past(rig->machine));
+    machine_history_forget(rig->machine);
+}
+
+static void two_machines_have_each_their_own_past(void **state)
+{
+    struct history_rig *rig = *state;
+    struct history_rig other = *rig;
+    void *other_state = &other;
+    assert_int_equal(history_rig_set_up(&other_state), 0);
+    history_rig_power_on(rig);
+    history_rig_power_on(&other);
+    history_rig_start(rig, HISTORY_RIG_BUDGET);
+    (void)machine_run(other.machine, 5 * HISTORY_RIG_SLICE_NS);
+    history_rig_start(&other, HISTORY_RIG_BUDGET);
+    history_rig_live(rig, 45);
+    history_rig_live(&other, 60);
+    const struct history_mark end = history_rig_mark(&other);
+    history_rig_seek(rig, &rig->marks[2]);
+    history_rig_check(&other, &end);
+    history_rig_seek(&other, &other.marks[3]);
+    history_rig_check(rig, &rig->marks[2]);
+    history_rig_seek(rig, &rig->marks[12]);
+    history_rig_seek(&other, &other.marks[1]);
+    history_rig_tear_down(&other_state);
 }
 
 int main(int argc, char **argv)
 {
-    unsigned engine = ENGINE_INTERP, mmu = MMU_SOFTTLB;
-    if ((argc > 2 && !engine_choice_find(ENGINE_AXIS_ENGINE, argv[2], &engine)) ||
-        (argc > 3 && !engine_choice_find(ENGINE_AXIS_MMU, argv[3], &mmu))) {
-        fprintf(stderr, "there is no such engine\n");
+    struct history_rig rig;
+    if (!history_rig_parse(&rig, argc, argv)) {
         return 1;
     }
-    struct bench bench = {.disk = argc > 1 ? argv[1] : NULL,
-                          .engine = {.kind = (enum engine_kind)engine, .mmu = mmu, .tb_size_mib = 1}};
-#define BENCH_TEST(name) cmocka_unit_test_prestate_setup_teardown(name, set_up, tear_down, &bench)
+#define RIG_TEST(name)                                                                                       \
+    cmocka_unit_test_prestate_setup_teardown(name, history_rig_set_up, history_rig_tear_down, &rig)
     const struct CMUnitTest tests[] = {
-        BENCH_TEST(every_place_is_found_again_as_it_was),
-        BENCH_TEST(history_makes_no_difference_to_the_guest),
+        RIG_TEST(every_place_is_found_again_as_it_was),
+        RIG_TEST(history_makes_no_difference_to_the_guest),
+        RIG_TEST(a_thousand_steps_back_are_those_that_led_there),
+        RIG_TEST(checkpoints_are_listed_backwards_to_the_first),
+        RIG_TEST(places_outside_history_are_refused),
+        RIG_TEST(history_that_is_forgotten_begins_anew_where_the_machine_is),
+        RIG_TEST(memory_is_bounded_and_the_first_place_stays),
+        RIG_TEST(a_machine_in_realtime_cannot_go_back),
+        RIG_TEST(two_machines_have_each_their_own_past),
     };
-#undef BENCH_TEST
+#undef RIG_TEST
     return cmocka_run_group_tests_name("machine_history", tests, NULL, NULL);
 }
