@@ -220,6 +220,14 @@ bool debugger_remove(struct debugger *debugger, unsigned number)
     return false;
 }
 
+void debugger_note_stopped(struct debugger *debugger, unsigned number)
+{
+    struct point *point = find_point(debugger, number);
+    if (point != NULL) {
+        point->has_stopped = point->breakpoint.spec.temporary;
+    }
+}
+
 void debugger_drop_temporary(struct debugger *debugger)
 {
     for (size_t i = 0; i < debugger->count;) {

@@ -111,6 +111,9 @@ bool debugger_search_probe(const struct debugger *debugger, struct machine_probe
 
 /* ---- breakpoints.c */
 
+/* A breakpoint has stopped the machine: a temporary one goes with the next debugger_drop_temporary(). */
+void debugger_note_stopped(struct debugger *debugger, unsigned number);
+
 /* Makes the machine's probe what the list and the goal want. */
 void debugger_install(struct debugger *debugger);
 

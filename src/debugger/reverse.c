@@ -409,6 +409,7 @@ struct status debugger_reverse_continue(struct debugger *debugger, struct debugg
     if (status_is_ok(&status) && search->found) {
         *stop = search->stop;
         status = go_to(debugger, &search->place, stop);
+        debugger_note_stopped(debugger, stop->breakpoint);
     } else if (status_is_ok(&status)) {
         status = go_to_beginning(debugger, stop);
     }

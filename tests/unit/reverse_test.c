@@ -171,6 +171,19 @@ static void the_last_breakpoint_before_here_is_found(void **state)
     expect(rig, debugger_reverse_continue, LAST, INNER);
 }
 
+static void a_temporary_breakpoint_is_gone_behind_its_stop(void **state)
+{
+    struct rig *rig = *state;
+    const unsigned number =
+        add(rig, (struct breakpoint_spec){.first = 0x200, .last = 0x200, .temporary = true});
+    be_at(rig, LAST);
+    struct status status = debugger_reverse_continue(rig->debugger, &rig->stop);
+    assert_true(status_is_ok(&status));
+    assert_int_equal(rig->stop.breakpoint, number);
+    debugger_drop_temporary(rig->debugger);
+    assert_null(debugger_find(rig->debugger, number));
+}
+
 static void conditions_matter_on_the_way_back(void **state)
 {
     struct rig *rig = *state;
@@ -235,6 +248,7 @@ int main(void)
         WITH_RIG(what_ended_here_is_undone_as_a_whole),
         WITH_RIG(the_way_out_backwards_is_the_call),
         WITH_RIG(the_last_breakpoint_before_here_is_found),
+        WITH_RIG(a_temporary_breakpoint_is_gone_behind_its_stop),
         WITH_RIG(conditions_matter_on_the_way_back),
         WITH_RIG(stores_are_ahead_when_they_are_found),
         WITH_RIG(a_search_that_is_given_up_leaves_the_machine_where_it_was),
