@@ -59,6 +59,30 @@ if [ "$last" = dbt ]; then
 fi
 cat first.end
 
+# Going back on the way, and forward again, changes nothing of where it ends.
+cat >back <<'END'
+tbreak 0x7c00
+cont
+wait-stop
+reverse-step 100000
+step 100000
+cont
+sleep 3
+stop
+goto retired - 5000000
+watch /d 0x46c
+reverse-continue
+reverse-continue
+delete
+goto retired - 3000
+goto retired + 3000000
+cont
+sleep 100
+END
+for engine in $engines; do
+    replay "back-$engine" -engine "$engine" -S -reverse -script back
+done
+
 # With a monitor, the machine pauses where the recording ended.
 : >monitor.err
 {
