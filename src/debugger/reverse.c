@@ -28,6 +28,7 @@ struct call {
     struct machine_place place;
     uint32_t stack;
     uint16_t stack_segment;
+    uint8_t ring;
 };
 
 struct search {
@@ -49,12 +50,15 @@ struct search {
 
 /* ---- what the probe tells */
 
-static void keep_place(struct search *search, const struct machine_place *place)
+/* False: it is not before the place where the search began. */
+static bool keep_place(struct search *search, const struct machine_place *place)
 {
-    if (machine_place_compare(place, &search->here) < 0) {
+    const bool is_before = machine_place_compare(place, &search->here) < 0;
+    if (is_before) {
         search->found = true;
         search->place = *place;
     }
+    return is_before;
 }
 
 static void look_at_breakpoints(struct debugger *debugger, const struct machine_place *place)
@@ -70,12 +74,16 @@ static void look_at_breakpoints(struct debugger *debugger, const struct machine_
         bool better = !found || !point->breakpoint.spec.hidden;
         if (better && point->breakpoint.enabled &&
             debugger_is_at(debugger, &point->breakpoint.spec, linear) &&
-            debugger_condition_holds(debugger, point, &stop)) {
+            debugger_condition_holds(debugger, point, &stop) && keep_place(search, place)) {
             found = true;
-            keep_place(search, place);
             search->stop = stop;
         }
     }
+}
+
+static bool is_call(const struct insn *insn)
+{
+    return debugger_comes_back(insn) && !debugger_is_repeated(insn);
 }
 
 static bool is_call_before(struct debugger *debugger)
@@ -84,14 +92,17 @@ static bool is_call_before(struct debugger *debugger)
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
     struct insn insn;
     return debugger_stack_pointer(cpu) == search->stack && debugger_decode_here(debugger, &insn) &&
-           debugger_comes_back(&insn) && !debugger_is_repeated(&insn) &&
-           debugger_linear_pc(cpu) + insn.length == search->linear;
+           is_call(&insn) && debugger_linear_pc(cpu) + insn.length == search->linear;
 }
 
 /* Takes calls off whose subroutines have been left: the stack is at, or above, where it was before. What was
- * called on another stack meanwhile goes with them. */
-static void drop_calls(struct search *search, uint16_t stack_segment, uint32_t stack)
+ * called on another stack meanwhile goes with them, as do the calls of inner rings, whose stacks begin anew
+ * when they are entered again. */
+static void drop_calls(struct search *search, uint8_t ring, uint16_t stack_segment, uint32_t stack)
 {
+    while (search->call_count > 0 && search->calls[search->call_count - 1].ring < ring) {
+        search->call_count--;
+    }
     for (size_t i = search->call_count; i > 0; i--) {
         const struct call *call = &search->calls[i - 1];
         if (call->stack_segment == stack_segment) {
@@ -113,7 +124,8 @@ static void push_call(struct debugger *debugger)
     }
     search->calls[search->call_count++] = (struct call){.place = machine_place(debugger->machine),
                                                         .stack = debugger_stack_pointer(cpu),
-                                                        .stack_segment = cpu->segment[CPU_SS].selector};
+                                                        .stack_segment = cpu->segment[CPU_SS].selector,
+                                                        .ring = cpu->cpl};
 }
 
 /* The stack is where it is now. */
@@ -123,7 +135,7 @@ static void note_stack(struct debugger *debugger)
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
     const uint16_t stack_segment = cpu->segment[CPU_SS].selector;
     const uint32_t stack = debugger_stack_pointer(cpu);
-    drop_calls(search, stack_segment, stack);
+    drop_calls(search, cpu->cpl, stack_segment, stack);
     if (stack_segment == search->stack_segment && stack > search->seen) {
         search->seen = stack;
     }
@@ -133,7 +145,7 @@ static void look_for_caller(struct debugger *debugger)
 {
     struct insn insn;
     note_stack(debugger);
-    if (debugger_decode_here(debugger, &insn) && debugger_comes_back(&insn) && !debugger_is_repeated(&insn)) {
+    if (debugger_decode_here(debugger, &insn) && (insn.id == INSN_SYSENTER || is_call(&insn))) {
         push_call(debugger);
     }
 }
@@ -146,12 +158,12 @@ void debugger_search_code(struct debugger *debugger)
     case SEARCH_BREAKPOINTS: look_at_breakpoints(debugger, &place); break;
     case SEARCH_INSTRUCTION:
         if (debugger_linear_pc(machine_cpu(debugger->machine)) == search->linear) {
-            keep_place(search, &place);
+            (void)keep_place(search, &place);
         }
         break;
     case SEARCH_CALL_BEFORE:
         if (is_call_before(debugger)) {
-            keep_place(search, &place);
+            (void)keep_place(search, &place);
         }
         break;
     case SEARCH_CALLER: look_for_caller(debugger); break;
@@ -220,8 +232,7 @@ static void take_hit(struct debugger *debugger)
     }
     stop.is_ahead = is_access(debugger, point);
     const struct machine_place place = stop.is_ahead ? point->place : machine_place(debugger->machine);
-    if (machine_place_compare(&place, &search->here) < 0) {
-        keep_place(search, &place);
+    if (keep_place(search, &place)) {
         search->stop = stop;
     }
 }
@@ -267,7 +278,7 @@ static void find_caller(struct debugger *debugger)
     while (search->call_count > 0 && !search->found) {
         const struct call *call = &search->calls[--search->call_count];
         if (call->stack_segment != search->stack_segment || call->stack > search->highest) {
-            keep_place(search, &call->place);
+            (void)keep_place(search, &call->place);
         }
     }
     search->highest = search->seen > search->highest ? search->seen : search->highest;
@@ -321,9 +332,7 @@ static struct status execute_again(struct debugger *debugger)
     return status;
 }
 
-/* The last place before here that `search` looks for; not found: *search says so, and the machine is
- * anywhere.
- */
+/* The last place before here that `search` looks for, if there is one; the machine is anywhere then. */
 static struct status search_back(struct debugger *debugger, struct search *search)
 {
     search->here = machine_place(debugger->machine);
@@ -449,7 +458,7 @@ static bool call_may_end_at(struct debugger *debugger, uint32_t linear)
         struct insn insn;
         size_t read = guest_memory_read(debugger->machine, GUEST_LINEAR, linear - length, bytes, length);
         if (decoder_decode(&mode, bytes, read, &insn) == DECODE_OK && insn.length == length &&
-            debugger_comes_back(&insn) && !debugger_is_repeated(&insn)) {
+            is_call(&insn)) {
             return true;
         }
     }
