@@ -283,6 +283,13 @@ static void cover_pages(struct memory_bus *bus, const struct io_region *region, 
     memory_bus_announce_change(bus);
 }
 
+static void set_watcher(struct memory_bus *bus, const struct io_region *region,
+                        const struct memory_watcher *watcher)
+{
+    bus->watchers[region - bus->devices] =
+        watcher != NULL ? *watcher : (struct memory_watcher){.stored = NULL};
+}
+
 struct status memory_bus_claim(struct memory_bus *bus, const struct io_region *region)
 {
     struct io_region *slot = NULL;
@@ -301,11 +308,19 @@ struct status memory_bus_map_device_memory(struct memory_bus *bus, const char *n
     struct io_region *slot = NULL;
     struct status status = reserve_device(bus, &region, &slot);
     if (status_is_ok(&status)) {
-        bus->watchers[slot - bus->devices] =
-            watcher != NULL ? *watcher : (struct memory_watcher){.stored = NULL};
+        set_watcher(bus, slot, watcher);
         cover_pages(bus, slot, bytes);
     }
     return status;
+}
+
+void memory_bus_back_device(struct memory_bus *bus, uint64_t base, uint8_t *bytes,
+                            const struct memory_watcher *watcher)
+{
+    const struct io_region *region = memory_bus_chunk(bus, base)->page[memory_chunk_index(base)].region;
+    assert(region != NULL && region->base == base);
+    set_watcher(bus, region, watcher);
+    cover_pages(bus, region, bytes);
 }
 
 static void uncover_pages(struct memory_bus *bus, struct io_region *region)
@@ -424,6 +439,14 @@ void memory_bus_unmark_code(struct memory_bus *bus, uint64_t phys, unsigned leng
         unmark_code(page, phys, length);
         memory_bus_mark_store_watches(bus);
     }
+}
+
+void memory_bus_drop_code(struct memory_bus *bus, uint64_t phys)
+{
+    struct memory_page *page = memory_bus_page(bus, phys);
+    assert(!page->watched);
+    memory_bus_forget_code(bus, page, phys);
+    memory_bus_mark_store_watches(bus);
 }
 
 void memory_bus_watch(struct memory_bus *bus, uint64_t phys, uint64_t length)

@@ -132,6 +132,11 @@ struct status memory_bus_map_device_memory(struct memory_bus *bus, const char *n
                                            const struct memory_watcher *watcher) STATUS_MUST_CHECK;
 void memory_bus_unmap_device_memory(struct memory_bus *bus, uint64_t phys, uint64_t length);
 
+/* Loads and stores to the whole region that was claimed at `base` go straight to `bytes` from now on, as with
+ * device memory; NULL: to its functions again. Borrowed. `watcher` may be NULL. */
+void memory_bus_back_device(struct memory_bus *bus, uint64_t base, uint8_t *bytes,
+                            const struct memory_watcher *watcher);
+
 /* Watches pages of device memory that has a watcher, or no longer. Whole pages. */
 void memory_bus_watch(struct memory_bus *bus, uint64_t phys, uint64_t length);
 void memory_bus_unwatch(struct memory_bus *bus, uint64_t phys, uint64_t length);
@@ -184,6 +189,10 @@ void memory_bus_write_block(struct memory_bus *bus, uint64_t phys, const void *f
 
 /* Marks [phys, phys + length) (within one page) as code. Host-backed pages only. */
 void memory_bus_mark_code(struct memory_bus *bus, uint64_t phys, unsigned length);
+
+/* The code on the page at effective address `phys` is dropped, as if all of it had been written to. Not while
+ * the page is watched. */
+void memory_bus_drop_code(struct memory_bus *bus, uint64_t phys);
 
 /* No code is made of the bytes [phys, phys + length) (within one page) any more. */
 void memory_bus_unmark_code(struct memory_bus *bus, uint64_t phys, unsigned length);

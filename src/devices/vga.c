@@ -25,13 +25,51 @@ static void unmap_mmio(struct vga *vga)
     }
 }
 
+static uint64_t read_upper_half(void *opaque, uint64_t offset, unsigned width)
+{
+    return vga_memory_read(opaque, VGA_WINDOW_HALF + offset, width);
+}
+
+static void write_upper_half(void *opaque, uint64_t offset, unsigned width, uint64_t value)
+{
+    vga_memory_write(opaque, VGA_WINDOW_HALF + offset, width, value);
+}
+
+static struct status claim_half(struct vga *vga, unsigned half)
+{
+    struct io_region window = {
+        .name = "vga-window",
+        .base = VGA_WINDOW_BASE + half * VGA_WINDOW_HALF,
+        .length = VGA_WINDOW_HALF,
+        .max_width = 8,
+        .read = half == 0 ? vga_memory_read : read_upper_half,
+        .write = half == 0 ? vga_memory_write : write_upper_half,
+        .opaque = vga,
+    };
+    return memory_bus_claim(vga->host.memory, &window);
+}
+
+static void release_window(struct vga *vga)
+{
+    for (unsigned half = 0; half < 2; half++) {
+        memory_bus_release(vga->host.memory, VGA_WINDOW_BASE + half * VGA_WINDOW_HALF, vga);
+    }
+}
+
+static struct status claim_window(struct vga *vga)
+{
+    struct status status = claim_half(vga, 0);
+    return status_is_ok(&status) ? claim_half(vga, 1) : status;
+}
+
 static void vga_destroy(struct device *device)
 {
     struct vga *vga = vga_of(device);
     vga_timing_destroy(vga);
     vga_lfb_unmap(vga);
     unmap_mmio(vga);
-    memory_bus_release(vga->host.memory, VGA_WINDOW_BASE, vga);
+    vga_direct_destroy(vga);
+    release_window(vga);
     vga_ports_release(vga);
     free(vga->vram_allocation);
     free(vga);
@@ -44,6 +82,7 @@ static void vga_state_restored(struct device *device)
     vga->dirty = true;
     vga->drawn_frame = NULL;
     memset(vga->open_units, 0xff, sizeof vga->open_units);
+    vga->direct.open_pages = UINT16_MAX;
 }
 
 static const struct device_class vga_class = {.name = "vga",
@@ -53,28 +92,14 @@ static const struct device_class vga_class = {.name = "vga",
                                               .state_size = sizeof(struct vga),
                                               .state_restored = vga_state_restored};
 
-static struct status claim_window(struct vga *vga)
-{
-    struct io_region window = {
-        .name = "vga-window",
-        .base = VGA_WINDOW_BASE,
-        .length = VGA_WINDOW_SIZE,
-        .max_width = 8,
-        .read = vga_memory_read,
-        .write = vga_memory_write,
-        .opaque = vga,
-    };
-    return memory_bus_claim(vga->host.memory, &window);
-}
-
 static struct status claim_everything(struct vga *vga)
 {
     struct status status = claim_window(vga);
     if (status_is_ok(&status)) {
         status = vga_ports_claim(vga);
-        if (!status_is_ok(&status)) {
-            memory_bus_release(vga->host.memory, VGA_WINDOW_BASE, vga);
-        }
+    }
+    if (!status_is_ok(&status)) {
+        release_window(vga);
     }
     return status;
 }
@@ -106,6 +131,7 @@ struct status vga_create(const struct device_host *host, const struct vga_config
     vga->lfb_base = VGA_UNMAPPED;
     vga->mmio_base = VGA_UNMAPPED;
     vga_timing_create(vga);
+    vga_direct_create(vga);
     struct status status = claim_everything(vga);
     if (!status_is_ok(&status)) {
         free(allocation);

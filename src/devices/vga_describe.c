@@ -80,6 +80,8 @@ void vga_describe(struct device *device, FILE *out)
     describe_registers("crtc", vga->crtc, ARRAY_COUNT(vga->crtc), out);
     describe_registers("graphics", vga->graphics, ARRAY_COUNT(vga->graphics), out);
     describe_registers("attribute", vga->attribute, ARRAY_COUNT(vga->attribute), out);
+    fprintf(out, "window at a0000: %s\n",
+            vga->direct.in_force ? "display memory itself" : "by way of the adapter");
     describe_mapping("framebuffer", vga->lfb_base, vga->vram_size, out);
     describe_mapping("registers", vga->mmio_base, VGA_MMIO_SIZE, out);
 }

@@ -15,6 +15,7 @@
 
 #define VGA_WINDOW_BASE 0xa0000u
 #define VGA_WINDOW_SIZE 0x20000u
+#define VGA_WINDOW_HALF 0x10000u /* what is claimed together */
 
 #define DISPI_MAX_WIDTH  4096u
 #define DISPI_MAX_HEIGHT 2400u
@@ -146,6 +147,16 @@ struct vga_window {
     uint32_t colour_compare, colour_care;
 };
 
+/* The window when nobody has to look at what passes through it (vga_direct.c). */
+struct vga_direct {
+    uint8_t *bytes;      /* what A0000h-AFFFFh is then; NULL: with the present registers nothing */
+    bool in_force;       /* the bus has it */
+    uint32_t accesses;   /* made by way of the adapter since `bytes` became what it is */
+    uint32_t worthwhile; /* so many are needed */
+    uint16_t open_pages; /* that the guest may write to without being seen, by bit */
+    struct clock_event due;
+};
+
 /* The programmed scan timing, in picoseconds so that nothing drifts. */
 struct vga_timing {
     uint64_t line_ps, frame_ps;
@@ -202,6 +213,7 @@ struct vga {
     struct vga_dispi dispi;
 
     struct vga_window window;
+    struct vga_direct direct;
     uint32_t latch; /* plane n in bits 8n..8n+7 */
 
     struct vga_timing timing;
@@ -332,6 +344,20 @@ void vga_dac_set_width(struct vga_dac *dac, bool eight_bit);
 void vga_window_update(struct vga *vga);
 uint64_t vga_memory_read(void *opaque, uint64_t offset, unsigned width);
 void vga_memory_write(void *opaque, uint64_t offset, unsigned width, uint64_t value);
+
+/* vga_direct.c */
+void vga_direct_create(struct vga *vga);
+void vga_direct_destroy(struct vga *vga);
+/* The registers have changed: vga->window is up to date. */
+void vga_direct_update(struct vga *vga);
+/* The adapter was reset. */
+void vga_direct_reset(struct vga *vga);
+/* The adapter has made a load or a store that the window could make without it. */
+void vga_direct_count(struct vga *vga);
+/* Whether display memory may have been changed through the window without being seen. */
+bool vga_direct_is_open(const struct vga *vga);
+/* Display memory has been drawn: the next stores to the window are to be seen. */
+void vga_direct_watch(struct vga *vga);
 
 /* vga_vbe.c */
 void vga_dispi_reset(struct vga *vga);

@@ -27,7 +27,7 @@ static void window_decode(const struct vga *vga, struct vga_window *window)
     window->length = maps[map].length;
 }
 
-void vga_window_update(struct vga *vga)
+static void digest_registers(struct vga *vga)
 {
     const uint8_t *graphics = vga->graphics;
     unsigned memory_mode = vga->sequencer[SEQUENCER_MEMORY_MODE];
@@ -72,6 +72,12 @@ void vga_window_update(struct vga *vga)
             window->linear_write = vga->vram;
         }
     }
+}
+
+void vga_window_update(struct vga *vga)
+{
+    digest_registers(vga);
+    vga_direct_update(vga);
 }
 
 /* A CPU address within the window as a plane offset, for chain-4, odd/even or plain addressing. */
@@ -157,6 +163,7 @@ uint64_t vga_memory_read(void *opaque, uint64_t offset, unsigned width)
     struct vga *vga = opaque;
     const struct vga_window *window = &vga->window;
     uint64_t address = offset - window->base; /* wraps to something huge below the window */
+    vga_direct_count(vga);
     if (window->linear_read != NULL && address < window->length && width <= window->length - address) {
         if (window->load_latches) {
             vga->latch = load_le32(window->linear_read + ((address + width - 1) & ~(uint64_t)3));
@@ -181,6 +188,7 @@ void vga_memory_write(void *opaque, uint64_t offset, unsigned width, uint64_t va
     const struct vga_window *window = &vga->window;
     uint64_t address = offset - window->base;
     vga->dirty = true;
+    vga_direct_count(vga);
     if (window->linear_write != NULL && address < window->length && width <= window->length - address) {
         store_le(window->linear_write + address, width, value);
         return;

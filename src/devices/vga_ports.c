@@ -382,6 +382,7 @@ void vga_registers_reset(struct vga *vga)
     vga->latch = 0;
     vga_dispi_reset(vga);
     vga_window_update(vga);
+    vga_direct_reset(vga);
     vga_timing_update(vga);
     vga_timing_start_written(vga);
     vga_timing_interrupt_written(vga);

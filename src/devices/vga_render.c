@@ -332,8 +332,9 @@ static uint64_t blink_phase(struct vga *vga, const struct vga_picture *picture, 
 static bool frame_is_current(const struct vga *vga, const struct display_frame *frame,
                              const struct vga_picture *picture, uint64_t phase)
 {
-    return !vga->dirty && !vga_lfb_is_open(vga, picture) && frame == vga->drawn_frame &&
-           frame->generation == vga->drawn_generation && phase == vga->drawn_blink_phase;
+    return !vga->dirty && !vga_lfb_is_open(vga, picture) && !vga_direct_is_open(vga) &&
+           frame == vga->drawn_frame && frame->generation == vga->drawn_generation &&
+           phase == vga->drawn_blink_phase;
 }
 
 /* Monitors show the standard timings 4:3, whatever the number of pixels; larger modes have square pixels. */
@@ -406,6 +407,7 @@ void vga_render(void *opaque, struct display_frame *frame, bool force)
     }
     vga->dirty = false;
     vga_lfb_watch(vga, &picture);
+    vga_direct_watch(vga);
     vga->drawn_frame = frame;
     vga->drawn_generation = frame->generation;
     vga->drawn_blink_phase = phase;

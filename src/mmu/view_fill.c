@@ -147,7 +147,7 @@ static enum mmu_view_result map_run(struct mmu *mmu, struct view *view, const st
 static uint64_t code_page(struct mmu *mmu, const struct paging_result *result)
 {
     const struct memory_page *page = memory_bus_page(mmu->bus, result->phys);
-    bool is_writable = result->writable && result->dirty && page->write == page->read;
+    bool is_writable = result->writable && result->dirty && page->write == page->read && !page->watched;
     return is_writable ? memory_bus_effective(mmu->bus, result->phys) & ~PAGE_MASK : MMU_NO_PAGE;
 }
 

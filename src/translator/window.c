@@ -133,7 +133,7 @@ static bool drop_code(struct translator *t, const struct code_block *running, ui
     entry->refusals = 0;
     entry->limit *= entry->limit < UINT32_MAX / PAGE_REFUSALS_FACTOR ? PAGE_REFUSALS_FACTOR : 1;
     counter_add(t->cpu->counters, COUNTER_CODE_PAGES_DROPPED, 1);
-    memory_bus_note_write(t->mmu->bus, page, PAGE_SIZE);
+    memory_bus_drop_code(t->mmu->bus, page);
     return true;
 }
 
