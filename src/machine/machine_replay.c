@@ -89,6 +89,7 @@ void machine_replay_destroy(struct machine *machine)
     if (machine->replay != NULL) {
         struct status status = input_log_finish(machine->replay->writer);
         (void)status; /* who wants to know asks machine_finish_recording() before */
+        event_clock_cancel(machine->clock, &machine->replay->due);
         destroy(machine->replay);
         machine->replay = NULL;
     }
