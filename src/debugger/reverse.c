@@ -332,15 +332,29 @@ static struct status execute_again(struct debugger *debugger)
     return status;
 }
 
+/* Looking at every instruction takes its time: whoever goes back by one leaves checkpoints close in front of
+ * here. */
+static struct status make_parts_short(struct debugger *debugger)
+{
+    const struct machine_place first = machine_history_first(debugger->machine);
+    const uint64_t retired = machine_retired(debugger->machine);
+    const struct machine_place before = {.retired = retired - 1};
+    return retired > first.retired + 1 ? machine_history_seek(debugger->machine, &before) : status_ok();
+}
+
 /* The last place before here that `search` looks for, if there is one; the machine is anywhere then. */
 static struct status search_back(struct debugger *debugger, struct search *search)
 {
     search->here = machine_place(debugger->machine);
     search->end = search->here;
+    struct status status = search->kind == SEARCH_CALLER ? make_parts_short(debugger) : status_ok();
+    if (!status_is_ok(&status)) {
+        return status;
+    }
     debugger->search = search;
     debugger->changed = true;
     debugger_install(debugger);
-    struct status status = execute_again(debugger);
+    status = execute_again(debugger);
     debugger->search = NULL;
     debugger->changed = true;
     return status;

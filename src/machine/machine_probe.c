@@ -10,10 +10,21 @@ static bool has_watches(const struct machine_probe *probe)
     return probe != NULL && probe->cpu.watch_count > 0;
 }
 
+/* So many new offsets leave little code that does not go on across one. */
+#define OFFSETS_FOR_FLUSH 512
+
 /* Drops code that goes on across offsets that are new. */
 static void cut_code(struct machine *machine, const uint64_t *before)
 {
     const uint64_t *now = machine->probe->cpu.offsets;
+    int count = 0;
+    for (unsigned i = 0; i < CPU_PROBE_PAGE / 64; i++) {
+        count += __builtin_popcountll(now[i] & ~before[i]);
+    }
+    if (count >= OFFSETS_FOR_FLUSH) {
+        machine->engine->ops->flush(machine->engine);
+        return;
+    }
     for (unsigned offset = 0; offset < CPU_PROBE_PAGE; offset++) {
         if ((now[offset / 64] & ~before[offset / 64]) >> offset % 64 & 1) {
             machine->engine->ops->cut(machine->engine, offset);
