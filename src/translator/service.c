@@ -18,22 +18,42 @@ static const uint8_t *retry(const struct translator_site *site)
     return at(site, site->window ? site->address.from : site->retry);
 }
 
+/* What must be the same behind an instruction for the block to go on: no block has died, no mapping has
+ * changed, and no exception was delivered, whose handler may be at the next instruction's EIP but elsewhere.
+ */
+struct outlook {
+    uint64_t epoch, generation, exceptions;
+};
+
+static struct outlook present_outlook(const struct translator *t)
+{
+    return (struct outlook){.epoch = code_cache_epoch(t->cache),
+                            .generation = t->mmu->generation,
+                            .exceptions = t->cpu->counters->value[COUNTER_EXCEPTIONS]};
+}
+
+static bool outlook_is(const struct translator *t, const struct outlook *before)
+{
+    struct outlook now = present_outlook(t);
+    return now.epoch == before->epoch && now.generation == before->generation &&
+           now.exceptions == before->exceptions;
+}
+
 /* Whether the block may go on behind an instruction that the fallback executed. */
-static bool block_goes_on(const struct translator *t, const struct translator_site *site, uint64_t epoch,
-                          uint64_t generation)
+static bool block_goes_on(const struct translator *t, const struct translator_site *site,
+                          const struct outlook *before)
 {
     const struct cpu_state *cpu = t->cpu;
     return !site->last && !site->grouped && cpu->rip == site_next_eip(site) && !cpu_needs_attention(cpu) &&
-           epoch == code_cache_epoch(t->cache) && generation == t->mmu->generation &&
-           cpu->retired + site->remaining - 1 <= t->stop_at;
+           outlook_is(t, before) && cpu->retired + site->remaining - 1 <= t->stop_at;
 }
 
 /* Where to go on when the fallback has executed the instruction at `site`. */
-static const uint8_t *behind_callout(struct translator *t, const struct translator_site *site, uint64_t epoch,
-                                     uint64_t generation)
+static const uint8_t *behind_callout(struct translator *t, const struct translator_site *site,
+                                     const struct outlook *before)
 {
     dispatch_forget_shortcuts(t);
-    if (!block_goes_on(t, site, epoch, generation) || !translator_load_float(t, site->float_parts)) {
+    if (!block_goes_on(t, site, before) || !translator_load_float(t, site->float_parts)) {
         return dispatch_go_on(t);
     }
     guest_set_budget(t);
@@ -54,10 +74,9 @@ static void step_fallback(struct translator *t, const struct translator_site *si
 /* The fallback executes the instruction at `site`. */
 static const uint8_t *call_out(struct translator *t, const struct translator_site *site)
 {
-    uint64_t epoch = code_cache_epoch(t->cache);
-    uint64_t generation = t->mmu->generation;
+    const struct outlook before = present_outlook(t);
     step_fallback(t, site);
-    return behind_callout(t, site, epoch, generation);
+    return behind_callout(t, site, &before);
 }
 
 /* Control goes to cpu->rip in the context that is set; the registers are where the service stub has put them,
@@ -94,11 +113,10 @@ static const uint8_t *deliver_fault(struct translator *t, const struct translato
     unsigned cpl = cpu->cpl;
     enum quick_result result = t->unchained ? QUICK_NOT : translator_quick_fault(t, site, fault);
     if (result == QUICK_NOT) {
-        uint64_t epoch = code_cache_epoch(t->cache);
-        uint64_t generation = t->mmu->generation;
+        const struct outlook before = present_outlook(t);
         step_fallback(t, site);
         translator_remember_fault(t, fault->vector, cpl);
-        return behind_callout(t, site, epoch, generation);
+        return behind_callout(t, site, &before);
     }
     if (result == QUICK_TRANSFERRED) {
         set_context_of_transfer(t);
@@ -168,8 +186,7 @@ static uint32_t mode_with_segment(const struct translator *t, enum cpu_segment n
 static const uint8_t *emulate(struct translator *t, const struct translator_site *site)
 {
     struct cpu_state *cpu = t->cpu;
-    uint64_t epoch = code_cache_epoch(t->cache);
-    uint64_t generation = t->mmu->generation;
+    const struct outlook before = present_outlook(t);
     uint64_t cr0 = cpu->cr0;
     uint64_t cr4 = cpu->cr4;
     unsigned cpl = cpu->cpl;
@@ -182,7 +199,7 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
         return dispatch_go_on(t);
     }
     translator_remember(t, site, cpl, done);
-    if (!done || !block_goes_on(t, site, epoch, generation) || guest_block_mode(t) != t->mode ||
+    if (!done || !block_goes_on(t, site, &before) || guest_block_mode(t) != t->mode ||
         !translator_load_float(t, site->float_parts)) {
         return dispatch_go_on(t);
     }
@@ -193,8 +210,7 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
 static const uint8_t *sensitive(struct translator *t, const struct translator_site *site)
 {
     struct cpu_state *cpu = t->cpu;
-    uint64_t epoch = code_cache_epoch(t->cache);
-    uint64_t generation = t->mmu->generation;
+    const struct outlook before = present_outlook(t);
     uint64_t from_base = cpu->segment[CPU_CS].base;
     cpu->retired = guest_retired_before(t, site);
     t->emulated[site->insn]++;
@@ -212,8 +228,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
         break;
     }
     case QUICK_ASKED_DEVICE:
-        if (cpu_needs_attention(cpu) || epoch != code_cache_epoch(t->cache) ||
-            generation != t->mmu->generation) {
+        if (cpu_needs_attention(cpu) || !outlook_is(t, &before)) {
             guest_store_integers(t);
             cpu->rip = site_next_eip(site);
             cpu->retired++;
@@ -283,20 +298,18 @@ static const uint8_t *divide(struct translator *t, const struct translator_site 
 }
 
 /* Whether a repeated instruction that the fallback has left before its end can go on here. */
-static bool repetition_goes_on(const struct translator *t, const struct translator_site *site, uint64_t epoch,
-                               uint64_t generation)
+static bool repetition_goes_on(const struct translator *t, const struct translator_site *site,
+                               const struct outlook *before)
 {
     const struct cpu_state *cpu = t->cpu;
     return cpu->rip == site_eip(site) && !site->grouped && !translator_needs_fallback(cpu) &&
-           epoch == code_cache_epoch(t->cache) && generation == t->mmu->generation &&
-           cpu->retired + site->remaining <= t->stop_at;
+           outlook_is(t, before) && cpu->retired + site->remaining <= t->stop_at;
 }
 
 /* Iterations on host memory, and by the fallback where that is not possible. */
 static const uint8_t *repeat_string(struct translator *t, const struct translator_site *site)
 {
-    uint64_t epoch = code_cache_epoch(t->cache);
-    uint64_t generation = t->mmu->generation;
+    const struct outlook before = present_outlook(t);
     struct cpu_state *cpu = t->cpu;
     for (;;) {
         struct string_progress progress = translator_repeat_string(t, site);
@@ -313,8 +326,8 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
         cpu->retired = guest_retired_before(t, site);
         uint64_t left = t->stop_at - cpu->retired;
         t->fallback->ops->step(t->fallback, portion < left ? portion : left);
-        if (!repetition_goes_on(t, site, epoch, generation) || !translator_load_float(t, site->float_parts)) {
-            return behind_callout(t, site, epoch, generation);
+        if (!repetition_goes_on(t, site, &before) || !translator_load_float(t, site->float_parts)) {
+            return behind_callout(t, site, &before);
         }
         cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
         guest_set_budget(t);

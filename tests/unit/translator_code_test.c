@@ -290,6 +290,34 @@ static void code_that_is_not_executed_gives_way_to_stores(void **state)
     cpu_bench_destroy(bench);
 }
 
+/* ---- exceptions */
+
+/* A handler at the EIP of the instruction behind the one that faults, in another segment. */
+static void a_handler_is_not_taken_for_the_next_instruction(void **state)
+{
+    (void)state;
+    const uint32_t base = 0x10000, handler = 0x30000;
+    const uint32_t next = BENCH_CODE + 6;
+    struct cpu_bench *bench = create_bench(0);
+    struct cpu_state *cpu = &bench->cpu;
+    cpu_bench_enter_real(bench);
+    cpu->segment[CPU_CS].selector = (uint16_t)(base >> 4);
+    cpu->segment[CPU_CS].base = base;
+    cpu->gpr[CPU_SP].d = BENCH_CODE;
+    cpu->gpr[CPU_AX].d = 5;
+    cpu->gpr[CPU_BX].d = 0;
+    /* jmp 0; bound ax, [BENCH_CODE + 100h], where both bounds are 0; inc bx; hlt */
+    const uint32_t bounds = BENCH_CODE + 0x100;
+    cpu_bench_load(bench, base + BENCH_CODE,
+                   BENCH_BYTES(0xeb, 0x00, 0x62, 0x06, bounds & 0xff, bounds >> 8, 0x43, 0xf4));
+    cpu_bench_load(bench, handler + next, BENCH_BYTES(0xf4));
+    cpu_bench_write(bench, 4 * 5, 4, (handler >> 4) << 16 | next);
+    assert_int_equal(cpu_bench_run(bench, 100), STOP_HALTED);
+    assert_int_equal(cpu->segment[CPU_CS].selector, handler >> 4);
+    assert_int_equal(cpu->gpr[CPU_BX].d, 0);
+    cpu_bench_destroy(bench);
+}
+
 /* ---- the same code at several addresses */
 
 #define ALIASES 5u
@@ -357,6 +385,7 @@ int main(void)
         cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check),
         cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check_in_real_mode),
         cmocka_unit_test(code_that_is_not_executed_gives_way_to_stores),
+        cmocka_unit_test(a_handler_is_not_taken_for_the_next_instruction),
         cmocka_unit_test(code_at_many_addresses_is_translated_a_few_times_and_then_moved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
