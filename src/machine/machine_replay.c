@@ -2,7 +2,10 @@
  *
  * The time of the next input is an event of the clock, so that the engine's budget ends there. Nothing
  * happens in the event: inputs are applied behind all events of their time, in machine_run()'s loop. It is
- * scheduled only when the next input has become another, since scheduling makes the engine come back. */
+ * scheduled only when the next input has become another, since scheduling makes the engine come back.
+ *
+ * With history (machine_history.h), inputs wait as they do for a recording, and those that were applied are
+ * kept: when the machine has gone back they are applied again, before any others. */
 #include "machine/machine_replay.h"
 
 #include <assert.h>

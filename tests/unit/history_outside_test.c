@@ -2,8 +2,9 @@
  * is not sent twice, what comes in is ignored until it is where it was, recordings and replays are what they
  * would have been.
  *
- * The guest is a boot sector that does nothing but disturb: it writes to both disks, switches A20 and a part
- * of PAM, sends bytes and halts. argv[2] and argv[3] name the engine and how it translates addresses. */
+ * The guest is a boot sector that does nothing but disturb: it writes to both disks, changes its own code,
+ * switches A20 and a part of PAM, sends bytes and halts. argv[2] and argv[3] name the engine and how it
+ * translates addresses. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,8 +30,17 @@ static const uint8_t boot_sector[] = {
     0x8E, 0xD8,                         /* mov ds, ax */
     0x8E, 0xD0,                         /* mov ss, ax */
     0xBC, 0x00, 0x7C,                   /* mov sp, 7C00h */
+    0xB0, 0xD1,                         /* mov al, 0D1h: the keyboard controller's */
+    0xE6, 0x64,                         /* out 64h, al */
+    0xB0, 0xDD,                         /* mov al, 0DDh: A20 is left to port 92h */
+    0xE6, 0x60,                         /* out 60h, al */
     0xFB,                               /* sti */
-    0x31, 0xC0,                         /* again: xor ax, ax */
+    0xB0, 0x00,                         /* again: mov al, 0: a number that changes */
+    0xA2, 0x10, 0x7E,                   /* mov [7E10h], al */
+    0xB8, 0xFF, 0xFF,                   /* mov ax, 0FFFFh */
+    0x8E, 0xC0,                         /* mov es, ax */
+    0x26, 0xFF, 0x06, 0x30, 0x7E,       /* inc word es:[7E30h]: at 7E20h without A20 */
+    0x31, 0xC0,                         /* xor ax, ax */
     0x8E, 0xC0,                         /* mov es, ax */
     0xFF, 0x06, 0x00, 0x7E,             /* inc word [7E00h] */
     0xB8, 0x04, 0x03,                   /* mov ax, 0304h: write 4 sectors */
@@ -42,6 +52,7 @@ static const uint8_t boot_sector[] = {
     0xB9, 0x03, 0x00,                   /* mov cx, 3 */
     0xBA, 0x00, 0x00,                   /* mov dx, 0: drive A */
     0xCD, 0x13,                         /* int 13h */
+    0xFE, 0x06, 0x13, 0x7C,             /* inc byte [again + 1] */
     0xE4, 0x92,                         /* in al, 92h */
     0x34, 0x02,                         /* xor al, 2 */
     0xE6, 0x92,                         /* out 92h, al: A20 */
@@ -59,7 +70,7 @@ static const uint8_t boot_sector[] = {
     0xA0, 0x00, 0x7E,                   /* mov al, [7E00h] */
     0xEE,                               /* out dx, al */
     0xF4,                               /* hlt */
-    0xEB, 0xB4,                         /* jmp again */
+    0xEB, 0xA1,                         /* jmp again */
 };
 
 struct images {
