@@ -62,7 +62,7 @@ struct cpu_engine_ops {
     /* The physical map changed: drop everything derived from it. */
     void (*flush)(struct cpu_engine *engine);
     /* An offset has come to cpu->probe (cpu/probe.h): drops code that goes on across it on any page, or
-     * begins there. Between runs. */
+     * begins there. CPU_PROBE_PAGE: so many have come that all code is dropped. Between runs. */
     void (*cut)(struct cpu_engine *engine, unsigned page_offset);
     void (*destroy)(struct cpu_engine *engine);
     /* Shows every block of host code there is (cpu/engine_block.h), between runs. The visitor may not keep

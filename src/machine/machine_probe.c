@@ -11,7 +11,7 @@ static bool has_watches(const struct machine_probe *probe)
 }
 
 /* So many new offsets leave little code that does not go on across one. */
-#define OFFSETS_FOR_FLUSH 512
+#define OFFSETS_FOR_ALL 512
 
 /* Drops code that goes on across offsets that are new. */
 static void cut_code(struct machine *machine, const uint64_t *before)
@@ -21,8 +21,8 @@ static void cut_code(struct machine *machine, const uint64_t *before)
     for (unsigned i = 0; i < CPU_PROBE_PAGE / 64; i++) {
         count += __builtin_popcountll(now[i] & ~before[i]);
     }
-    if (count >= OFFSETS_FOR_FLUSH) {
-        machine->engine->ops->flush(machine->engine);
+    if (count >= OFFSETS_FOR_ALL) {
+        machine->engine->ops->cut(machine->engine, CPU_PROBE_PAGE);
         return;
     }
     for (unsigned offset = 0; offset < CPU_PROBE_PAGE; offset++) {

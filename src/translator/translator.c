@@ -117,6 +117,10 @@ static void cut(struct cpu_engine *engine, unsigned page_offset)
 {
     struct translator *t = translator_of(engine);
     t->fallback->ops->cut(t->fallback, page_offset);
+    if (page_offset == CPU_PROBE_PAGE) {
+        code_cache_clear(t->cache);
+        return;
+    }
     struct cut cut = {.page_offset = page_offset};
     code_cache_for_each(t->cache, find_cut_block, &cut);
     for (size_t i = 0; i < cut.count; i++) {

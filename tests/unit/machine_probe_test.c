@@ -251,9 +251,63 @@ static void every_engine_stops_at_the_same_places(void **state)
     free(expected.entries);
 }
 
+/* Who is asked about every instruction. */
+struct walk {
+    struct machine *machine;
+    uint64_t last;
+    bool last_may_repeat; /* what was asked about last may be retired several times */
+    uint64_t asked, missed;
+};
+
+static bool walk_on(void *opaque)
+{
+    struct walk *walk = opaque;
+    const struct cpu_state *cpu = machine_cpu(walk->machine);
+    if (walk->asked > 0 && !walk->last_may_repeat && cpu->retired > walk->last + 1) {
+        walk->missed++;
+    }
+    walk->asked++;
+    walk->last = cpu->retired;
+    walk->last_may_repeat = is_repeated(walk->machine, (cpu->segment[CPU_CS].base + cpu->rip) & UINT32_MAX);
+    return false;
+}
+
+/* Code that was made before has to go, wherever it is. */
+static void walk_with(const char *disk, struct engine_config engine)
+{
+    struct machine *machine = create(disk, engine);
+    struct walk walk = {.machine = machine};
+    struct machine_probe probe = {.cpu = {.at_code = walk_on, .opaque = &walk}};
+    memset(probe.cpu.offsets, 0xff, sizeof probe.cpu.offsets);
+    for (unsigned part = 1; part <= 6; part++) { /* with the probe every other time */
+        machine_set_instruction_limit(machine, 1000000u * part);
+        walk.asked = part % 2 == 0 ? 0 : walk.asked;
+        machine_set_probe(machine, part % 2 == 0 ? &probe : NULL);
+        while (machine_run(machine, SLICE_NS) != MACHINE_BREAK) {
+        }
+        assert_true(part % 2 != 0 || walk.asked > 100000);
+    }
+    assert_true(walk.missed == 0);
+    machine_destroy(machine);
+}
+
+static void a_probe_at_all_offsets_is_asked_about_every_instruction(void **state)
+{
+    const char *disk = *state;
+    walk_with(disk, (struct engine_config){.kind = ENGINE_INTERP, .ignores_x87_pointers = true});
+#if DOPPEL_HAVE_TRANSLATOR
+    for (unsigned mmu = 0; mmu < MMU_STRATEGY_COUNT; mmu++) {
+        walk_with(disk,
+                  (struct engine_config){.kind = ENGINE_DBT, .mmu = (enum mmu_strategy)mmu, .tb_warm = 1});
+    }
+#endif
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_prestate(a_probe_at_all_offsets_is_asked_about_every_instruction,
+                                  argc > 1 ? argv[1] : NULL),
         cmocka_unit_test_prestate(every_engine_stops_at_the_same_places, argc > 1 ? argv[1] : NULL),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
