@@ -1,6 +1,47 @@
 /* Matching of code offsets and watched pages; see probe.h. */
 #include "cpu/probe.h"
 
+#include <string.h>
+
+static void set_bit(uint64_t *bits, uint32_t address)
+{
+    bits[address % CPU_PROBE_PAGE / 64] |= (uint64_t)1 << address % 64;
+}
+
+void cpu_probe_add_place(struct cpu_probe *probe, uint32_t linear)
+{
+    bool is_exact = cpu_probe_bit(probe->exact, linear) || !cpu_probe_bit(probe->offsets, linear);
+    if (!is_exact || probe->place_count == CPU_PROBE_PLACES) {
+        cpu_probe_add_offset(probe, linear % CPU_PROBE_PAGE);
+        return;
+    }
+    set_bit(probe->offsets, linear);
+    set_bit(probe->exact, linear);
+    probe->places[probe->place_count++] = linear;
+}
+
+void cpu_probe_add_offset(struct cpu_probe *probe, unsigned offset)
+{
+    set_bit(probe->offsets, offset);
+    probe->exact[offset / 64] &= ~((uint64_t)1 << offset % 64);
+}
+
+void cpu_probe_add_all(struct cpu_probe *probe)
+{
+    memset(probe->offsets, 0xff, sizeof probe->offsets);
+    memset(probe->exact, 0, sizeof probe->exact);
+}
+
+bool cpu_probe_has_place(const struct cpu_probe *probe, uint32_t linear)
+{
+    for (unsigned i = 0; i < probe->place_count; i++) {
+        if (probe->places[i] == linear) {
+            return true;
+        }
+    }
+    return false;
+}
+
 unsigned cpu_probe_room(const struct cpu_state *cpu, uint64_t address)
 {
     unsigned start = (unsigned)(address % CPU_PROBE_PAGE);

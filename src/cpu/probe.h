@@ -23,6 +23,7 @@
 
 #define CPU_PROBE_WATCHES 16u
 #define CPU_PROBE_PAGE    4096u
+#define CPU_PROBE_PLACES  64u
 
 enum cpu_event {
     CPU_EVENT_INTERRUPT, /* from a device, NMI included */
@@ -46,6 +47,11 @@ struct cpu_watch {
 
 struct cpu_probe {
     uint64_t offsets[CPU_PROBE_PAGE / 64];
+    /* Of these, those at which only instructions at the linear addresses in `places` are meant: where an
+     * engine knows the linear address it need not ask about others. Both are set by cpu_probe_add_place(). */
+    uint64_t exact[CPU_PROBE_PAGE / 64];
+    uint32_t places[CPU_PROBE_PLACES];
+    unsigned place_count;
     struct cpu_watch watch[CPU_PROBE_WATCHES];
     unsigned watch_count;
     uint32_t events; /* 1 << enum cpu_event */
@@ -58,12 +64,32 @@ struct cpu_probe {
     void *opaque;
 };
 
+/* Has at_code() asked about the instruction at a linear address; about all at an offset within a page; about
+ * every one. Others may be asked about as well. */
+void cpu_probe_add_place(struct cpu_probe *probe, uint32_t linear);
+void cpu_probe_add_offset(struct cpu_probe *probe, unsigned offset);
+void cpu_probe_add_all(struct cpu_probe *probe);
+
+static inline bool cpu_probe_bit(const uint64_t *bits, uint64_t address)
+{
+    return (bits[address % CPU_PROBE_PAGE / 64] >> address % 64 & 1) != 0;
+}
+
+/* Whether `places` has the address. */
+bool cpu_probe_has_place(const struct cpu_probe *probe, uint32_t linear);
+
 /* Whether at_code() is to be asked about an instruction at `address`, linear or physical. */
 static inline bool cpu_probe_is_at(const struct cpu_state *cpu, uint64_t address)
 {
     const struct cpu_probe *probe = cpu->probe;
-    return UNLIKELY(probe != NULL) &&
-           (probe->offsets[address % CPU_PROBE_PAGE / 64] >> address % 64 & 1) != 0;
+    return UNLIKELY(probe != NULL) && cpu_probe_bit(probe->offsets, address);
+}
+
+/* The same for an address that is known to be linear. */
+static inline bool cpu_probe_is_at_linear(const struct cpu_state *cpu, uint32_t linear)
+{
+    return cpu_probe_is_at(cpu, linear) &&
+           (!cpu_probe_bit(cpu->probe->exact, linear) || cpu_probe_has_place(cpu->probe, linear));
 }
 
 /* Whether the engine is to stop in front of the instruction at CS:RIP. */

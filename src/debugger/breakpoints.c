@@ -323,8 +323,8 @@ static void set_bit(uint64_t *bits, uint32_t number)
 static void add_to_probe(struct machine_probe *probe, const struct breakpoint_spec *spec)
 {
     switch (spec->kind) {
-    case BREAKPOINT_CODE:
-    case BREAKPOINT_PHYSICAL: set_bit(probe->cpu.offsets, spec->first % CPU_PROBE_PAGE); break;
+    case BREAKPOINT_CODE: cpu_probe_add_place(&probe->cpu, spec->first); break;
+    case BREAKPOINT_PHYSICAL: cpu_probe_add_offset(&probe->cpu, spec->first % CPU_PROBE_PAGE); break;
     case BREAKPOINT_DATA:
         probe->cpu.watch[probe->cpu.watch_count++] =
             (struct cpu_watch){.first = spec->first, .last = spec->last};
@@ -333,7 +333,7 @@ static void add_to_probe(struct machine_probe *probe, const struct breakpoint_sp
         probe->stores[probe->store_count++] = (struct cpu_watch){.first = spec->first, .last = spec->last};
         break;
     case BREAKPOINT_CHANGED_CODE: /* every instruction and every access are looked at */
-        memset(probe->cpu.offsets, 0xff, sizeof probe->cpu.offsets);
+        cpu_probe_add_all(&probe->cpu);
         probe->cpu.watch[probe->cpu.watch_count++] = (struct cpu_watch){.first = 0, .last = UINT32_MAX};
         break;
     case BREAKPOINT_PORT:
@@ -348,7 +348,7 @@ static void add_to_probe(struct machine_probe *probe, const struct breakpoint_sp
 static void add_trace_to_probe(struct machine_probe *probe, unsigned kinds)
 {
     if ((kinds & (TRACE_INSTRUCTIONS | TRACE_BRANCHES)) != 0) {
-        memset(probe->cpu.offsets, 0xff, sizeof probe->cpu.offsets);
+        cpu_probe_add_all(&probe->cpu);
         probe->cpu.events |= INTERRUPTIONS;
     }
     if ((kinds & TRACE_INTERRUPTS) != 0) {
@@ -383,7 +383,7 @@ void debugger_install(struct debugger *debugger)
         }
     }
     if (debugger->goal == GOAL_PLACE || debugger->goal_has_place) {
-        set_bit(probe.cpu.offsets, debugger->goal_linear % CPU_PROBE_PAGE);
+        cpu_probe_add_place(&probe.cpu, debugger->goal_linear);
         any = true;
     }
     if (debugger->goal == GOAL_RETURN) {

@@ -184,27 +184,21 @@ bool debugger_search_event(struct debugger *debugger, const struct cpu_event_inf
     return search->kind == SEARCH_BREAKPOINTS;
 }
 
-static void set_offset(struct machine_probe *probe, uint32_t linear)
-{
-    const uint32_t offset = linear % CPU_PROBE_PAGE;
-    probe->cpu.offsets[offset / 64] |= (uint64_t)1 << offset % 64;
-}
-
 bool debugger_search_probe(const struct debugger *debugger, struct machine_probe *probe)
 {
     const struct search *search = debugger->search;
     probe->cpu.events |= 1u << CPU_EVENT_INTERRUPT;
     switch (search->kind) {
     case SEARCH_BREAKPOINTS: return true;
-    case SEARCH_INSTRUCTION: set_offset(probe, search->linear); return false;
+    case SEARCH_INSTRUCTION: cpu_probe_add_place(&probe->cpu, search->linear); return false;
     case SEARCH_CALL_BEFORE:
         for (uint32_t length = 1; length <= CALL_LONGEST; length++) {
-            set_offset(probe, search->linear - length);
+            cpu_probe_add_place(&probe->cpu, search->linear - length);
         }
         return false;
     case SEARCH_CALLER:
         probe->cpu.events |= 1u << CPU_EVENT_EXCEPTION;
-        memset(probe->cpu.offsets, 0xff, sizeof probe->cpu.offsets);
+        cpu_probe_add_all(&probe->cpu);
         return false;
     }
     return false;

@@ -1,8 +1,6 @@
 /* Installs probes; see machine_probe.h. */
 #include "machine/machine_probe.h"
 
-#include <string.h>
-
 #include "machine/machine_internal.h"
 
 static bool has_watches(const struct machine_probe *probe)
@@ -10,23 +8,39 @@ static bool has_watches(const struct machine_probe *probe)
     return probe != NULL && probe->cpu.watch_count > 0;
 }
 
-/* So many new offsets leave little code that does not go on across one. */
+/* So many offsets leave little code that does not go on across one. */
 #define OFFSETS_FOR_ALL 512
 
-/* Drops code that goes on across offsets that are new. */
-static void cut_code(struct machine *machine, const uint64_t *before)
+/* Offsets within a page of code that was made without having to ask as often as is wanted now. */
+static void find_stale(uint64_t stale[CPU_PROBE_PAGE / 64], const struct cpu_probe *before,
+                       const struct cpu_probe *now)
 {
-    const uint64_t *now = machine->probe->cpu.offsets;
-    int count = 0;
     for (unsigned i = 0; i < CPU_PROBE_PAGE / 64; i++) {
-        count += __builtin_popcountll(now[i] & ~before[i]);
+        stale[i] = now->offsets[i] & (~before->offsets[i] | (before->exact[i] & ~now->exact[i]));
+    }
+    for (unsigned i = 0; i < now->place_count; i++) {
+        uint32_t place = now->places[i];
+        if (cpu_probe_bit(before->exact, place) && !cpu_probe_has_place(before, place)) {
+            stale[place % CPU_PROBE_PAGE / 64] |= (uint64_t)1 << place % 64;
+        }
+    }
+}
+
+/* Drops code that goes on across such offsets, or begins there. */
+static void cut_code(struct machine *machine, const struct cpu_probe *before)
+{
+    uint64_t stale[CPU_PROBE_PAGE / 64];
+    int count = 0;
+    find_stale(stale, before, &machine->probe->cpu);
+    for (unsigned i = 0; i < CPU_PROBE_PAGE / 64; i++) {
+        count += __builtin_popcountll(stale[i]);
     }
     if (count >= OFFSETS_FOR_ALL) {
         machine->engine->ops->cut(machine->engine, CPU_PROBE_PAGE);
         return;
     }
     for (unsigned offset = 0; offset < CPU_PROBE_PAGE; offset++) {
-        if ((now[offset / 64] & ~before[offset / 64]) >> offset % 64 & 1) {
+        if (cpu_probe_bit(stale, offset)) {
             machine->engine->ops->cut(machine->engine, offset);
         }
     }
@@ -56,18 +70,15 @@ static void watch_stores(struct machine *machine, unsigned count_before)
 void machine_set_probe(struct machine *machine, const struct machine_probe *probe)
 {
     unsigned store_count = machine->probe != NULL ? machine->probe->store_count : 0;
-    uint64_t before[CPU_PROBE_PAGE / 64] = {0};
+    const struct cpu_probe before = machine->probe != NULL ? machine->probe->cpu : (struct cpu_probe){0};
     bool watched = has_watches(machine->probe) || has_watches(probe);
-    if (machine->probe != NULL) {
-        memcpy(before, machine->probe->cpu.offsets, sizeof before);
-    }
     machine->probe = NULL;
     machine->cpu.probe = NULL;
     if (probe != NULL) {
         machine->probe_copy = *probe;
         machine->probe = &machine->probe_copy;
         machine->cpu.probe = &machine->probe->cpu;
-        cut_code(machine, before);
+        cut_code(machine, &before);
     }
     if (watched) {
         mmu_flush(machine->mmu);

@@ -173,6 +173,15 @@ static struct code_block *make_block(struct translator *t, uint64_t phys, uint32
                                 : translator_make_block(t, &code, eip, mode);
 }
 
+/* Whether the probe is to be asked about the instruction at `linear`. Where a block can be at one linear
+ * address only, it is not about others that lie alike on their pages. */
+static bool is_for_probe(const struct translator *t, uint32_t linear)
+{
+    bool is_flat = (t->mode & MODE_PROTECTED) && mode_segment_class(t->mode, CPU_CS) == SEGMENT_FLAT;
+    return is_flat || (t->mode & MODE_PARAGRAPH) ? cpu_probe_is_at_linear(t->cpu, linear)
+                                                 : cpu_probe_is_at(t->cpu, linear);
+}
+
 struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint32_t extra)
 {
     t->cold = false;
@@ -181,8 +190,7 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
     const struct segment *cs = &cpu->segment[CPU_CS];
     uint32_t linear = (uint32_t)(cs->base + eip);
     uint64_t phys;
-    if (eip > last_eip(t) || eip > cs->limit || cpu_probe_is_at(cpu, linear) ||
-        !find_code(t, linear, &phys)) {
+    if (eip > last_eip(t) || eip > cs->limit || is_for_probe(t, linear) || !find_code(t, linear, &phys)) {
         return NULL;
     }
     uint64_t key = translator_block_key(t, eip, mode);
