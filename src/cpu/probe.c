@@ -44,15 +44,16 @@ bool cpu_probe_has_place(const struct cpu_probe *probe, uint32_t linear)
 
 unsigned cpu_probe_room(const struct cpu_state *cpu, uint64_t address)
 {
-    unsigned start = (unsigned)(address % CPU_PROBE_PAGE);
-    if (cpu->probe == NULL) {
+    const unsigned start = (unsigned)(address % CPU_PROBE_PAGE);
+    if (cpu->probe == NULL || start == CPU_PROBE_PAGE - 1) {
         return CPU_PROBE_PAGE - start;
     }
-    unsigned end = start + 1;
-    while (end < CPU_PROBE_PAGE && !cpu_probe_is_at(cpu, end)) {
-        end++;
+    unsigned word = (start + 1) / 64;
+    uint64_t left = cpu->probe->offsets[word] >> (start + 1) % 64 << (start + 1) % 64;
+    while (left == 0 && word + 1 < CPU_PROBE_PAGE / 64) {
+        left = cpu->probe->offsets[++word];
     }
-    return end - start;
+    return (left != 0 ? word * 64 + (unsigned)__builtin_ctzll(left) : CPU_PROBE_PAGE) - start;
 }
 
 static bool watch_overlaps(const struct cpu_watch *watch, uint64_t first, uint64_t last)

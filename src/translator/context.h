@@ -45,10 +45,11 @@ enum block_mode {
     MODE_IOPL = 1u << 5,      /* CPL <= IOPL */
     MODE_CODE_OPEN = 1u << 6, /* no branch target of this code size is beyond CS's limit */
     MODE_PARAGRAPH =
-        1u << 19,           /* real and V86 mode, 16-bit code: far transfers change nothing but CS's base */
-    MODE_DIRECT = 1u << 30, /* GS is based at the window of a view (mmu/view.h) */
-    MODE_SINGLE = 1u << 31, /* nothing about the CPU: the block has no groups of accesses (groups.h) */
-    MODE_SEGMENTS_SHIFT = 7 /* enum segment_class of ES CS SS DS FS GS, two bits each */
+        1u << 19, /* real and V86 mode, 16-bit code: far transfers change nothing but CS's base */
+    MODE_CODE_FLAT = 1u << 20, /* protected mode with CS's base 0: EIP is the linear address */
+    MODE_DIRECT = 1u << 30,    /* GS is based at the window of a view (mmu/view.h) */
+    MODE_SINGLE = 1u << 31,    /* nothing about the CPU: the block has no groups of accesses (groups.h) */
+    MODE_SEGMENTS_SHIFT = 7    /* enum segment_class of ES CS SS DS FS GS, two bits each */
 };
 
 /* How an offset in a data segment becomes a linear address. */

@@ -177,9 +177,8 @@ static struct code_block *make_block(struct translator *t, uint64_t phys, uint32
  * address only, it is not about others that lie alike on their pages. */
 static bool is_for_probe(const struct translator *t, uint32_t linear)
 {
-    bool is_flat = (t->mode & MODE_PROTECTED) && mode_segment_class(t->mode, CPU_CS) == SEGMENT_FLAT;
-    return is_flat || (t->mode & MODE_PARAGRAPH) ? cpu_probe_is_at_linear(t->cpu, linear)
-                                                 : cpu_probe_is_at(t->cpu, linear);
+    return t->mode & (MODE_CODE_FLAT | MODE_PARAGRAPH) ? cpu_probe_is_at_linear(t->cpu, linear)
+                                                       : cpu_probe_is_at(t->cpu, linear);
 }
 
 struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint32_t extra)

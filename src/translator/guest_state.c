@@ -86,6 +86,7 @@ uint32_t guest_control_mode(struct translator *t)
     mode |= cpu->cpl == 3 ? MODE_USER : 0;
     mode |= cpu->mode == CPU_MODE_V86 ? MODE_V86 : 0;
     mode |= cpu->mode == CPU_MODE_PROTECTED ? MODE_PROTECTED : 0;
+    mode |= cpu->mode == CPU_MODE_PROTECTED && cpu->segment[CPU_CS].base == 0 ? MODE_CODE_FLAT : 0;
     mode |= cpu->cpl <= cpu_iopl(cpu) ? MODE_IOPL : 0;
     mode |= cpu->segment[CPU_CS].limit >= (cpu->code_size == 4 ? UINT32_MAX : 0xffffu) ? MODE_CODE_OPEN : 0;
     mode |= code_is_paragraph(cpu) ? MODE_PARAGRAPH : 0;

@@ -252,7 +252,9 @@ static void compare_engines(const char *disk, const struct places *places, uint6
     free(again.entries);
 #if DOPPEL_HAVE_TRANSLATOR
     for (unsigned mmu = 0; mmu < MMU_STRATEGY_COUNT; mmu++) {
-        for (unsigned sensitive = 0; sensitive < SENSITIVE_STRATEGY_COUNT; sensitive++) {
+        /* Places are the business of nothing but the way from block to block. */
+        unsigned count = places == NULL ? SENSITIVE_STRATEGY_COUNT : 1;
+        for (unsigned sensitive = 0; sensitive < count; sensitive++) {
             struct journal journal;
             const struct engine_config engine = {.kind = ENGINE_DBT,
                                                  .mmu = (enum mmu_strategy)mmu,
