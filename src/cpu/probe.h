@@ -3,7 +3,8 @@
  * Code. `offsets` has a bit for each offset within a page at which an instruction may be one to stop at. An
  * address is the same offset on whatever linear or physical page it is looked at, so engines make no code
  * that goes on across such an offset, remember no way to code that begins there, and ask at_code() before
- * they execute the instruction. Only what begins at these offsets costs anything: one in 4096.
+ * they execute the instruction. Only what begins at these offsets costs anything: one in 4096, and less where
+ * linear addresses are known (`exact`).
  *
  * Data. Pages with bytes of a `watch` are kept off the fast paths of memory (mmu_page_needs_care()); every
  * access of the CPU to them passes cpu_probe_note_access() before it is made. Accesses of devices do not.
