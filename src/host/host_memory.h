@@ -29,8 +29,8 @@ uint64_t host_memory_next_touched(const struct host_memory *memory, uint64_t fro
 uint64_t host_memory_installed(void);
 
 /* Looks at 2 MiB of the block, others at each call. When nearly all of their pages are in use, the host is
- * asked to make them one, with fewer misses of its TLB. Contents and addresses stay. To be called a hundred
- * times a second or so; takes some microseconds. */
+ * asked to make them one, with fewer misses of its TLB. Contents and addresses stay. To be called some
+ * hundred times a second; takes some microseconds. */
 void host_memory_gather(struct host_memory *memory);
 
 /* Gives the block back; a zeroed structure is allowed. */

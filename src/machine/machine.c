@@ -22,6 +22,8 @@
 #define CHUNK_INSTRUCTIONS_MAX 60000u
 #define POLLS_PER_LOOK         16u
 
+#define INSTRUCTIONS_PER_GATHERING ((uint64_t)2 << 20) /* a look takes as long as some thousand of them */
+
 /* So many DOS idle calls in so many instructions are a program waiting for a key: the host naps, and wakes
  * for input and events. */
 #define IDLE_WINDOW 20000u
@@ -451,10 +453,19 @@ static enum machine_stop run_until(struct machine *machine, uint64_t end)
     }
 }
 
+/* However short the slices are. */
+static void gather_memory(struct machine *machine)
+{
+    if (machine->cpu.retired - machine->gathered >= INSTRUCTIONS_PER_GATHERING) {
+        machine->gathered = machine->cpu.retired;
+        host_memory_gather(&machine->ram);
+    }
+}
+
 enum machine_stop machine_run(struct machine *machine, uint64_t slice_ns)
 {
     assert(!machine->paused);
-    host_memory_gather(&machine->ram);
+    gather_memory(machine);
     if (machine->idle) {
         event_clock_skip_to_deadline(machine->clock);
     }

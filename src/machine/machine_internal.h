@@ -124,6 +124,7 @@ struct machine {
     uint64_t chunk_end;                  /* virtual time at which the engine is to come back */
     bool event_is_near;                  /* its time may come before the chunk after this is over */
     uint32_t polls;                      /* reads of ports */
+    uint64_t gathered;                   /* value of cpu.retired at the last look for large pages */
     uint64_t window_start, window_hints; /* retired instructions and idle hints at the last look for idling */
     struct machine_history *history;     /* NULL: none is kept */
     uint64_t wanted_taken,
