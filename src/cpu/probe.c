@@ -11,6 +11,9 @@ static void set_bit(uint64_t *bits, uint32_t address)
 void cpu_probe_add_place(struct cpu_probe *probe, uint32_t linear)
 {
     bool is_exact = cpu_probe_bit(probe->exact, linear) || !cpu_probe_bit(probe->offsets, linear);
+    if (is_exact && cpu_probe_has_place(probe, linear)) {
+        return;
+    }
     if (!is_exact || probe->place_count == CPU_PROBE_PLACES) {
         cpu_probe_add_offset(probe, linear % CPU_PROBE_PAGE);
         return;

@@ -20,11 +20,19 @@ bool translator_x87_is_store(const struct insn *insn)
     }
 }
 
+/* The FBSTP of hosts stores what it can in front of a page that faults; the guest is to see nothing of that.
+ */
+static bool stores_in_parts(const struct builder *b, const struct insn *insn)
+{
+    return insn->id == INSN_FBSTP && b->direct;
+}
+
 bool translate_x87(struct builder *b, const struct insn *insn)
 {
     bool memory = insn->modrm < 0xc0;
     struct guest_operand operand = guest_operand_of(insn);
-    if ((memory && !access_is_possible(b, &operand)) || !emit_float_check(b, FLOAT_X87)) {
+    if (stores_in_parts(b, insn) || (memory && !access_is_possible(b, &operand)) ||
+        !emit_float_check(b, FLOAT_X87)) {
         return false;
     }
     if (!memory) {

@@ -114,9 +114,8 @@ static void heat_up(struct translator *t, uint64_t phys, uint32_t level)
     }
 }
 
-/* A page can be full of code that nobody will execute again: freed, and used for data by others, such as the
- * kernel's stacks. Then each instruction that stores there would be demoted, one after the other. True: the
- * page has no code any more. */
+/* A page can be full of code that nobody will execute again, and have become data. Then each instruction that
+ * stores there would be demoted, one after the other. True: the page has no code any more. */
 static bool drop_code(struct translator *t, const struct code_block *running, uint64_t page)
 {
     if (page == MMU_NO_PAGE || (running->phys & ~PAGE_MASK) == page ||

@@ -238,9 +238,9 @@ static void old_contents_of_disks_take_no_more_memory_than_allowed(void **state)
     history_rig_seek(rig, &end);
 }
 
-static void a_recording_does_not_know_of_it(void **state)
+/* A machine that is being recorded has lived for a while, and is in its past. */
+static void record_and_go_back(struct images *images)
 {
-    struct images *images = *state;
     struct history_rig *rig = &images->rig;
     rig->writes_files = false;
     history_rig_power_on(rig);
@@ -249,12 +249,19 @@ static void a_recording_does_not_know_of_it(void **state)
     history_rig_start(rig, HISTORY_RIG_BUDGET);
     history_rig_live(rig, 60);
     history_rig_seek(rig, &rig->marks[3]);
+}
+
+static void a_recording_does_not_know_of_it(void **state)
+{
+    struct images *images = *state;
+    struct history_rig *rig = &images->rig;
+    record_and_go_back(images);
     history_rig_seek(rig, &rig->marks[18]);
     (void)machine_run(rig->machine, 50 * HISTORY_RIG_SLICE_NS);
     rig->mark_count = 0;
     history_rig_live(rig, 30);
     history_rig_seek(rig, &rig->marks[4]);
-    status = machine_finish_recording(rig->machine);
+    struct status status = machine_finish_recording(rig->machine);
     assert_string_equal(status.message, "");
     machine_destroy(rig->machine);
 
@@ -285,16 +292,10 @@ static void a_recording_of_a_changed_past_is_an_error(void **state)
 {
     struct images *images = *state;
     struct history_rig *rig = &images->rig;
-    rig->writes_files = false;
-    history_rig_power_on(rig);
-    struct status status = machine_start_recording(rig->machine, images->recording);
-    assert_string_equal(status.message, "");
-    history_rig_start(rig, HISTORY_RIG_BUDGET);
-    history_rig_live(rig, 60);
-    history_rig_seek(rig, &rig->marks[3]);
+    record_and_go_back(images);
     machine_history_forget(rig->machine);
     (void)machine_run(rig->machine, HISTORY_RIG_SLICE_NS);
-    status = machine_finish_recording(rig->machine);
+    struct status status = machine_finish_recording(rig->machine);
     assert_int_equal(status.code, STATUS_CONFLICT);
 }
 
