@@ -62,7 +62,7 @@ void memory_bus_set_listener(struct memory_bus *bus, const struct memory_listene
 
 void memory_bus_mark_store_watches(struct memory_bus *bus)
 {
-    const struct memory_store_watches *watches = &bus->store_watches;
+    const struct memory_watches *watches = &bus->store_watches;
     for (unsigned i = 0; i < watches->count; i++) {
         for (uint64_t at = watches->range[i].first; at <= watches->range[i].last;) {
             const uint64_t in_page = (at & ~PAGE_MASK) + PAGE_SIZE - at;
@@ -76,19 +76,19 @@ void memory_bus_mark_store_watches(struct memory_bus *bus)
     }
 }
 
-static void tell_store(struct memory_bus *bus, uint64_t phys, unsigned length)
+static void tell_access(const struct memory_bus *bus, const struct memory_watches *watches, uint64_t phys,
+                        unsigned length)
 {
-    const struct memory_store_watches *watches = &bus->store_watches;
     const uint64_t first = memory_bus_effective(bus, phys);
     for (unsigned i = 0; i < watches->count; i++) {
         if (watches->range[i].first <= first + length - 1 && first <= watches->range[i].last) {
-            watches->stored(watches->opaque, first, length);
+            watches->accessed(watches->opaque, first, length);
             return;
         }
     }
 }
 
-void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_store_watches *watches)
+void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_watches *watches)
 {
     bus->store_watches = *watches;
     memory_bus_mark_store_watches(bus);
@@ -97,6 +97,11 @@ void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_st
         const uint64_t last = watches->range[i].last | PAGE_MASK;
         bus->listener.watched(bus->listener.opaque, first, last - first + 1);
     }
+}
+
+void memory_bus_set_load_watches(struct memory_bus *bus, const struct memory_watches *watches)
+{
+    bus->load_watches = *watches;
 }
 
 static void tell_listener(struct memory_bus *bus)
@@ -486,7 +491,7 @@ void memory_bus_note_write(struct memory_bus *bus, uint64_t phys, unsigned lengt
     if (page->code_lines == 0) {
         return;
     }
-    tell_store(bus, phys, length);
+    tell_access(bus, &bus->store_watches, phys, length);
     if (page->watched) {
         tell_watcher(bus, page->region, memory_bus_effective(bus, phys) & ~PAGE_MASK);
         memory_bus_mark_store_watches(bus);
@@ -517,7 +522,7 @@ static void write_device(struct memory_bus *bus, const struct io_region *region,
                          unsigned width, uint64_t value)
 {
     counter_add(bus->counters, COUNTER_MMIO_WRITES, 1);
-    tell_store(bus, phys, width);
+    tell_access(bus, &bus->store_watches, phys, width);
     log_printf(bus->log, LOG_IO, "mmio write %08llx/%u = %0*llx  %s", (unsigned long long)phys, width,
                (int)width * 2, (unsigned long long)(value & bits_mask(width * 8)), region->name);
     if (region->write != NULL) {
@@ -582,6 +587,7 @@ void memory_bus_read_block(struct memory_bus *bus, uint64_t phys, void *to, size
         struct memory_page *page = memory_bus_page(bus, at);
         size_t part = PAGE_SIZE - (at & PAGE_MASK);
         part = part < length ? part : length;
+        tell_access(bus, &bus->load_watches, at, (unsigned)part);
         if (page->read != NULL) {
             memcpy(bytes, page->read + (at & PAGE_MASK), part);
         } else {

@@ -15,7 +15,8 @@
  *
  * A debugger's *store watches* are ranges whose bytes are marked at all times, whatever is there: so stores
  * to them, of the CPU and of devices, come to memory_bus_note_write() and are told. Stores to a device's
- * registers are told as well.
+ * registers are told as well. *Load watches* are told of block transfers only: the CPU's loads are the mmu's
+ * to watch.
  *
  * Pages of device memory can be *watched*: all their bytes are marked, until the first store takes the marks
  * away and is told to the device. So whoever respects marks keeps a display up to date. */
@@ -87,17 +88,17 @@ struct memory_watcher {
     void *opaque;
 };
 
-#define MEMORY_STORE_WATCHES 16u
+#define MEMORY_WATCHES 16u
 
-/* What a debugger wants to know of: stores to effective addresses first to last. */
-struct memory_store_watches {
+/* What a debugger wants to know of: accesses to effective addresses first to last. */
+struct memory_watches {
     struct {
         uint64_t first, last;
-    } range[MEMORY_STORE_WATCHES];
+    } range[MEMORY_WATCHES];
     unsigned count;
-    /* A store is about to change [phys, phys + length), some of which is in a range. An instruction's store
-     * may come in several parts. May change nothing of the guest's. */
-    void (*stored)(void *opaque, uint64_t phys, unsigned length);
+    /* [phys, phys + length), some of which is in a range, is about to be accessed. An instruction's store,
+     * or a block transfer, may come in several parts. May change nothing of the guest's. */
+    void (*accessed)(void *opaque, uint64_t phys, unsigned length);
     void *opaque;
 };
 
@@ -142,7 +143,10 @@ void memory_bus_watch(struct memory_bus *bus, uint64_t phys, uint64_t length);
 void memory_bus_unwatch(struct memory_bus *bus, uint64_t phys, uint64_t length);
 
 /* Tells of stores from now on; the watches are copied and replace earlier ones. */
-void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_store_watches *watches);
+void memory_bus_set_store_watches(struct memory_bus *bus, const struct memory_watches *watches);
+
+/* The same of loads by memory_bus_read_block(). */
+void memory_bus_set_load_watches(struct memory_bus *bus, const struct memory_watches *watches);
 
 /* The A20 gate: false forces address bit 20 to zero. */
 void memory_bus_set_a20(struct memory_bus *bus, bool enabled);

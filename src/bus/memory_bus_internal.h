@@ -25,7 +25,7 @@ struct memory_bus {
     struct memory_listener listener;
     struct io_region devices[MEMORY_DEVICES]; /* free when length is 0 */
     struct memory_watcher watchers[MEMORY_DEVICES];
-    struct memory_store_watches store_watches;
+    struct memory_watches store_watches, load_watches;
     size_t chunk_count;
     struct memory_chunk *chunks[];
 };

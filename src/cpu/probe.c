@@ -89,6 +89,28 @@ void cpu_probe_note_access(const struct cpu_state *cpu, uint64_t linear, unsigne
     }
 }
 
+static bool loads_any(const struct cpu_probe *probe, uint64_t first, uint64_t last)
+{
+    bool any = false;
+    for (unsigned i = 0; i < probe->load_count; i++) {
+        any |= watch_overlaps(&probe->loads[i], first, last);
+    }
+    return any;
+}
+
+bool cpu_probe_watches_frame(const struct cpu_state *cpu, uint64_t phys)
+{
+    const uint64_t first = phys & ~(uint64_t)(CPU_PROBE_PAGE - 1);
+    return cpu->probe != NULL && loads_any(cpu->probe, first, first + CPU_PROBE_PAGE - 1);
+}
+
+void cpu_probe_note_load(const struct cpu_state *cpu, uint64_t phys, unsigned length)
+{
+    if (loads_any(cpu->probe, phys, phys + length - 1)) {
+        cpu->probe->at_load(cpu->probe->opaque, (uint32_t)phys, length);
+    }
+}
+
 void cpu_probe_note_event(const struct cpu_state *cpu, enum cpu_event event, unsigned number,
                           uint32_t error_code)
 {

@@ -7,14 +7,16 @@
  * linear addresses are known (`exact`).
  *
  * Data. Pages with bytes of a `watch` are kept off the fast paths of memory (mmu_page_needs_care()); every
- * access of the CPU to them passes cpu_probe_note_access() before it is made. Accesses of devices do not.
+ * access of the CPU to them passes cpu_probe_note_access() before it is made. The same goes for pages by
+ * whatever address with bytes of a `loads` and for cpu_probe_note_load(). Accesses of devices do not, nor do
+ * fetches of instructions and walks of page tables.
  *
  * Events. Those in `events` are told by at_event().
  *
- * at_data() and at_event() are called within an instruction; whoever wants to stop sets CPU_PENDING_STOP, and
- * the engine returns at the next boundary. They may look, but change nothing else. The probe is changed
- * between runs only; then the engine must be told (cpu_engine_ops.cut) of offsets, and the mmu flushed for
- * watches.
+ * at_data(), at_load() and at_event() are called within an instruction; whoever wants to stop sets
+ * CPU_PENDING_STOP, and the engine returns at the next boundary. They may look, but change nothing else. The
+ * probe is changed between runs only; then the engine must be told (cpu_engine_ops.cut) of offsets, and the
+ * mmu flushed for watches.
  *
  * The guest's own debug registers are another matter: debug_registers.h. */
 #ifndef DOPPEL_CPU_PROBE_H
@@ -41,7 +43,6 @@ struct cpu_event_info {
     uint32_t error_code; /* of an exception that has one */
 };
 
-/* Linear addresses. */
 struct cpu_watch {
     uint32_t first, last;
 };
@@ -53,12 +54,16 @@ struct cpu_probe {
     uint64_t exact[CPU_PROBE_PAGE / 64];
     uint32_t places[CPU_PROBE_PLACES];
     unsigned place_count;
-    struct cpu_watch watch[CPU_PROBE_WATCHES];
+    struct cpu_watch watch[CPU_PROBE_WATCHES]; /* linear addresses */
     unsigned watch_count;
+    struct cpu_watch loads[CPU_PROBE_WATCHES]; /* effective physical addresses that are loaded from */
+    unsigned load_count;
     uint32_t events; /* 1 << enum cpu_event */
     /* True: stop in front of the instruction at CS:RIP. Asked again when the machine goes on from there. */
     bool (*at_code)(void *opaque);
     void (*at_data)(void *opaque, uint32_t linear, unsigned width, bool write);
+    /* What lies on two pages comes in two parts. */
+    void (*at_load)(void *opaque, uint32_t phys, unsigned length);
     /* Interrupts and exceptions: cpu_state is as they found it, but general registers may be the engine's. A
      * mode or a control register is told of when it has changed. */
     void (*at_event)(void *opaque, const struct cpu_event_info *info);
@@ -108,6 +113,12 @@ bool cpu_probe_watches_page(const struct cpu_state *cpu, uint64_t linear);
 
 /* An access is about to be made that nothing can stop any more. */
 void cpu_probe_note_access(const struct cpu_state *cpu, uint64_t linear, unsigned width, bool write);
+
+/* Whether the page of the effective address `phys` has bytes of `loads`. */
+bool cpu_probe_watches_frame(const struct cpu_state *cpu, uint64_t phys);
+
+/* A load from [phys, phys + length), within one page, is about to be made that nothing can stop any more. */
+void cpu_probe_note_load(const struct cpu_state *cpu, uint64_t phys, unsigned length);
 
 /* Whether events of a kind are wanted: then nobody may go around cpu_probe_note_event(). */
 static inline bool cpu_probe_wants(const struct cpu_state *cpu, enum cpu_event event)

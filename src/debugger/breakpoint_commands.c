@@ -103,8 +103,8 @@ struct status command_tbreak(struct monitor_session *session, int argc, char **a
 /* ---- data and ports */
 
 /* The word "/bp" in front, or parts of it: the size of what is watched, and p for a physical address. */
-static struct status parse_watch_options(const char *command, const char *word, unsigned access,
-                                         enum breakpoint_kind *kind, uint64_t *length)
+static struct status parse_watch_options(const char *command, const char *word, enum breakpoint_kind *kind,
+                                         uint64_t *length)
 {
     static const char sizes[] = "bwdq";
     for (const char *at = word + 1; *at != '\0'; at++) {
@@ -112,14 +112,10 @@ static struct status parse_watch_options(const char *command, const char *word, 
         if (size != NULL) {
             *length = (uint64_t)1 << (size - sizes);
         } else if (*at == 'p') {
-            *kind = BREAKPOINT_STORE;
+            *kind = BREAKPOINT_MEMORY;
         } else {
             return monitor_usage(command);
         }
-    }
-    if (*kind == BREAKPOINT_STORE && (access & ACCESS_READ) != 0) {
-        return status_error(STATUS_UNSUPPORTED, "only stores to physical addresses can be watched (watch, "
-                                                "wwatch)");
     }
     return status_ok();
 }
@@ -131,7 +127,7 @@ static struct status add_watch(struct monitor_session *session, int argc, char *
     int word = 1;
     uint64_t length = 4;
     if (argc > 1 && argv[1][0] == '/') {
-        struct status parsed = parse_watch_options(argv[0], argv[1], access, &kind, &length);
+        struct status parsed = parse_watch_options(argv[0], argv[1], &kind, &length);
         if (!status_is_ok(&parsed)) {
             return parsed;
         }
@@ -387,8 +383,8 @@ static void print_spec(FILE *out, const struct breakpoint_spec *spec)
         print_range(out, spec, 8);
         break;
     case BREAKPOINT_DATA:
-    case BREAKPOINT_STORE:
-        fprintf(out, "%s %s0x%08x, %u", watches[spec->access], spec->kind == BREAKPOINT_STORE ? "/p " : "",
+    case BREAKPOINT_MEMORY:
+        fprintf(out, "%s %s0x%08x, %u", watches[spec->access], spec->kind == BREAKPOINT_MEMORY ? "/p " : "",
                 (unsigned)spec->first, (unsigned)(spec->last - spec->first) + 1);
         break;
     case BREAKPOINT_CHANGED_CODE: fputs("catch smc", out); break;

@@ -54,7 +54,7 @@ static uint32_t last_possible(const struct breakpoint_spec *spec)
 
 static bool holds_bytes(const struct breakpoint_spec *spec)
 {
-    return spec->kind == BREAKPOINT_DATA || spec->kind == BREAKPOINT_STORE;
+    return spec->kind == BREAKPOINT_DATA || spec->kind == BREAKPOINT_MEMORY;
 }
 
 static struct status check(const struct breakpoint_spec *spec)
@@ -311,7 +311,7 @@ const struct trace *debugger_trace(const struct debugger *debugger)
 
 /* ---- the probe */
 
-_Static_assert(MEMORY_STORE_WATCHES == CPU_PROBE_WATCHES, "one limit for both");
+_Static_assert(MEMORY_WATCHES == CPU_PROBE_WATCHES, "one limit for both");
 
 #define INTERRUPTIONS (1u << CPU_EVENT_INTERRUPT | 1u << CPU_EVENT_SOFTWARE | 1u << CPU_EVENT_EXCEPTION)
 
@@ -329,8 +329,15 @@ static void add_to_probe(struct machine_probe *probe, const struct breakpoint_sp
         probe->cpu.watch[probe->cpu.watch_count++] =
             (struct cpu_watch){.first = spec->first, .last = spec->last};
         break;
-    case BREAKPOINT_STORE:
-        probe->stores[probe->store_count++] = (struct cpu_watch){.first = spec->first, .last = spec->last};
+    case BREAKPOINT_MEMORY:
+        if (spec->access != ACCESS_READ) {
+            probe->stores[probe->store_count++] =
+                (struct cpu_watch){.first = spec->first, .last = spec->last};
+        }
+        if ((spec->access & ACCESS_READ) != 0) {
+            probe->cpu.loads[probe->cpu.load_count++] =
+                (struct cpu_watch){.first = spec->first, .last = spec->last};
+        }
         break;
     case BREAKPOINT_CHANGED_CODE: /* every instruction and every access are looked at */
         cpu_probe_add_all(&probe->cpu);
@@ -363,6 +370,7 @@ void debugger_install(struct debugger *debugger)
 {
     struct machine_probe probe = {.cpu = {.at_code = debugger_at_code,
                                           .at_data = debugger_at_data,
+                                          .at_load = debugger_at_load,
                                           .at_event = debugger_at_event,
                                           .opaque = debugger},
                                   .at_port = debugger_at_port,

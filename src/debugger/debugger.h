@@ -10,7 +10,7 @@
  *
  * Everything belongs to the machine's thread.
  *
- * NOT IMPLEMENTED: reads at physical addresses; reads of devices (DMA). */
+ * NOT IMPLEMENTED: fetches of instructions and walks of page tables as reads. */
 #ifndef DOPPEL_DEBUGGER_DEBUGGER_H
 #define DOPPEL_DEBUGGER_DEBUGGER_H
 
@@ -33,7 +33,7 @@ enum breakpoint_kind {
     BREAKPOINT_CODE,         /* the instruction at a linear address */
     BREAKPOINT_PHYSICAL,     /* the same at a physical one, by whatever linear address */
     BREAKPOINT_DATA,         /* the CPU's accesses to linear addresses */
-    BREAKPOINT_STORE,        /* stores to physical addresses, also by devices */
+    BREAKPOINT_MEMORY,       /* accesses to physical addresses, also by devices */
     BREAKPOINT_CHANGED_CODE, /* the CPU's stores to bytes that were executed since the breakpoint is there */
     BREAKPOINT_PORT,
     BREAKPOINT_EVENT
@@ -50,7 +50,7 @@ enum breakpoint_access {
 struct breakpoint_spec {
     enum breakpoint_kind kind;
     uint32_t first, last;
-    /* enum breakpoint_access, of BREAKPOINT_DATA, _STORE (not ACCESS_READ) and _PORT (not ACCESS_CHANGE) */
+    /* enum breakpoint_access, of BREAKPOINT_DATA, _MEMORY and _PORT (not ACCESS_CHANGE) */
     unsigned access;
     enum cpu_event event;  /* BREAKPOINT_EVENT */
     const char *condition; /* an expression (expression.h); NULL: none */

@@ -15,7 +15,7 @@
 struct point {
     struct breakpoint breakpoint; /* must be first */
     struct expression *condition;
-    uint8_t *held; /* BREAKPOINT_DATA and _STORE: what its bytes were at the last boundary */
+    uint8_t *held; /* BREAKPOINT_DATA and _MEMORY: what its bytes were at the last boundary */
     /* Met since the last boundary, and by what. */
     bool met;
     bool has_stopped; /* and is temporary: to be removed */
@@ -122,12 +122,13 @@ bool debugger_at_code(void *opaque);
 void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write);
 void debugger_at_event(void *opaque, const struct cpu_event_info *info);
 void debugger_at_port(void *opaque, uint16_t port, unsigned width, bool write, uint32_t value);
+void debugger_at_load(void *opaque, uint32_t phys, unsigned length);
 void debugger_at_store(void *opaque, uint32_t phys, unsigned length);
 
 /* Where the bytes of a breakpoint that holds some are. */
 static inline enum guest_space debugger_space(const struct breakpoint_spec *spec)
 {
-    return spec->kind == BREAKPOINT_STORE ? GUEST_PHYSICAL : GUEST_LINEAR;
+    return spec->kind == BREAKPOINT_MEMORY ? GUEST_PHYSICAL : GUEST_LINEAR;
 }
 
 #endif

@@ -211,7 +211,7 @@ bool debugger_search_probe(const struct debugger *debugger, struct machine_probe
 static bool is_access(const struct debugger *debugger, const struct point *point)
 {
     const enum breakpoint_kind kind = point->breakpoint.spec.kind;
-    return (kind == BREAKPOINT_DATA || kind == BREAKPOINT_STORE || kind == BREAKPOINT_PORT) &&
+    return (kind == BREAKPOINT_DATA || kind == BREAKPOINT_MEMORY || kind == BREAKPOINT_PORT) &&
            point->place.retired < machine_retired(debugger->machine);
 }
 

@@ -42,9 +42,9 @@ static void print_reason(FILE *out, const struct debugger_stop *stop)
     case BREAKPOINT_CODE:
     case BREAKPOINT_PHYSICAL: fputs("reached", out); break;
     case BREAKPOINT_DATA:
-    case BREAKPOINT_STORE:
+    case BREAKPOINT_MEMORY:
         fprintf(out, "%s of %u byte%s at %s0x%08x, ", stop->write ? "write" : "read", stop->width,
-                stop->width == 1 ? "" : "s", stop->kind == BREAKPOINT_STORE ? "physical " : "",
+                stop->width == 1 ? "" : "s", stop->kind == BREAKPOINT_MEMORY ? "physical " : "",
                 (unsigned)stop->address);
         fprintf(out,
                 stop->before == stop->after ? "0x%llx as before"

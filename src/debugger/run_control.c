@@ -247,21 +247,32 @@ void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write)
     }
 }
 
-/* Parts of one store are put together again. */
-void debugger_at_store(void *opaque, uint32_t phys, unsigned length)
+/* Parts of one access are put together again. */
+static void note_memory(struct debugger *debugger, uint32_t phys, unsigned length, bool write)
 {
-    struct debugger *debugger = opaque;
+    const unsigned kind = write ? ACCESS_WRITE | ACCESS_CHANGE : ACCESS_READ;
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         const struct breakpoint_spec *spec = &point->breakpoint.spec;
-        if (point->breakpoint.enabled && spec->kind == BREAKPOINT_STORE && touches(spec, phys, length)) {
-            const bool goes_on = point->met && phys == point->address + point->width;
+        if (point->breakpoint.enabled && spec->kind == BREAKPOINT_MEMORY && (spec->access & kind) != 0 &&
+            touches(spec, phys, length)) {
+            const bool goes_on = point->met && point->write == write && phys == point->address + point->width;
             point->address = goes_on ? point->address : phys;
             point->width = goes_on ? point->width + length : length;
-            point->write = true;
+            point->write = write;
             meet(debugger, point);
         }
     }
+}
+
+void debugger_at_load(void *opaque, uint32_t phys, unsigned length)
+{
+    note_memory(opaque, phys, length, false);
+}
+
+void debugger_at_store(void *opaque, uint32_t phys, unsigned length)
+{
+    note_memory(opaque, phys, length, true);
 }
 
 /* On the way out of a subroutine; INT n is gone over as a whole. */

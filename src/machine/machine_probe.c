@@ -5,7 +5,7 @@
 
 static bool has_watches(const struct machine_probe *probe)
 {
-    return probe != NULL && probe->cpu.watch_count > 0;
+    return probe != NULL && probe->cpu.watch_count + probe->cpu.load_count > 0;
 }
 
 /* So many offsets leave little code that does not go on across one. */
@@ -52,19 +52,34 @@ static void note_store(void *opaque, uint64_t phys, unsigned length)
     machine->probe->at_store(machine->probe->opaque, (uint32_t)phys, length);
 }
 
-static void watch_stores(struct machine *machine, unsigned count_before)
+static void note_load(void *opaque, uint64_t phys, unsigned length)
 {
-    struct memory_store_watches watches = {.stored = note_store, .opaque = machine};
-    if (machine->probe != NULL) {
-        watches.count = machine->probe->store_count;
+    const struct cpu_probe *probe = &((const struct machine *)opaque)->probe->cpu;
+    probe->at_load(probe->opaque, (uint32_t)phys, length);
+}
+
+static void set_ranges(struct memory_watches *watches, const struct cpu_watch *ranges, unsigned count)
+{
+    watches->count = count;
+    for (unsigned i = 0; i < count; i++) {
+        watches->range[i].first = ranges[i].first;
+        watches->range[i].last = ranges[i].last;
     }
-    for (unsigned i = 0; i < watches.count; i++) {
-        watches.range[i].first = machine->probe->stores[i].first;
-        watches.range[i].last = machine->probe->stores[i].last;
+}
+
+static void watch_memory(struct machine *machine, unsigned stores_before)
+{
+    const struct machine_probe *probe = machine->probe;
+    struct memory_watches stores = {.accessed = note_store, .opaque = machine};
+    struct memory_watches loads = {.accessed = note_load, .opaque = machine};
+    if (probe != NULL) {
+        set_ranges(&stores, probe->stores, probe->store_count);
+        set_ranges(&loads, probe->cpu.loads, probe->cpu.load_count);
     }
-    if (watches.count > 0 || count_before > 0) {
-        memory_bus_set_store_watches(machine->memory, &watches);
+    if (stores.count > 0 || stores_before > 0) {
+        memory_bus_set_store_watches(machine->memory, &stores);
     }
+    memory_bus_set_load_watches(machine->memory, &loads);
 }
 
 void machine_set_probe(struct machine *machine, const struct machine_probe *probe)
@@ -83,7 +98,7 @@ void machine_set_probe(struct machine *machine, const struct machine_probe *prob
     if (watched) {
         mmu_flush(machine->mmu);
     }
-    watch_stores(machine, store_count);
+    watch_memory(machine, store_count);
 }
 
 void machine_request_break(struct machine *machine)

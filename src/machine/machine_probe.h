@@ -6,8 +6,8 @@
 #include "machine/machine.h"
 
 struct machine_probe {
-    struct cpu_probe cpu;
-    struct cpu_watch stores[MEMORY_STORE_WATCHES]; /* physical addresses; stores of devices count, too */
+    struct cpu_probe cpu; /* .loads: those of devices are told as well, by parts of any length */
+    struct cpu_watch stores[MEMORY_WATCHES]; /* physical addresses; stores of devices count, too */
     unsigned store_count;
     uint64_t ports[65536 / 64]; /* a bit for each port whose accesses are told */
     /* A port is about to be written, or has just been read; `value` is what. A repeated string instruction

@@ -147,7 +147,8 @@ static enum mmu_fast_result walk_for_access(struct mmu *mmu, uint32_t linear, un
     if (store && page->watched) {
         memory_bus_note_write(mmu->bus, result.phys, width);
     }
-    if (!page_access_is_plain(page, offset, width, store)) {
+    if (!page_access_is_plain(page, offset, width, store) ||
+        mmu_frame_needs_care(mmu, memory_bus_effective(mmu->bus, result.phys))) {
         return MMU_FAST_NOT;
     }
     *host = page->read + offset;

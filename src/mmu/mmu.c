@@ -104,6 +104,11 @@ bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user)
            (mmu->cpu->probe != NULL && cpu_probe_watches_page(mmu->cpu, linear));
 }
 
+bool mmu_frame_needs_care(const struct mmu *mmu, uint64_t phys)
+{
+    return UNLIKELY(mmu->cpu->probe != NULL) && cpu_probe_watches_frame(mmu->cpu, phys);
+}
+
 struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
                                const struct paging_result *result)
 {
@@ -123,7 +128,7 @@ struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
     if (result->large) {
         set_bit(fills->large_regions, tag >> LARGE_REGION_SHIFT);
     }
-    bool careful = mmu_page_needs_care(mmu, tag, user);
+    bool careful = mmu_page_needs_care(mmu, tag, user) || mmu_frame_needs_care(mmu, phys);
     bool store_direct =
         !careful && page->write != NULL && page->write == page->read && result->writable && result->dirty;
     *entry = (struct tlb_entry){
@@ -218,6 +223,14 @@ static inline void note_access(struct mmu *mmu, uint64_t linear, unsigned width,
     }
 }
 
+/* A load that comes by here as well, or the part of it that is in one page. */
+static inline void note_load(struct mmu *mmu, uint64_t phys, unsigned length)
+{
+    if (UNLIKELY(mmu->cpu->probe != NULL)) {
+        cpu_probe_note_load(mmu->cpu, phys, length);
+    }
+}
+
 /* Bytes of an access that lie in the page of `linear`. */
 static unsigned bytes_in_page(uint64_t linear, unsigned width)
 {
@@ -233,11 +246,14 @@ uint64_t mmu_load_slow(struct mmu *mmu, uint64_t linear, unsigned width, bool us
     uint64_t phys = entry->phys | (linear & PAGE_MASK);
     if (first == width) {
         note_access(mmu, linear, width, false);
+        note_load(mmu, phys, width);
         return entry->load_tag == (linear & ~PAGE_MASK) ? load_le(entry->host + (linear & PAGE_MASK), width)
                                                         : memory_bus_read(mmu->bus, phys, width);
     }
     uint64_t next = fill(mmu, (linear + first) & 0xffffffffu, MMU_LOAD, user)->phys;
     note_access(mmu, linear, width, false);
+    note_load(mmu, phys, first);
+    note_load(mmu, next, width - first);
     uint64_t low = 0;
     uint64_t high = 0;
     for (unsigned i = 0; i < first; i++) {

@@ -33,4 +33,7 @@ static inline bool page_access_is_plain(const struct memory_page *page, unsigned
  * alignment, for a data breakpoint, or for a debugger's watch. */
 bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user);
 
+/* The same by an effective physical address: for a debugger's watch of what is loaded from there. */
+bool mmu_frame_needs_care(const struct mmu *mmu, uint64_t phys);
+
 #endif

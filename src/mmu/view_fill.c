@@ -17,7 +17,7 @@ static bool find_target(struct mmu *mmu, const struct view *view, const struct p
     uint64_t phys = memory_bus_effective(mmu->bus, result->phys);
     const struct memory_page *page = memory_bus_page(mmu->bus, phys);
     const uint8_t *ram = memory_bus_ram(mmu->bus);
-    if (!view_may_have(view, result) || page->read == NULL ||
+    if (!view_may_have(view, result) || mmu_frame_needs_care(mmu, phys) || page->read == NULL ||
         (uint64_t)((uintptr_t)page->read - (uintptr_t)ram) >= mmu->ram_fd_size) {
         return false;
     }

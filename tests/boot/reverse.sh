@@ -73,7 +73,7 @@ wait-stop' | head -n 60
     echo quit
 }
 
-stops '' 'catch irq' 'catch int 0x13' 'catch mode' 'watch /d 0x46c' 'watch /p 0x10100' 'iobreak 0x20 w' >stops-1
+stops '' 'catch irq' 'catch int 0x13' 'catch mode' 'watch /d 0x46c' 'watch /p 0x10100' 'rwatch /dp 0x46c' 'iobreak 0x20 w' >stops-1
 stops 'help\n' 'catch irq' 'iobreak 0x60 r' 'break cs.base+eip' 'catch cr3' >stops-2
 for script in stops-1 stops-2; do
     for engine in $engines; do

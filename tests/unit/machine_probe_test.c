@@ -14,18 +14,20 @@
 #include "base/bits.h"
 #include "machine/machine_probe.h"
 
-#define INSTRUCTIONS  12000000u
-#define SLICE_NS      1000000u
-#define BREAK_EVERY   5000u /* entries of the journal */
-#define CODE_OFFSETS  160u
-#define PROBED_PORTS  4u
-#define JOURNAL_MOST  400000u
-#define BIOS_DATA     0x400u
-#define FIRMWARE_DATA 0xf0000u
-#define BOOT_SECTOR   0x7c00u /* DMA writes it */
-#define PLACES        48u
+#define INSTRUCTIONS   12000000u
+#define SLICE_NS       1000000u
+#define BREAK_EVERY    5000u /* entries of the journal */
+#define CODE_OFFSETS   160u
+#define PROBED_PORTS   4u
+#define JOURNAL_MOST   400000u
+#define BIOS_DATA      0x400u
+#define FIRMWARE_DATA  0xf0000u
+#define BOOT_SECTOR    0x7c00u /* DMA writes it */
+#define FIRMWARE_STACK 0x6c00u
+#define FW_CFG_BLOCK   16u /* bytes that its DMA reads, which the firmware's code never does at once */
+#define PLACES         48u
 
-enum entry_kind { ENTRY_CODE, ENTRY_DATA, ENTRY_STORE, ENTRY_PORT, ENTRY_EVENT };
+enum entry_kind { ENTRY_CODE, ENTRY_DATA, ENTRY_LOAD, ENTRY_STORE, ENTRY_PORT, ENTRY_EVENT };
 
 struct entry {
     uint64_t retired;
@@ -45,6 +47,7 @@ struct journal {
     size_t count;
     size_t kinds[ENTRY_EVENT + 1];
     size_t breaks;
+    size_t block_loads;  /* by a device */
     uint64_t stopped_at; /* value of retired at the last stop in front of an instruction */
     bool is_stopped;
 };
@@ -114,6 +117,13 @@ static void at_data(void *opaque, uint32_t linear, unsigned width, bool write)
     note(opaque, ENTRY_DATA, width | (write ? 0x80u : 0), linear, 0);
 }
 
+static void at_load(void *opaque, uint32_t phys, unsigned length)
+{
+    struct journal *journal = opaque;
+    journal->block_loads += length == FW_CFG_BLOCK;
+    note(journal, ENTRY_LOAD, 0, phys, length);
+}
+
 static void at_store(void *opaque, uint32_t phys, unsigned length)
 {
     note(opaque, ENTRY_STORE, 0, phys, length);
@@ -135,11 +145,14 @@ static struct machine_probe probe_for(struct journal *journal, unsigned place_co
     struct machine_probe probe = {
         .cpu = {.at_code = at_code,
                 .at_data = at_data,
+                .at_load = at_load,
                 .at_event = at_event,
                 .opaque = journal,
                 .events = UINT32_MAX,
                 .watch = {{BIOS_DATA, BIOS_DATA + 0xff}, {FIRMWARE_DATA + 0x6000, FIRMWARE_DATA + 0x6fff}},
-                .watch_count = 2},
+                .watch_count = 2,
+                .loads = {{BIOS_DATA + 0x60, BIOS_DATA + 0x7f}, {FIRMWARE_STACK, FIRMWARE_STACK + 0x3ff}},
+                .load_count = 2},
         .stores = {{BOOT_SECTOR, BOOT_SECTOR + 0x1ff}, {BIOS_DATA + 0x6c, BIOS_DATA + 0x6f}},
         .store_count = 2,
         .at_store = at_store,
@@ -293,14 +306,16 @@ static void every_engine_stops_at_the_same_places(void **state)
     uint64_t hash = fingerprint(plain);
     machine_destroy(plain);
     uint64_t probed = run_probed(disk, interpreter, NULL, &expected);
-    print_message("%zu code, %zu data, %zu store, %zu port, %zu event; %zu breaks\n",
-                  expected.kinds[ENTRY_CODE], expected.kinds[ENTRY_DATA], expected.kinds[ENTRY_STORE],
-                  expected.kinds[ENTRY_PORT], expected.kinds[ENTRY_EVENT], expected.breaks);
+    print_message(
+        "%zu code, %zu data, %zu load (%zu by a device), %zu store, %zu port, %zu event; %zu breaks\n",
+        expected.kinds[ENTRY_CODE], expected.kinds[ENTRY_DATA], expected.kinds[ENTRY_LOAD],
+        expected.block_loads, expected.kinds[ENTRY_STORE], expected.kinds[ENTRY_PORT],
+        expected.kinds[ENTRY_EVENT], expected.breaks);
     assert_true(probed == hash);
     for (unsigned kind = 0; kind <= ENTRY_EVENT; kind++) {
         assert_true(expected.kinds[kind] > 50);
     }
-    assert_true(expected.breaks > 5);
+    assert_true(expected.breaks > 5 && expected.block_loads > 0);
     compare_engines(disk, NULL, hash, &expected);
 
     const struct places places = places_of(&expected);

@@ -52,7 +52,7 @@ static void note_stored(void *opaque, uint64_t offset)
     snprintf(rig->told + used, sizeof rig->told - used, "s%llx ", (unsigned long long)offset);
 }
 
-static void note_watched_store(void *opaque, uint64_t phys, unsigned length)
+static void note_watched_access(void *opaque, uint64_t phys, unsigned length)
 {
     struct rig *rig = opaque;
     size_t used = strlen(rig->told);
@@ -330,8 +330,8 @@ static void the_first_store_to_a_watched_page_is_told(void **state)
 
 static void watch_stores(struct rig *rig, uint64_t first, uint64_t last)
 {
-    const struct memory_store_watches watches = {
-        .range = {{first, last}}, .count = 1, .stored = note_watched_store, .opaque = rig};
+    const struct memory_watches watches = {
+        .range = {{first, last}}, .count = 1, .accessed = note_watched_access, .opaque = rig};
     memory_bus_set_store_watches(rig->bus, &watches);
 }
 
@@ -357,6 +357,24 @@ static void every_store_to_watched_bytes_is_told(void **state)
     memory_bus_write(rig->bus, 0x2000, 1, 0); /* marks that are left */
     rig->told[0] = '\0';
     memory_bus_write(rig->bus, 0x2000, 1, 0);
+    expect_told(rig, "");
+}
+
+static void block_loads_of_watched_bytes_are_told_page_by_page(void **state)
+{
+    struct rig *rig = *state;
+    const struct memory_watches watches = {
+        .range = {{0x1ffe, 0x2001}}, .count = 1, .accessed = note_watched_access, .opaque = rig};
+    uint8_t bytes[64];
+    memory_bus_set_load_watches(rig->bus, &watches);
+    memory_bus_read_block(rig->bus, 0x1ff0, bytes, 14);
+    memory_bus_read_block(rig->bus, 0x2002, bytes, 14);
+    memory_bus_write(rig->bus, 0x1ffe, 4, 0);
+    expect_told(rig, "");
+    memory_bus_read_block(rig->bus, 0x1ff0, bytes, 32);
+    expect_told(rig, "p1ff0+10 p2000+10 ");
+    memory_bus_set_load_watches(rig->bus, &(struct memory_watches){.count = 0});
+    memory_bus_read_block(rig->bus, 0x1ff0, bytes, 32);
     expect_told(rig, "");
 }
 
@@ -634,6 +652,7 @@ int main(void)
         WITH_BUS(ram_may_appear_twice),
         WITH_BUS(the_first_store_to_a_watched_page_is_told),
         WITH_BUS(every_store_to_watched_bytes_is_told),
+        WITH_BUS(block_loads_of_watched_bytes_are_told_page_by_page),
         WITH_BUS(watched_stores_to_devices_and_watched_pages_are_told),
         WITH_BUS(rom_ignores_stores),
         WITH_BUS(split_pages_load_here_and_store_there),

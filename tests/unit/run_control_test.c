@@ -145,7 +145,7 @@ static void the_parts_of_a_store_are_one(void **state)
 {
     struct rig *rig = *state;
     const struct breakpoint_spec spec = {
-        .kind = BREAKPOINT_STORE, .first = 0x600, .last = 0x6ff, .access = ACCESS_WRITE};
+        .kind = BREAKPOINT_MEMORY, .first = 0x600, .last = 0x6ff, .access = ACCESS_WRITE};
     struct debugger_stop stop;
     unsigned number;
     struct status status = debugger_add(rig->debugger, &spec, NULL, &number);
@@ -159,11 +159,42 @@ static void the_parts_of_a_store_are_one(void **state)
     probe->at_store(probe->opaque, 0x610, 2);
     rig->machine->ram[0x600] = 7;
     assert_true(debugger_take_stop(rig->debugger, MACHINE_BREAK, &stop));
-    assert_int_equal(stop.kind, BREAKPOINT_STORE);
+    assert_int_equal(stop.kind, BREAKPOINT_MEMORY);
     assert_int_equal(stop.address, 0x608);
     assert_int_equal(stop.width, 10);
     assert_int_equal(stop.before, 0);
     assert_int_equal(stop.after, 7);
+}
+
+static void reads_and_writes_of_physical_memory_are_told_apart(void **state)
+{
+    struct rig *rig = *state;
+    const struct breakpoint_spec spec = {
+        .kind = BREAKPOINT_MEMORY, .first = 0x600, .last = 0x603, .access = ACCESS_READ};
+    struct breakpoint_spec both = spec;
+    struct debugger_stop stop;
+    unsigned number, second;
+    both.access = ACCESS_READ | ACCESS_WRITE;
+    struct status status = debugger_add(rig->debugger, &spec, NULL, &number);
+    assert_true(status_is_ok(&status));
+    status = debugger_add(rig->debugger, &both, NULL, &second);
+    assert_true(status_is_ok(&status));
+    debugger_continue(rig->debugger);
+    struct machine_probe *probe = &rig->machine->probe;
+    assert_int_equal(probe->cpu.load_count, 2);
+    assert_int_equal(probe->store_count, 1);
+    probe->cpu.at_load(probe->cpu.opaque, 0x604, 4);
+    assert_false(rig->machine->break_requested);
+    probe->cpu.at_load(probe->cpu.opaque, 0x5fe, 4);
+    assert_true(debugger_take_stop(rig->debugger, MACHINE_BREAK, &stop));
+    assert_int_equal(stop.breakpoint, number);
+    assert_false(stop.write);
+    assert_int_equal(stop.address, 0x5fe);
+    debugger_continue(rig->debugger);
+    probe->at_store(probe->opaque, 0x600, 1);
+    assert_true(debugger_take_stop(rig->debugger, MACHINE_BREAK, &stop));
+    assert_int_equal(stop.breakpoint, second);
+    assert_true(stop.write);
 }
 
 static void stores_to_executed_code_are_met_on_either_page(void **state)
@@ -208,6 +239,7 @@ int main(void)
         WITH_RIG(an_interrupt_behind_the_return_is_gone_over),
         WITH_RIG(a_watch_at_0_is_met_from_the_end_of_memory),
         WITH_RIG(the_parts_of_a_store_are_one),
+        WITH_RIG(reads_and_writes_of_physical_memory_are_told_apart),
         WITH_RIG(stores_to_executed_code_are_met_on_either_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
