@@ -5,15 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "debugger/gdb_packet.h"
 #include "debugger/gdb_server.h"
 #include "debugger/monitor.h"
 
-#define READ_SIZE 4096u
+#define READ_SIZE  4096u
+#define EARLY_SIZE 4096u /* that can come while the server is busy */
 
 struct gdb_link {
     struct char_device *stream;
     struct gdb_server *server;
     uint64_t connection; /* the one that the server knows of */
+    /* While the server acts on something: what has come since, and whether gdb wants it to be interrupted. */
+    bool is_serving, is_interrupted;
+    uint8_t early[EARLY_SIZE];
+    size_t early_length;
+    struct gdb_packet_reader early_reader;
 };
 
 /* ---- the server's side */
@@ -46,17 +53,57 @@ static void note_connection(struct gdb_link *link)
     link->connection = present;
 }
 
-/* A gdb that does not read its answers is not listened to. */
+/* A gdb that does not read its answers is not listened to. The next one waits until the server knows of it.
+ */
 static size_t room(void *opaque)
 {
+    const struct gdb_link *link = opaque;
+    if (link->is_serving) {
+        return char_device_connection(link->stream) == link->connection ? EARLY_SIZE - link->early_length : 0;
+    }
     return keeps_up(opaque) ? READ_SIZE : 0;
+}
+
+static void keep_early(struct gdb_link *link, const uint8_t *bytes, size_t length)
+{
+    memcpy(link->early + link->early_length, bytes, length);
+    link->early_length += length;
+    for (size_t i = 0; i < length; i++) {
+        link->is_interrupted |= gdb_packet_read(&link->early_reader, bytes[i]) == GDB_PACKET_INTERRUPT;
+    }
+}
+
+static void begin_serving(struct gdb_link *link)
+{
+    link->is_serving = true;
+    link->is_interrupted = false;
+    memset(&link->early_reader, 0, sizeof link->early_reader);
+}
+
+/* Hands over what has come meanwhile. */
+static void end_serving(struct gdb_link *link)
+{
+    while (link->early_length > 0) {
+        uint8_t bytes[EARLY_SIZE];
+        const size_t length = link->early_length;
+        memcpy(bytes, link->early, length);
+        link->early_length = 0;
+        gdb_server_receive(link->server, bytes, length);
+    }
+    link->is_serving = false;
 }
 
 static void receive(void *opaque, const uint8_t *bytes, size_t length)
 {
     struct gdb_link *link = opaque;
+    if (link->is_serving) {
+        keep_early(link, bytes, length);
+        return;
+    }
     note_connection(link);
+    begin_serving(link);
     gdb_server_receive(link->server, bytes, length);
+    end_serving(link);
 }
 
 /* ---- */
@@ -128,10 +175,21 @@ size_t gdb_link_poll_fds(const struct gdb_link *link, struct pollfd fds[CHAR_DEV
 void gdb_link_poll(struct gdb_link *link)
 {
     if (link != NULL) {
+        begin_serving(link);
         gdb_server_poll(link->server);
+        end_serving(link);
         char_device_poll(link->stream);
         note_connection(link);
     }
+}
+
+bool gdb_link_interrupts(struct gdb_link *link)
+{
+    if (link == NULL || !link->is_serving) {
+        return false;
+    }
+    char_device_poll(link->stream);
+    return link->is_interrupted || char_device_connection(link->stream) != link->connection;
 }
 
 bool gdb_link_is_busy(const struct gdb_link *link)

@@ -29,6 +29,9 @@ size_t gdb_link_poll_fds(const struct gdb_link *link, struct pollfd fds[CHAR_DEV
 void gdb_link_poll(struct gdb_link *link);
 bool gdb_link_is_busy(const struct gdb_link *link);
 
+/* While gdb waits for something that is searched for: whether it has changed its mind, or gone. */
+bool gdb_link_interrupts(struct gdb_link *link);
+
 /* The guest has switched the machine off. */
 void gdb_link_note_power_off(struct gdb_link *link, int exit_status);
 

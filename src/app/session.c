@@ -33,6 +33,8 @@
 
 /* Longest sleep: some streams (a pty without a reader) cannot announce themselves. */
 #define NAP_NS (100 * NS_PER_MILLISECOND)
+/* How often whoever waits for a search is asked. */
+#define PATIENCE_NS (20 * NS_PER_MILLISECOND)
 
 /* For history, unless the host has little memory. */
 #define HISTORY_BYTES GIB
@@ -55,6 +57,7 @@ struct session {
     struct tui *tui;                 /* -debug; otherwise NULL */
     struct front_end *front_end;
     int signal_fd;
+    uint64_t asked_ns; /* when somebody was last asked whether a search is to go on */
     bool quit;
     bool off; /* the guest switched the machine off */
     int exit_status;
@@ -165,9 +168,15 @@ static void take_request(void *opaque, enum front_end_request request);
 static bool gives_up(void *opaque)
 {
     struct session *session = opaque;
+    const uint64_t now = host_clock_monotonic_ns(NULL);
     int signal_number;
-    if (!quit_signals_take(session->signal_fd, &signal_number)) {
+    if (now - session->asked_ns < PATIENCE_NS) {
         return false;
+    }
+    session->asked_ns = now;
+    if (!quit_signals_take(session->signal_fd, &signal_number)) {
+        return gdb_link_interrupts(session->gdb) ||
+               (session->tui != NULL && front_end_take_interrupt(session->front_end, now));
     }
     if (signal_number != SIGINT) {
         session->exit_status = 128 + signal_number;

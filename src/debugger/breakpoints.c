@@ -384,8 +384,7 @@ void debugger_install(struct debugger *debugger)
     bool points = debugger->search == NULL || debugger_search_probe(debugger, &probe);
     for (size_t i = 0; i < debugger->count && points; i++) {
         const struct breakpoint *breakpoint = &debugger->points[i]->breakpoint;
-        bool searched = debugger->search == NULL || breakpoint->spec.kind != BREAKPOINT_CHANGED_CODE;
-        if (breakpoint->enabled && searched) {
+        if (breakpoint->enabled) {
             add_to_probe(&probe, &breakpoint->spec);
             any = true;
         }

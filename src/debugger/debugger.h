@@ -30,11 +30,13 @@ struct trace;
 #define BREAKPOINT_DATA_BYTES 65536u /* of one data breakpoint, at most */
 
 enum breakpoint_kind {
-    BREAKPOINT_CODE,         /* the instruction at a linear address */
-    BREAKPOINT_PHYSICAL,     /* the same at a physical one, by whatever linear address */
-    BREAKPOINT_DATA,         /* the CPU's accesses to linear addresses */
-    BREAKPOINT_MEMORY,       /* accesses to physical addresses, also by devices */
-    BREAKPOINT_CHANGED_CODE, /* the CPU's stores to bytes that were executed since the breakpoint is there */
+    BREAKPOINT_CODE,     /* the instruction at a linear address */
+    BREAKPOINT_PHYSICAL, /* the same at a physical one, by whatever linear address */
+    BREAKPOINT_DATA,     /* the CPU's accesses to linear addresses */
+    BREAKPOINT_MEMORY,   /* accesses to physical addresses, also by devices */
+    /* The CPU's stores to bytes that were executed since the breakpoint is there; going back, in what is
+     * looked at on the way. */
+    BREAKPOINT_CHANGED_CODE,
     BREAKPOINT_PORT,
     BREAKPOINT_EVENT
 };
@@ -70,7 +72,7 @@ struct breakpoint {
 enum debugger_stop_reason {
     STOPPED_BREAKPOINT, /* .breakpoint has the number */
     STOPPED_STEP,       /* the instructions that were asked for are executed, or the place is reached */
-    STOPPED_REQUEST,    /* debugger_pause() */
+    STOPPED_REQUEST,    /* debugger_pause(); a search was given up */
     STOPPED_BEGINNING   /* there is no going back any further */
 };
 
@@ -152,7 +154,7 @@ void debugger_drop_temporary(struct debugger *debugger);
  */
 
 /* Searching takes as long as executing what is searched: now and then `gives_up` is asked, and true ends the
- * search with an error. NULL, as at first: nobody is asked. */
+ * search; the machine is where it began then, with STOPPED_REQUEST. NULL, as at first: nobody is asked. */
 void debugger_set_patience(struct debugger *debugger, bool (*gives_up)(void *opaque), void *opaque);
 
 /* Back by `count` instructions, whatever breakpoints there are. */

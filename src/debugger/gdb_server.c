@@ -256,6 +256,7 @@ static bool go_back(struct gdb_server *server, const struct gdb_words *words, st
     if (!status_is_ok(&status)) {
         return add_result(reply, &status);
     }
+    server->interrupted = stop.reason == STOPPED_REQUEST;
     monitor_show_stop(server->host.monitor, &stop);
     add_stop(server, reply);
     return true;

@@ -7,7 +7,11 @@
  * Four kinds of places are searched for: where a breakpoint stops the machine, the first iteration of a
  * repeated string instruction, the call that returned to here, and the call of the present subroutine. For
  * the last, every instruction is looked at: calls are put on a stack, and taken off when the stack pointer is
- * above them again. */
+ * above them again.
+ *
+ * A store to code that was executed is only known for one when that is seen being executed before. So when
+ * such stores are looked for, the parts all end here, and each begins four times as far back as the one
+ * before. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +22,9 @@
 #include "isa/isa.h"
 
 #define SLICE_NS     (100 * NS_PER_MILLISECOND)
-#define CALLS_MAX    4096u /* the outermost ones are forgotten */
-#define CALL_LONGEST 15u   /* bytes of an instruction */
+#define WINDOW       4000000u /* instructions: the first part in which changed code is looked for */
+#define CALLS_MAX    4096u    /* the outermost ones are forgotten */
+#define CALL_LONGEST 15u      /* bytes of an instruction */
 
 enum search_kind { SEARCH_BREAKPOINTS, SEARCH_INSTRUCTION, SEARCH_CALL_BEFORE, SEARCH_CALLER };
 
@@ -35,9 +40,9 @@ struct search {
     enum search_kind kind;
     struct machine_place here; /* where it began */
     struct machine_place end;  /* of the part that is being executed */
-    bool found;
+    bool found, given_up;
     struct machine_place place;
-    struct debugger_stop stop; /* SEARCH_BREAKPOINTS */
+    struct debugger_stop stop; /* why the machine is at `place` */
     uint32_t linear;           /* the instruction; the one behind the call */
     uint32_t stack;            /* SEARCH_CALL_BEFORE: what it was at the call */
     /* SEARCH_CALLER */
@@ -211,7 +216,7 @@ bool debugger_search_probe(const struct debugger *debugger, struct machine_probe
 static bool is_access(const struct debugger *debugger, const struct point *point)
 {
     const enum breakpoint_kind kind = point->breakpoint.spec.kind;
-    return (kind == BREAKPOINT_DATA || kind == BREAKPOINT_MEMORY || kind == BREAKPOINT_PORT) &&
+    return kind != BREAKPOINT_CODE && kind != BREAKPOINT_PHYSICAL && kind != BREAKPOINT_EVENT &&
            point->place.retired < machine_retired(debugger->machine);
 }
 
@@ -317,11 +322,55 @@ static struct status execute_again(struct debugger *debugger)
             return status;
         }
         if (!execute_part(debugger)) {
-            status = machine_history_seek(debugger->machine, &search->here);
-            return status_is_ok(&status) ? status_error(STATUS_IO_ERROR, "the search was given up") : status;
+            search->given_up = true;
+            return status;
         }
         find_caller(debugger);
         search->end = checkpoint;
+    }
+    return status;
+}
+
+/* ---- changed code */
+
+static bool looks_for_changed_code(const struct debugger *debugger)
+{
+    bool any = false;
+    for (size_t i = 0; i < debugger->count; i++) {
+        const struct breakpoint *breakpoint = &debugger->points[i]->breakpoint;
+        any |= breakpoint->enabled && breakpoint->spec.kind == BREAKPOINT_CHANGED_CODE;
+    }
+    return any && debugger->executed != NULL && debugger->search->kind == SEARCH_BREAKPOINTS;
+}
+
+/* Puts the machine `window` instructions back or more; *is_all: at the beginning. */
+static struct status begin_window(struct debugger *debugger, uint64_t window, bool *is_all)
+{
+    const struct machine_place first = machine_history_first(debugger->machine);
+    const uint64_t here = debugger->search->here.retired;
+    struct status status = status_ok();
+    struct machine_place checkpoint;
+    *is_all = true;
+    if (here > first.retired && here - first.retired > window) {
+        const struct machine_place start = {.retired = here - window};
+        *is_all = !begin_part(debugger, &start, &checkpoint, &status) ||
+                  machine_place_compare(&checkpoint, &first) <= 0;
+    }
+    return *is_all ? machine_history_restore(debugger->machine, &first) : status;
+}
+
+static struct status execute_windows(struct debugger *debugger)
+{
+    struct search *search = debugger->search;
+    struct status status = status_ok();
+    bool is_all = false;
+    for (uint64_t window = WINDOW; !is_all && !search->found && !search->given_up; window *= 4) {
+        status = begin_window(debugger, window, &is_all);
+        if (!status_is_ok(&status)) {
+            return status;
+        }
+        executed_bytes_clear(debugger->executed);
+        search->given_up = !execute_part(debugger);
     }
     return status;
 }
@@ -348,7 +397,7 @@ static struct status search_back(struct debugger *debugger, struct search *searc
     debugger->search = search;
     debugger->changed = true;
     debugger_install(debugger);
-    status = execute_again(debugger);
+    status = looks_for_changed_code(debugger) ? execute_windows(debugger) : execute_again(debugger);
     debugger->search = NULL;
     debugger->changed = true;
     return status;
@@ -406,6 +455,7 @@ static struct search *new_search(enum search_kind kind)
     struct search *search = calloc(1, sizeof *search);
     if (search != NULL) {
         search->kind = kind;
+        search->stop.reason = STOPPED_STEP;
     }
     return search;
 }
@@ -413,6 +463,21 @@ static struct search *new_search(enum search_kind kind)
 static struct status out_of_memory(void)
 {
     return status_error(STATUS_NO_MEMORY, "out of memory");
+}
+
+/* Where a search has led: to what was found, to the beginning, or, given up, to where it began. */
+static struct status come_to_rest(struct debugger *debugger, const struct search *search,
+                                  struct debugger_stop *stop)
+{
+    if (search->given_up) {
+        *stop = (struct debugger_stop){.reason = STOPPED_REQUEST};
+        return go_to(debugger, &search->here, stop);
+    }
+    if (!search->found) {
+        return go_to_beginning(debugger, stop);
+    }
+    *stop = search->stop;
+    return go_to(debugger, &search->place, stop);
 }
 
 struct status debugger_reverse_continue(struct debugger *debugger, struct debugger_stop *stop)
@@ -423,12 +488,11 @@ struct status debugger_reverse_continue(struct debugger *debugger, struct debugg
         return status_is_ok(&status) ? out_of_memory() : status;
     }
     status = search_back(debugger, search);
-    if (status_is_ok(&status) && search->found) {
-        *stop = search->stop;
-        status = go_to(debugger, &search->place, stop);
+    if (status_is_ok(&status)) {
+        status = come_to_rest(debugger, search, stop);
+    }
+    if (status_is_ok(&status) && stop->reason == STOPPED_BREAKPOINT) {
         debugger_note_stopped(debugger, stop->breakpoint);
-    } else if (status_is_ok(&status)) {
-        status = go_to_beginning(debugger, stop);
     }
     free(search);
     return status;
@@ -445,11 +509,8 @@ struct status debugger_reverse_finish(struct debugger *debugger, struct debugger
     search->stack_segment = cpu->segment[CPU_SS].selector;
     search->highest = debugger_stack_pointer(cpu);
     status = search_back(debugger, search);
-    if (status_is_ok(&status) && search->found) {
-        *stop = (struct debugger_stop){.reason = STOPPED_STEP};
-        status = go_to(debugger, &search->place, stop);
-    } else if (status_is_ok(&status)) {
-        status = go_to_beginning(debugger, stop);
+    if (status_is_ok(&status)) {
+        status = come_to_rest(debugger, search, stop);
     }
     free(search);
     return status;
@@ -499,6 +560,7 @@ static bool describe_search(struct debugger *debugger, uint32_t behind, uint32_t
 struct status debugger_reverse_next(struct debugger *debugger, struct debugger_stop *stop)
 {
     const struct cpu_state *cpu = machine_cpu(debugger->machine);
+    const struct machine_place begin = machine_place(debugger->machine);
     const uint32_t behind = debugger_linear_pc(cpu);
     const uint32_t stack_behind = debugger_stack_pointer(cpu);
     struct status status = debugger_reverse_step(debugger, 1, stop);
@@ -509,8 +571,11 @@ struct status debugger_reverse_next(struct debugger *debugger, struct debugger_s
     if (stop->reason == STOPPED_STEP && describe_search(debugger, behind, stack_behind, search)) {
         const struct machine_place here = machine_place(debugger->machine);
         status = search_back(debugger, search);
+        search->place = search->found ? search->place : here;
+        search->found = true;
+        search->here = begin;
         if (status_is_ok(&status)) {
-            status = go_to(debugger, search->found ? &search->place : &here, stop);
+            status = come_to_rest(debugger, search, stop);
         }
     }
     free(search);

@@ -182,8 +182,8 @@ bool debugger_at_code(void *opaque)
     struct look look = look_here(cpu);
     if (debugger->search == NULL) {
         trace_note_code(debugger->trace);
-        note_executed(debugger);
     }
+    note_executed(debugger);
     bool again = is_same_place(&debugger->resumed, &look);
     bool goes_on = is_next_iteration(debugger, &look);
     debugger->last_look = look;
@@ -230,8 +230,8 @@ void debugger_at_data(void *opaque, uint32_t linear, unsigned width, bool write)
 {
     struct debugger *debugger = opaque;
     unsigned kind = write ? ACCESS_WRITE | ACCESS_CHANGE : ACCESS_READ;
-    const bool changes_code = write && debugger->executed != NULL && debugger->search == NULL &&
-                              for_each_part(debugger, linear, width, executed_bytes_take);
+    const bool changes_code =
+        write && debugger->executed != NULL && for_each_part(debugger, linear, width, executed_bytes_take);
     for (size_t i = 0; i < debugger->count; i++) {
         struct point *point = debugger->points[i];
         const struct breakpoint_spec *spec = &point->breakpoint.spec;

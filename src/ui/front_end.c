@@ -147,6 +147,11 @@ struct status front_end_resume(struct front_end *front_end)
     return front_end->ops->resume ? front_end->ops->resume(front_end) : status_ok();
 }
 
+bool front_end_take_interrupt(struct front_end *front_end, uint64_t now_ns)
+{
+    return front_end->ops->take_interrupt && front_end->ops->take_interrupt(front_end, now_ns);
+}
+
 void front_end_finish(struct front_end *front_end)
 {
     front_end->ops->finish(front_end);

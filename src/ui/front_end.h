@@ -62,8 +62,9 @@ struct front_end_ops {
     size_t (*poll_fds)(const struct front_end *front_end, struct pollfd fds[FRONT_END_MAX_FDS]);
     void (*update)(struct front_end *front_end, uint64_t now_ns);
     void (*set_state)(struct front_end *front_end, enum front_end_state state);
-    void (*suspend)(struct front_end *front_end);         /* NULL: nothing to give back */
-    struct status (*resume)(struct front_end *front_end); /* NULL: likewise */
+    void (*suspend)(struct front_end *front_end);                         /* NULL: nothing to give back */
+    struct status (*resume)(struct front_end *front_end);                 /* NULL: likewise */
+    bool (*take_interrupt)(struct front_end *front_end, uint64_t now_ns); /* NULL: nobody asks for it */
     void (*finish)(struct front_end *front_end);
     /* Main thread. */
     void (*run)(struct front_end *front_end); /* NULL: not needed */
@@ -104,6 +105,10 @@ void front_end_set_state(struct front_end *front_end, enum front_end_state state
 /* Gives the terminal back for the monitor's prompt and takes it again; no-ops for the other front ends. */
 void front_end_suspend(struct front_end *front_end);
 struct status front_end_resume(struct front_end *front_end) STATUS_MUST_CHECK;
+
+/* Whether Esc or Ctrl+C has been typed, which is taken, and all that was typed before it: for the owner while
+ * something takes long, also from inside front_end_update(). Machine's thread. */
+bool front_end_take_interrupt(struct front_end *front_end, uint64_t now_ns);
 
 /* Makes front_end_run() return soon. Any thread. */
 void front_end_finish(struct front_end *front_end);

@@ -370,6 +370,27 @@ static void tty_set_state(struct front_end *front_end, enum front_end_state stat
     screen_from(front_end)->state = state;
 }
 
+static bool is_interrupt(const struct tty_event *stroke)
+{
+    return (stroke->key == KEY_ESC && stroke->modifiers == 0) ||
+           (stroke->key == KEY_C && stroke->modifiers == TTY_CTRL);
+}
+
+static bool tty_take_interrupt(struct front_end *front_end, uint64_t now_ns)
+{
+    struct tty_screen *screen = screen_from(front_end);
+    screen->now_ns = now_ns;
+    read_input(screen);
+    for (unsigned i = screen->stroke_count; i > 0; i--) {
+        if (is_interrupt(&screen->strokes[(screen->first_stroke + i - 1) % STROKES_MAX])) {
+            screen->first_stroke = (screen->first_stroke + i) % STROKES_MAX;
+            screen->stroke_count -= i;
+            return true;
+        }
+    }
+    return false;
+}
+
 static void tty_finish(struct front_end *front_end)
 {
     (void)front_end;
@@ -392,6 +413,7 @@ static const struct front_end_ops tty_ops = {
     .set_state = tty_set_state,
     .suspend = tty_suspend,
     .resume = tty_resume,
+    .take_interrupt = tty_take_interrupt,
     .finish = tty_finish,
     .destroy = tty_destroy,
 };

@@ -501,6 +501,29 @@ static void going_back_is_offered_with_history_only(void **state)
     expect(bench, "bs1", "E01");
 }
 
+static bool give_up(void *opaque)
+{
+    (void)opaque;
+    return true;
+}
+
+static void an_interrupted_search_is_a_stop_where_it_began(void **state)
+{
+    static const struct fake_moment moments[] = {
+        {.eip = 0x7c00}, {.eip = 0x7c02}, {.eip = 0x7c04}, {.eip = 0x7c06}};
+    struct gdb_bench *bench = *state;
+    bench->machine->has_history = true;
+    bench->machine->moments = moments;
+    bench->machine->moment_count = ARRAY_COUNT(moments);
+    bench->machine->cpu.retired = 2;
+    bench->machine->cpu.rip = 0x7c04;
+    debugger_set_patience(monitor_debugger(bench->monitor), give_up, NULL);
+    const char *stop = ask(bench, "bc");
+    assert_memory_equal(stop, "T02", 3);
+    assert_non_null(strstr(stop, "08:047c0000;thread:1;"));
+    assert_memory_equal(ask(bench, "?"), "T05", 3); /* nobody interrupts what comes next */
+}
+
 static void what_gdb_writes_ends_history(void **state)
 {
     static const char *const writes[] = {"P0=01000000", "M600,1:00", "X600,1:a", "G01000000"};
@@ -548,6 +571,7 @@ int main(void)
         SERVER_TEST(descriptions_come_in_parts),
         SERVER_TEST(there_is_one_thread),
         SERVER_TEST(going_back_is_offered_with_history_only),
+        SERVER_TEST(an_interrupted_search_is_a_stop_where_it_began),
         SERVER_TEST(what_gdb_writes_ends_history),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

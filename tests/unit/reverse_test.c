@@ -207,6 +207,29 @@ static void stores_are_ahead_when_they_are_found(void **state)
     assert_int_equal(debugger_find(rig->debugger, watch)->hits, 0);
 }
 
+static void stores_to_code_that_was_executed_before_are_found(void **state)
+{
+    static const struct fake_moment changing[] = {{.eip = 0x103, .stored = 0x104}, /* not yet executed */
+                                                  {.eip = 0x104, .stored = STORED},
+                                                  {.eip = 0x103, .stored = 0x104},
+                                                  {.eip = 0x103, .stored = 0x104}, /* not since */
+                                                  {.eip = 0x104, .stored = STORED},
+                                                  {.eip = 0x103},
+                                                  {.eip = 0x104}};
+    struct rig *rig = *state;
+    rig->machine->moments = changing;
+    rig->machine->moment_count = ARRAY_COUNT(changing);
+    const unsigned number = add(rig, (struct breakpoint_spec){.kind = BREAKPOINT_CHANGED_CODE});
+    expect(rig, debugger_reverse_continue, ARRAY_COUNT(changing) - 1, 2);
+    assert_int_equal(rig->stop.breakpoint, number);
+    assert_int_equal(rig->stop.address, 0x104);
+    assert_true(rig->stop.is_ahead);
+    expect(rig, debugger_reverse_continue, 2, 0);
+    assert_int_equal(rig->stop.reason, STOPPED_BEGINNING);
+    add(rig, (struct breakpoint_spec){.kind = BREAKPOINT_CODE, .first = 0x103, .last = 0x103});
+    expect(rig, debugger_reverse_continue, ARRAY_COUNT(changing) - 1, 5);
+}
+
 static bool give_up(void *opaque)
 {
     unsigned *asked = opaque;
@@ -221,9 +244,15 @@ static void a_search_that_is_given_up_leaves_the_machine_where_it_was(void **sta
     be_at(rig, LAST);
     debugger_set_patience(rig->debugger, give_up, &asked);
     struct status status = debugger_reverse_continue(rig->debugger, &rig->stop);
-    assert_false(status_is_ok(&status));
+    assert_true(status_is_ok(&status));
+    assert_int_equal(rig->stop.reason, STOPPED_REQUEST);
     assert_int_equal(asked, 1);
     assert_int_equal(machine_retired(rig->machine), LAST);
+    be_at(rig, BEHIND);
+    status = debugger_reverse_next(rig->debugger, &rig->stop); /* over the subroutine */
+    assert_true(status_is_ok(&status));
+    assert_int_equal(rig->stop.reason, STOPPED_REQUEST);
+    assert_int_equal(machine_retired(rig->machine), BEHIND);
 }
 
 static void without_history_the_error_says_how_to_keep_one(void **state)
@@ -251,6 +280,7 @@ int main(void)
         WITH_RIG(a_temporary_breakpoint_is_gone_behind_its_stop),
         WITH_RIG(conditions_matter_on_the_way_back),
         WITH_RIG(stores_are_ahead_when_they_are_found),
+        WITH_RIG(stores_to_code_that_was_executed_before_are_found),
         WITH_RIG(a_search_that_is_given_up_leaves_the_machine_where_it_was),
         WITH_RIG(without_history_the_error_says_how_to_keep_one),
     };
