@@ -13,3 +13,10 @@ doppel_test(history_outside_test SOURCES history_outside_test.c history_rig.c MO
 if(TARGET doppel_translator)
     add_test(NAME history_outside_dbt_test COMMAND history_outside_test "" dbt adaptive)
 endif()
+doppel_test(history_hidden_test SOURCES history_hidden_test.c history_rig.c MODULES machine chardev cpu bus base
+    ARGS "" interp)
+if(TARGET doppel_translator)
+    foreach(mmu adaptive softtlb shadow)
+        add_test(NAME history_hidden_${mmu}_test COMMAND history_hidden_test "" dbt ${mmu})
+    endforeach()
+endif()
