@@ -225,9 +225,11 @@ struct translator {
     const struct translator_site *site;
     const uint8_t *resume;
     struct cpu_state *cpu;
-    uint64_t temporary;              /* within one instruction */
-    uint32_t far_offset;             /* likewise: a second one */
-    int64_t string_step;             /* 1, or -1 with DF set */
+    uint64_t temporary;      /* within one instruction */
+    uint32_t far_offset;     /* likewise: a second one */
+    int64_t string_step;     /* 1, or -1 with DF set */
+    uint32_t machine_status; /* CR0, and the selectors of LDTR and TR: copies for SMSW, SLDT, STR */
+    uint16_t ldt_selector, task_selector;
     uint32_t x87_absent, sse_absent; /* 0: the host's registers are the guest's, see float.h */
     uint32_t host_mxcsr;
     uint64_t slots[GROUP_SLOTS];

@@ -30,6 +30,9 @@ void guest_load(struct translator *t)
     }
     t->flags = translator_host_flags(flags_to_eflags(&cpu->flags));
     t->string_step = cpu->eflags_other & EFLAGS_DF ? -1 : 1;
+    t->machine_status = (uint32_t)cpu->cr0;
+    t->ldt_selector = cpu->ldtr.selector;
+    t->task_selector = cpu->tr.selector;
 }
 
 void guest_set_budget(struct translator *t)

@@ -10,7 +10,7 @@
 void guest_store_integers(struct translator *t);
 void guest_store(struct translator *t);
 
-/* General registers and flags out of cpu_state. */
+/* General registers, flags and what else the struct translator has copies of out of cpu_state. */
 void guest_load(struct translator *t);
 
 /* Instructions retired up to the one at `site`. */

@@ -190,42 +190,40 @@ bool translate_direction_flag(struct builder *b, const struct insn *insn)
 
 /* ---- what is only read */
 
-/* Stores a register of the CPU's state where the instruction says: 16 bits to memory, the operand size to a
- * register. */
+/* Stores a field of the struct translator where the instruction says: 16 bits to memory, the operand size to
+ * a register. */
 static bool emit_store_field(struct builder *b, const struct insn *insn, size_t field, unsigned field_width)
 {
     struct emitter *e = &b->e;
     const struct operand *to = &insn->operand[0];
+    struct host_address from = host_at(HOST_R14, (int32_t)field);
     if (to->kind == OPERAND_MEMORY) {
         struct guest_operand memory = guest_operand_of(insn);
         if (!access_is_possible(b, &memory)) {
             return false;
         }
         struct host_address at = emit_access(b, &memory, 2, ACCESS_STORE, HOST_RCX);
-        emit_load_cpu(b);
-        emit_load_width(e, HOST_R11, cpu_field(field), field_width);
+        emit_load_width(e, HOST_R11, from, field_width);
         emit_store_width(b, at, HOST_R11, 2);
         return true;
     }
-    emit_load_cpu(b);
     if (insn->operand_size == 2) {
-        emit_mem(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, host_gpr(to->reg),
-                 cpu_field(field));
+        emit_mem(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, host_gpr(to->reg), from);
     } else {
-        emit_load_width(e, host_gpr(to->reg), cpu_field(field), field_width);
+        emit_load_width(e, host_gpr(to->reg), from, field_width);
     }
     return true;
 }
 
 bool inline_machine_status(struct builder *b, const struct insn *insn)
 {
-    return emit_store_field(b, insn, offsetof(struct cpu_state, cr0), 4);
+    return emit_store_field(b, insn, offsetof(struct translator, machine_status), 4);
 }
 
 bool inline_selector_register(struct builder *b, const struct insn *insn)
 {
-    size_t field = insn->id == INSN_SLDT ? offsetof(struct cpu_state, ldtr.selector)
-                                         : offsetof(struct cpu_state, tr.selector);
+    size_t field = insn->id == INSN_SLDT ? offsetof(struct translator, ldt_selector)
+                                         : offsetof(struct translator, task_selector);
     return (b->mode & MODE_PROTECTED) && emit_store_field(b, insn, field, 2);
 }
 
