@@ -591,6 +591,10 @@ struct status command_save_breakpoints(struct monitor_session *session, int argc
             fputc('\n', file);
         }
     }
+    struct displays *displays = session->monitor->displays;
+    for (size_t i = 0; i < displays_count(displays); i++) {
+        fprintf(file, "display %s\n", displays_evaluate(displays, i).text);
+    }
     bool failed = ferror(file) != 0;
     return fclose(file) != 0 || failed ? status_from_errno(errno, "cannot write %s", argv[1]) : status_ok();
 }

@@ -26,8 +26,9 @@ struct monitor *monitor_create(struct machine *machine)
     }
     monitor->machine = machine;
     monitor->symbols = symbols_create();
+    monitor->displays = displays_create(machine);
     monitor->debugger = debugger_create(machine);
-    if (monitor->symbols == NULL || monitor->debugger == NULL) {
+    if (monitor->symbols == NULL || monitor->displays == NULL || monitor->debugger == NULL) {
         monitor_destroy(monitor);
         return NULL;
     }
@@ -44,6 +45,7 @@ void monitor_destroy(struct monitor *monitor)
     }
     display_frame_release(&monitor->frame);
     symbols_destroy(monitor->symbols);
+    displays_destroy(monitor->displays);
     debugger_destroy(monitor->debugger);
     free(monitor);
 }

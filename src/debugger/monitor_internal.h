@@ -4,6 +4,7 @@
 
 #include "debugger/debugger.h"
 #include "debugger/disassembly.h"
+#include "debugger/displays.h"
 #include "debugger/expression.h"
 #include "debugger/line_editor.h"
 #include "debugger/monitor.h"
@@ -53,6 +54,7 @@ struct monitor_session {
     bool input_ended;
     bool over;
     bool prompted;
+    bool has_panes;                   /* which show more of a stop than is printed */
     char raw[MONITOR_LINE_MAX];       /* the line that is being carried out, without its comment */
     size_t starts[MONITOR_WORDS + 1]; /* of its words, in `raw` */
     int words;
@@ -67,6 +69,7 @@ struct monitor {
     struct debugger *debugger;
     struct display_frame frame;
     struct symbols *symbols;
+    struct displays *displays;
     enum disassembly_syntax syntax;
     /* Where the last `disassemble` ended, and after how many instructions of the guest that was. */
     uint64_t listed_up_to, listed_at;
@@ -109,6 +112,9 @@ void monitor_insert(struct monitor_session *session, const char *lines);
 
 /* Prints a breakpoint as `info breakpoints` lists it. */
 void breakpoint_print(struct monitor *monitor, const struct breakpoint *breakpoint, FILE *out);
+
+/* What `display` has listed, with its values. */
+void monitor_print_displays(struct monitor *monitor, FILE *out);
 
 /* OK while the machine is paused. */
 struct status monitor_need_paused(const struct monitor *monitor);

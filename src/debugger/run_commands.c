@@ -111,6 +111,9 @@ void monitor_show_stop(struct monitor *monitor, const struct debugger_stop *stop
         if (!session->over) {
             monitor_interrupt_prompt(session);
             print_stop(monitor, stop, session->out);
+            if (!session->has_panes) {
+                monitor_print_displays(monitor, session->out);
+            }
             fflush(session->out);
         }
     }

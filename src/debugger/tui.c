@@ -32,6 +32,7 @@ static const char *const help_lines[] = {
     "Stack        arrows, page keys; Home: back to its top",
     "Memory       arrows, page keys; Enter: edit in hexadecimal, Enter: done",
     "             g ss:esp  follows the expression from stop to stop",
+    "Watches      Delete: remove   Enter: memory there   (display EXPRESSION adds one)",
     "Breakpoints  Space: on or off   Delete: remove   Enter: show the place",
     "Console      all monitor commands (help); typing elsewhere leads here, too",
     "             Up, Down: earlier lines   Tab: complete   PgUp, PgDn: scroll",
@@ -100,7 +101,11 @@ static void draw(struct tui *tui, struct display_text *text)
 {
     tui_collect_output(tui);
     tui_canvas_clear(text, tui->columns, tui->rows);
-    tui_layout_make(text->columns, text->rows, tui->focus, tui->zoomed, &tui->layout);
+    if (tui->focus == TUI_WATCHES && displays_count(tui->monitor->displays) == 0) {
+        tui_set_focus(tui, TUI_CODE);
+    }
+    tui_layout_make(text->columns, text->rows, tui->focus, tui->zoomed,
+                    displays_count(tui->monitor->displays), &tui->layout);
     if (tui->helps) {
         draw_help(text);
     } else {
@@ -289,6 +294,7 @@ struct tui *tui_create(struct monitor *monitor, tui_request *request, void *opaq
         tui_destroy(tui);
         return NULL;
     }
+    tui->session->has_panes = true;
     tui_print(tui, "F1 explains the keys; help lists the commands that can be typed here");
     return tui;
 }

@@ -66,7 +66,7 @@ struct tui {
     uint64_t memory_placed_at; /* instructions executed when it was evaluated */
     bool memory_edits, memory_low_digit;
 
-    size_t breakpoint_cursor;
+    size_t watch_cursor, breakpoint_cursor;
 
     /* What is shown, and what was at the last stop and the one before. */
     uint64_t registers_now[TUI_REGISTER_VALUES], registers_stopped[TUI_REGISTER_VALUES],

@@ -82,14 +82,17 @@ static void toggle_breakpoint(struct tui *tui)
 
 static void next_pane(struct tui *tui, int direction)
 {
-    static const enum tui_pane order[] = {TUI_CODE,   TUI_REGISTERS,   TUI_STACK,
+    static const enum tui_pane order[] = {TUI_CODE,   TUI_REGISTERS,   TUI_STACK,  TUI_WATCHES,
                                           TUI_MEMORY, TUI_BREAKPOINTS, TUI_CONSOLE};
     const int count = (int)(sizeof order / sizeof order[0]);
     int at = 0;
     while (at < count - 1 && order[at] != tui->focus) {
         at++;
     }
-    tui_set_focus(tui, order[(at + direction + count) % count]);
+    do {
+        at = (at + direction + count) % count;
+    } while (order[at] == TUI_WATCHES && displays_count(tui->monitor->displays) == 0);
+    tui_set_focus(tui, order[at]);
 }
 
 static bool key_of_code(struct tui *tui, enum key key)
@@ -165,6 +168,25 @@ static bool key_of_memory(struct tui *tui, enum key key)
         tui->memory_low_digit = false;
         return true;
     default: return tui->memory_edits && edit_memory(tui, character_of(key, tui->shift));
+    }
+}
+
+static bool key_of_watches(struct tui *tui, enum key key)
+{
+    struct displays *displays = tui->monitor->displays;
+    if (tui->watch_cursor >= displays_count(displays)) {
+        return false;
+    }
+    const struct display_value value = displays_evaluate(displays, tui->watch_cursor);
+    switch (key) {
+    case KEY_UP: tui->watch_cursor -= tui->watch_cursor > 0; return true;
+    case KEY_DOWN: tui->watch_cursor += tui->watch_cursor + 1 < displays_count(displays); return true;
+    case KEY_DELETE: displays_remove(displays, value.number); return true;
+    case KEY_ENTER:
+        tui_memory_go(tui, value.text, (uint32_t)value.value);
+        tui_set_focus(tui, TUI_MEMORY);
+        return true;
+    default: return false;
     }
 }
 
@@ -379,6 +401,7 @@ static bool key_of_pane(struct tui *tui, enum key key)
     case TUI_CODE: return key_of_code(tui, key);
     case TUI_STACK: return key_of_stack(tui, key);
     case TUI_MEMORY: return key_of_memory(tui, key);
+    case TUI_WATCHES: return key_of_watches(tui, key);
     case TUI_BREAKPOINTS: return key_of_breakpoints(tui, key);
     case TUI_CONSOLE: return key_of_console(tui, key);
     default: return false;

@@ -321,6 +321,45 @@ static void draw_memory(struct tui *tui, struct display_text *text)
     }
 }
 
+/* ---- what is watched */
+
+static void draw_watches(struct tui *tui, struct display_text *text)
+{
+    const struct tui_area *area = &tui->layout.areas[TUI_WATCHES];
+    struct displays *displays = tui->monitor->displays;
+    const size_t count = displays_count(displays);
+    tui->watch_cursor = tui->watch_cursor < count ? tui->watch_cursor : count > 0 ? count - 1 : 0;
+    for (size_t i = 0; i < count; i++) {
+        (void)displays_evaluate(displays, i); /* what is not shown has values at this stop, too */
+    }
+    if (area->rows == 0) {
+        return;
+    }
+    const unsigned rows = area->rows - 1;
+    const size_t first = tui->watch_cursor >= rows ? tui->watch_cursor - rows + 1 : 0;
+    char title[64] = "Watches";
+    if (count > rows) {
+        snprintf(title, sizeof title, "Watches  %zu to %zu of %zu", first + 1, first + rows, count);
+    }
+    tui_canvas_frame(text, area, tui->focus == TUI_WATCHES, title);
+    for (size_t i = 0; i < rows && first + i < count; i++) {
+        const struct display_value value = displays_evaluate(displays, first + i);
+        const bool cursor = tui->focus == TUI_WATCHES && first + i == tui->watch_cursor;
+        char composed[256];
+        displays_describe(&value, composed, sizeof composed);
+        tui_canvas_put(text, area->column, area->row + 1 + (unsigned)i, area->columns,
+                       cursor             ? TUI_CURSOR
+                       : value.is_changed ? TUI_CHANGED
+                                          : TUI_PLAIN,
+                       composed);
+        if (cursor) {
+            text->cursor_visible = true;
+            text->cursor_column = (uint16_t)area->column;
+            text->cursor_row = (uint16_t)(area->row + 1 + i);
+        }
+    }
+}
+
 /* ---- breakpoints */
 
 struct breakpoint *tui_breakpoint(struct tui *tui, size_t n)
@@ -463,6 +502,7 @@ void tui_draw_panes(struct tui *tui, struct display_text *text)
     draw_registers(tui, text);
     draw_stack(tui, text);
     draw_memory(tui, text);
+    draw_watches(tui, text);
     draw_breakpoints(tui, text);
     draw_screen(tui, text);
     draw_console(tui, text);

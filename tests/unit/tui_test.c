@@ -57,7 +57,8 @@ static void panes_fill_the_screen_without_overlap_at_every_size(void **state)
         for (unsigned rows = 1; rows <= ROWS_MAX; rows++) {
             struct tui_layout layout;
             for (unsigned focus = 0; focus < TUI_SCREEN; focus++) {
-                tui_layout_make(columns, rows, (enum tui_pane)focus, (columns & 1) != 0, &layout);
+                const unsigned watches = focus == TUI_WATCHES ? 1 + rows % 9 : (columns >> 1) % 5;
+                tui_layout_make(columns, rows, (enum tui_pane)focus, (columns & 1) != 0, watches, &layout);
                 check_tiling(columns, rows, &layout);
                 assert_true(layout.areas[focus].rows > 0);
             }
@@ -69,12 +70,14 @@ static void a_screen_of_80x24_has_all_panes_but_the_guests(void **state)
 {
     struct tui_layout layout;
     (void)state;
-    tui_layout_make(80, 23, TUI_CODE, false, &layout);
+    tui_layout_make(80, 23, TUI_CODE, false, 2, &layout);
     for (unsigned pane = 0; pane < TUI_SCREEN; pane++) {
         assert_true(layout.areas[pane].rows >= 3);
     }
     assert_int_equal(layout.areas[TUI_SCREEN].rows, 0);
-    tui_layout_make(160, 49, TUI_CODE, false, &layout);
+    tui_layout_make(80, 23, TUI_CODE, false, 0, &layout);
+    assert_int_equal(layout.areas[TUI_WATCHES].rows, 0);
+    tui_layout_make(160, 49, TUI_CODE, false, 0, &layout);
     assert_int_equal(layout.areas[TUI_SCREEN].rows, 26);
     assert_int_equal(layout.areas[TUI_SCREEN].columns, 80);
 }
@@ -373,6 +376,44 @@ static void a_step_moves_the_mark_and_marks_what_has_changed(void **state)
     assert_contains(look(screen), "│eax 00001234 ");
 }
 
+static void watches_have_a_pane_and_follow_from_stop_to_stop(void **state)
+{
+    struct screen *screen = *state;
+    struct machine *machine = screen->bench->machine;
+    look(screen);
+    assert_null(strstr(look(screen), "Watches"));
+    type(screen, "display ax + 1\n");
+    type(screen, "display u8(0x500)\n");
+    type(screen, "display 1 / bx\n");
+    press(screen, KEY_ESC);
+    const char *text = look(screen);
+    assert_contains(text, "─ Watches ────");
+    assert_contains(text, "\n1: ax + 1 = 0x1 (1)");
+    assert_contains(text, "\n2: u8(0x500) = 0x53 (83)");
+    assert_contains(text, "\n3: 1 / bx: "); /* and why not */
+    press(screen, KEY_F7);
+    machine->cpu.gpr[CPU_AX].d = 4;
+    arrive(screen, 0x7c03, 1);
+    text = look(screen);
+    assert_contains(text, "\n1:*ax + 1 = 0x5 (5)");
+    assert_contains(text, "\n2: u8(0x500) = 0x53 (83)");
+    press(screen, KEY_F7);
+    arrive(screen, 0x7c04, 1);
+    assert_contains(look(screen), "\n1: ax + 1 = 0x5 (5)");
+    for (unsigned i = 0; i < 3; i++) { /* from the code by registers and stack */
+        press(screen, KEY_TAB);
+    }
+    text = look(screen);
+    assert_contains(text, "─[Watches]─");
+    press(screen, KEY_DELETE);
+    press(screen, KEY_ENTER);
+    text = look(screen);
+    assert_contains(text, "─[Memory  u8(0x500)]─");
+    assert_contains(text, "\n00000053  ");
+    type(screen, "undisplay\n");
+    assert_null(strstr(look(screen), "Watches"));
+}
+
 static void keys_typed_ahead_wait_for_the_stop(void **state)
 {
     struct screen *screen = *state;
@@ -542,6 +583,7 @@ int main(void)
         SCREEN_TEST(tiny_and_huge_screens_do_no_harm),
         SCREEN_TEST(f2_sets_a_breakpoint_at_the_cursor_and_takes_it_away),
         SCREEN_TEST(a_step_moves_the_mark_and_marks_what_has_changed),
+        SCREEN_TEST(watches_have_a_pane_and_follow_from_stop_to_stop),
         SCREEN_TEST(keys_typed_ahead_wait_for_the_stop),
         SCREEN_TEST(escape_stops_a_running_machine),
         SCREEN_TEST(typing_leads_to_the_command_line_and_its_answer_is_shown),
