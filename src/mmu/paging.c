@@ -20,14 +20,14 @@ void paging_find_path(const struct mmu *mmu, uint64_t linear, struct paging_path
     path->length = pae ? 512 * 8 : 512 * 4;
     uint64_t address = (cpu->cr3 & 0xfffff000u) | ((walk.linear >> 22) & 0x3ff) << 2;
     if (pae) {
-        path->upper[0] = cpu->pdpte[(walk.linear >> 30) & 3];
-        if (!(path->upper[0] & PTE_PRESENT)) {
+        uint64_t pointer = cpu->pdpte[(walk.linear >> 30) & 3];
+        if (!(pointer & PTE_PRESENT)) {
             return;
         }
-        address = (path->upper[0] & frame) | ((walk.linear >> 21) & 0x1ff) << 3;
+        address = (pointer & frame) | ((walk.linear >> 21) & 0x1ff) << 3;
     }
     uint64_t entry = read_entry(&walk, address, pae ? 8 : 4);
-    path->upper[1] = entry;
+    path->directory = entry;
     if (!(entry & PTE_PRESENT) || ((entry & PDE_LARGE) && (pae || (cpu->cr4 & CR4_PSE)))) {
         return;
     }

@@ -13,6 +13,7 @@ struct paging_result {
     bool accessed; /* the A bit was set before */
     bool large;    /* part of a page of 2 or 4 MiB */
     bool global;   /* stays when CR3 is loaded */
+    bool user;     /* is not the supervisor's alone */
 };
 
 /* Walks the tables for `linear`. Returns true and fills *result, having set A (and D for stores); otherwise
@@ -23,7 +24,7 @@ bool paging_walk(const struct mmu *mmu, uint64_t linear, enum mmu_access access,
 
 /* What a walk meets before the last level: when none of it has changed, no walk there ends otherwise. */
 struct paging_path {
-    uint64_t upper[2];      /* the entries above the last level, PAE's directory pointer first */
+    uint64_t directory;     /* the entry above the last level; 0 where PAE's pointer leads to none */
     const uint8_t *entries; /* of the last level, for the 2 MiB around; NULL: there is none, or in no RAM */
     unsigned length;        /* of these, in bytes */
     bool hidden;            /* there is a last level, in no RAM */

@@ -106,7 +106,8 @@ ALWAYS_INLINE bool finish(struct walk *walk, uint64_t address, unsigned size, ui
                                      .dirty = (entry & PTE_DIRTY) != 0 || walk->access == MMU_STORE,
                                      .accessed = (entry & PTE_ACCESSED) != 0,
                                      .large = offset_mask > PAGE_MASK,
-                                     .global = (entry & PTE_GLOBAL) && (cpu->cr4 & CR4_PGE)};
+                                     .global = (entry & PTE_GLOBAL) && (cpu->cr4 & CR4_PGE),
+                                     .user = user_page};
     return true;
 }
 

@@ -198,6 +198,8 @@ void views_expire_space(struct mmu *mmu)
         expire(pool, true);
         if (pool->current[0] == NULL || !view_is_shared(pool->current[0])) {
             expire(pool, false);
+        } else {
+            view_compare_space(mmu, pool->current[0]);
         }
     }
 }

@@ -2,19 +2,20 @@
  *
  * A *view* is one address space of the guest as one privilege sees it, keyed by CR3, the bits of CR0 and CR4
  * that change what paging means, and user or supervisor; without paging there is one for all. A supervisor
- * with global pages (CR4.PGE) is the same in all address spaces: it has one view, whose pages are the global
- * ones. It has a *window*, 4 GiB of host addresses, in which guest-linear pages are mapped onto guest RAM: a
- * guest's access is one of the host. A page that is not there faults. Then mmu_view_fill() looks at the
- * guest's tables: either the page is plain memory for this access and is mapped (a *hidden* fault), or
- * somebody else has to see the access (a true page fault, a device, a store to code). Of a large page of the
- * guest, and without paging, all is mapped at once that is alike in the 2 MiB around; otherwise a few
- * neighbours that follow each other in memory.
+ * with global pages (CR4.PGE) is nearly the same in all address spaces: it has one view, of the pages that
+ * are global or his alone. Each has a *window*, 4 GiB of host addresses, in which guest-linear pages are
+ * mapped onto guest RAM: a guest's access is one of the host. A page that is not there faults. Then
+ * mmu_view_fill() looks at the guest's tables: either the page is plain memory for this access and is mapped
+ * (a *hidden* fault), or somebody else has to see the access (a true page fault, a device, a store to code).
+ * Of a large page of the guest, and without paging, all is mapped at once that is alike in the 2 MiB around;
+ * otherwise a few neighbours that follow each other in memory.
  *
  * Invariants. A page is mapped only while the guest's tables lead there with the A bit set; for writing only
  * with the D bit set and with no code marks on it. What the guest must do to be sure that a change of its
  * tables is seen is done to views as well: INVLPG drops a page (a large one is compared, as follows); a load
  * of CR3 makes the view, unless its pages are global, be compared with the tables before it is used again (a
- * copy of each last-level table tells what has not changed); a change of the physical map drops everything.
+ * copy of each last-level table tells what has not changed; of a shared view, only the regions with pages
+ * that are not global); a change of the physical map drops everything.
  * Views of other address spaces are kept meanwhile.
  *
  * A process of the host has a limited number of mappings: beyond VIEW_PIECES_MAX, views are emptied, the one
@@ -27,7 +28,7 @@
  * What the guest must do, and what may stay remembered: SDM 3A §4.8 (A and D bits), §4.10.4 (invalidation).
  *
  * NOT IMPLEMENTED: memory of devices that is not behind the same descriptor as RAM; supervisors with CR4.PGE:
- * pages that are not global. */
+ * pages of users that are not global. */
 #ifndef DOPPEL_MMU_VIEW_H
 #define DOPPEL_MMU_VIEW_H
 

@@ -54,7 +54,8 @@ struct view {
     uint32_t *index; /* [page]: its mapping. This and the next stay when the view goes; NULL: none */
     struct view_region *regions; /* [VIEW_REGIONS] */
     uint64_t used_regions[VIEW_REGIONS / 64];
-    uint64_t last_use; /* of pool->clock */
+    uint64_t space_regions[VIEW_REGIONS / 64]; /* those with pages that are not global, of a shared view */
+    uint64_t last_use;                         /* of pool->clock */
     uint64_t debt, executed, fills;
     unsigned pages, pieces;
 };
@@ -91,7 +92,7 @@ static inline bool view_is_paged(const struct view *view)
     return view->key.control != 0;
 }
 
-/* Whether its pages are the global ones, and no others. */
+/* Whether it is the supervisor's of all address spaces. */
 static inline bool view_is_shared(const struct view *view)
 {
     return (view->key.control & CR4_PGE) != 0;
@@ -99,20 +100,33 @@ static inline bool view_is_shared(const struct view *view)
 
 static inline bool view_may_have(const struct view *view, const struct paging_result *result)
 {
-    return result->global || !view_is_shared(view);
+    return result->global || !result->user || !view_is_shared(view);
+}
+
+/* Whether another address space may have another page there, or none, in a view that they share. */
+static inline bool view_is_of_space(const struct view *view, const struct paging_result *result)
+{
+    return view_is_shared(view) && !result->global;
+}
+
+static inline void view_mark_of_space(struct view *view, uint32_t page)
+{
+    unsigned region = page >> VIEW_REGION_SHIFT;
+    view->space_regions[region / 64] |= (uint64_t)1 << (region % 64);
 }
 
 /* ---- view_pages.c */
 
-/* Enters `page` into the books, with what .frame, .place and .writable of `mapping` say; there must be fewer
- * than VIEW_PAGES_MAX. The host's are the caller's, here and in the next two. */
+/* Enters `page` into the books, with what .frame, .place and .writable of `mapping` say; there must be
+ * fewer than VIEW_PAGES_MAX. The host's are the caller's, here and in the next two. */
 void view_remember_page(struct view_pool *pool, struct view *view, uint32_t page,
                         const struct view_mapping *mapping);
 void view_forget_page(struct view_pool *pool, struct view *view, uint32_t page);
 void view_forget_all(struct view_pool *pool, struct view *view);
 
-/* Calls `visit` for each region with pages in it; it may empty that region. */
-void view_for_each_region(struct mmu *mmu, struct view *view,
+/* Calls `visit` for each region of `set`, view->used_regions or view->space_regions; it may empty that
+ * region. */
+void view_for_each_region(struct mmu *mmu, struct view *view, const uint64_t set[VIEW_REGIONS / 64],
                           void (*visit)(struct mmu *mmu, struct view *view, unsigned region));
 
 /* Take pages away: one, those of 2 MiB, all. When the host refuses the former two, all go. */
@@ -128,6 +142,9 @@ void view_give_in(struct mmu *mmu, struct view *view);
 /* Drops the pages that the guest's tables do not lead to any more; `view` must be one of the present
  * address space. */
 void view_compare(struct mmu *mmu, struct view *view);
+
+/* The same after a load of CR3, for a shared view: global pages stay. */
+void view_compare_space(struct mmu *mmu, struct view *view);
 
 /* The same for the 2 MiB around, or 4 MiB when that is the size of a page, if `page` is part of a large page.
  * False: it is not. */

@@ -7,15 +7,20 @@
 
 #define BAD_PAGES_MANY 8u /* in one region: it is emptied as a whole */
 
-static bool page_is_true(struct mmu *mmu, const struct view *view, const struct view_mapping *mapping)
+/* Whether the guest's tables lead to what the window shows. */
+static bool confirm_page(struct mmu *mmu, struct view *view, struct view_mapping *mapping)
 {
     struct paging_result result;
     uint32_t error_code;
     uint64_t linear = (uint64_t)mapping->page << PAGE_SHIFT;
-    return paging_walk(mmu, linear, MMU_LOAD, view->key.user, false, &result, &error_code) &&
-           memory_bus_effective(mmu->bus, result.phys) == ((uint64_t)mapping->frame << PAGE_SHIFT) &&
-           view_may_have(view, &result) && result.accessed &&
-           (!mapping->writable || (result.writable && result.dirty));
+    bool is_true = paging_walk(mmu, linear, MMU_LOAD, view->key.user, false, &result, &error_code) &&
+                   memory_bus_effective(mmu->bus, result.phys) == ((uint64_t)mapping->frame << PAGE_SHIFT) &&
+                   view_may_have(view, &result) && result.accessed &&
+                   (!mapping->writable || (result.writable && result.dirty));
+    if (is_true && view_is_of_space(view, &result)) { /* it may have been global before */
+        view_mark_of_space(view, mapping->page);
+    }
+    return is_true;
 }
 
 /* Keeps what the pages of a region depend on. */
@@ -37,14 +42,20 @@ static void copy_path(struct view_region *region, const struct paging_path *path
 
 static bool path_is_the_same(const struct view_region *region, const struct paging_path *path)
 {
-    return !path->hidden && region->path.upper[0] == path->upper[0] &&
-           region->path.upper[1] == path->upper[1] &&
+    return !path->hidden && region->path.directory == path->directory &&
            (region->path.entries == NULL) == (path->entries == NULL) &&
            (path->entries == NULL ||
             (region->copy != NULL && memcmp(region->copy, path->entries, path->length) == 0));
 }
 
-static void compare_pages(struct mmu *mmu, struct view *view, unsigned number)
+static bool entry_is_the_same(const struct view_region *region, const struct paging_path *path, unsigned page)
+{
+    unsigned size = path->length / VIEW_REGION_PAGES;
+    return region->path.directory == path->directory && region->copy != NULL && path->entries != NULL &&
+           memcmp(region->copy + page * size, path->entries + page * size, size) == 0;
+}
+
+static void compare_pages(struct mmu *mmu, struct view *view, unsigned number, const struct paging_path *path)
 {
     struct view_pool *pool = mmu->views;
     struct view_region *region = &view->regions[number];
@@ -52,8 +63,8 @@ static void compare_pages(struct mmu *mmu, struct view *view, unsigned number)
     uint32_t bad[BAD_PAGES_MANY];
     unsigned bad_count = 0;
     for (uint32_t page = first; page < first + VIEW_REGION_PAGES; page++) {
-        if (view->index[page] != VIEW_NO_MAPPING &&
-            !page_is_true(mmu, view, &pool->mappings[view->index[page]])) {
+        if (view->index[page] != VIEW_NO_MAPPING && !entry_is_the_same(region, path, page - first) &&
+            !confirm_page(mmu, view, &pool->mappings[view->index[page]])) {
             if (bad_count == BAD_PAGES_MANY) {
                 view_drop_region(mmu, view, number);
                 return;
@@ -74,7 +85,7 @@ static void compare_region(struct mmu *mmu, struct view *view, unsigned number)
     if (region->count == 0 || path_is_the_same(region, &path)) {
         return;
     }
-    compare_pages(mmu, view, number);
+    compare_pages(mmu, view, number, &path);
     if (region->count != 0) {
         copy_path(region, &path);
     }
@@ -83,7 +94,12 @@ static void compare_region(struct mmu *mmu, struct view *view, unsigned number)
 void view_compare(struct mmu *mmu, struct view *view)
 {
     counter_add(mmu->cpu->counters, COUNTER_VIEWS_COMPARED, 1);
-    view_for_each_region(mmu, view, compare_region);
+    view_for_each_region(mmu, view, view->used_regions, compare_region);
+}
+
+void view_compare_space(struct mmu *mmu, struct view *view)
+{
+    view_for_each_region(mmu, view, view->space_regions, compare_region);
 }
 
 static bool is_of_large_page(const struct view *view, unsigned number)
@@ -112,9 +128,9 @@ void view_copy_entry(struct mmu *mmu, struct view *view, uint32_t page)
         return;
     }
     paging_find_path(mmu, (uint64_t)page << PAGE_SHIFT, &path);
-    bool same = region->path.upper[0] == path.upper[0] && region->path.upper[1] == path.upper[1];
+    bool same = region->path.directory == path.directory;
     if (!same && region->count != 0) {
-        compare_pages(mmu, view, page >> VIEW_REGION_SHIFT);
+        compare_pages(mmu, view, page >> VIEW_REGION_SHIFT, &path);
     }
     if (!same || region->count == 0) {
         copy_path(region, &path);

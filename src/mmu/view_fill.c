@@ -61,7 +61,7 @@ static bool continues(struct mmu *mmu, const struct view *view, const struct run
                !result.accessed) {
         return false;
     }
-    return find_target(mmu, view, &result, &target) &&
+    return result.global == run->result.global && find_target(mmu, view, &result, &target) &&
            target.mapping.writable == run->target.mapping.writable &&
            target.mapping.frame - run->target.mapping.frame == page - run->page &&
            target.mapping.place - run->target.mapping.place == page - run->page;
@@ -139,6 +139,9 @@ static enum mmu_view_result map_run(struct mmu *mmu, struct view *view, const st
             view_forget_page(pool, view, run->first + i);
         }
         view_remember_page(pool, view, run->first + i, &mapping);
+    }
+    if (view_is_of_space(view, &run->result)) {
+        view_mark_of_space(view, run->page);
     }
     return MMU_VIEW_FILLED;
 }

@@ -54,6 +54,7 @@ static void count_page(struct view *view, uint32_t page, unsigned pages)
         return;
     }
     view->used_regions[number / 64] &= ~((uint64_t)1 << (number % 64));
+    view->space_regions[number / 64] &= ~((uint64_t)1 << (number % 64));
     free(region->copy);
     *region = (struct view_region){0};
 }
@@ -100,11 +101,11 @@ void view_forget_page(struct view_pool *pool, struct view *view, uint32_t page)
     count_page(view, page, 0u - 1);
 }
 
-void view_for_each_region(struct mmu *mmu, struct view *view,
+void view_for_each_region(struct mmu *mmu, struct view *view, const uint64_t set[VIEW_REGIONS / 64],
                           void (*visit)(struct mmu *mmu, struct view *view, unsigned region))
 {
-    for (unsigned word = 0; word < ARRAY_COUNT(view->used_regions); word++) {
-        for (uint64_t bits = view->used_regions[word]; bits != 0; bits &= bits - 1) {
+    for (unsigned word = 0; word < VIEW_REGIONS / 64; word++) {
+        for (uint64_t bits = set[word]; bits != 0; bits &= bits - 1) {
             visit(mmu, view, word * 64 + (unsigned)__builtin_ctzll(bits));
         }
     }

@@ -236,7 +236,7 @@ static void global_pages_stay_in_every_address_space_until_invlpg(void **state)
     view_rig_assert_shows(rig, 0x4000, RIG_FRAMES + 0x3000);
 }
 
-static void pages_that_are_not_global_have_no_place_among_those_that_are(void **state)
+static void users_pages_that_are_not_global_have_no_place_among_those_that_are(void **state)
 {
     struct view_rig *rig = *state;
     view_rig_turn_paging_on(rig);
@@ -251,6 +251,54 @@ static void pages_that_are_not_global_have_no_place_among_those_that_are(void **
     view_rig_assert_absent(rig, 0x5000);
     rig->user = true;
     assert_int_equal(view_rig_fill(rig, 0x5000, 1, true), MMU_VIEW_FILLED);
+}
+
+static void the_supervisors_pages_that_are_not_global_follow_cr3(void **state)
+{
+    struct view_rig *rig = *state;
+    view_rig_turn_paging_on(rig);
+    cpu_write_control(&rig->cpu, 4, CR4_PGE);
+    for (unsigned space = 0; space < 2; space++) {
+        view_rig_set_entry(rig, space, 0x4000, (RIG_FRAMES + space * 0x3000) | P | W | A | D);
+        view_rig_set_entry(rig, space, 0x6000, (RIG_FRAMES + 0x1000) | P | W | A | D);
+        view_rig_set_entry(rig, space, 0x400000, (RIG_FRAMES + 0x8000) | P | W | A | D | GLOBAL);
+    }
+    view_rig_set_entry(rig, 0, 0x8000, (RIG_FRAMES + 0x2000) | P | W | A | D);
+    view_rig_set_entry(rig, 1, 0x8000, (RIG_FRAMES + 0x2000) | PWU | A | D);
+    static const uint32_t pages[] = {0x4000, 0x6000, 0x8000, 0x400000};
+    for (unsigned i = 0; i < ARRAY_COUNT(pages); i++) {
+        assert_int_equal(view_rig_fill(rig, pages[i], 1, true), MMU_VIEW_FILLED);
+    }
+    view_rig_load_cr3(rig, 1);
+    view_rig_assert_absent(rig, 0x4000);
+    view_rig_assert_shows(rig, 0x6000, RIG_FRAMES + 0x1000);
+    view_rig_assert_absent(rig, 0x8000);
+    view_rig_assert_shows(rig, 0x400000, RIG_FRAMES + 0x8000);
+    assert_int_equal(view_rig_fill(rig, 0x4000, 1, true), MMU_VIEW_FILLED);
+    view_rig_assert_shows(rig, 0x4000, RIG_FRAMES + 0x3000);
+    assert_int_equal(view_rig_fill(rig, 0x8000, 1, true), MMU_VIEW_NOT);
+    view_rig_set_entry(rig, 0, 0x6000, 0);
+    view_rig_load_cr3(rig, 0);
+    view_rig_assert_absent(rig, 0x6000);
+}
+
+static void pages_that_are_global_no_longer_follow_cr3(void **state)
+{
+    struct view_rig *rig = *state;
+    view_rig_turn_paging_on(rig);
+    cpu_write_control(&rig->cpu, 4, CR4_PGE);
+    view_rig_set_entry(rig, 0, 0x4000, RIG_FRAMES | P | W | A | D | GLOBAL);
+    view_rig_set_entry(rig, 1, 0x4000, (RIG_FRAMES + 0x3000) | P | W | A | D);
+    assert_int_equal(view_rig_fill(rig, 0x4000, 1, true), MMU_VIEW_FILLED);
+    view_rig_set_entry(rig, 0, 0x4000, RIG_FRAMES | P | W | A | D);
+    view_rig_load_cr3(rig, 1);
+    view_rig_assert_shows(rig, 0x4000, RIG_FRAMES);
+    view_rig_load_cr3(rig, 0);
+    cpu_write_control(&rig->cpu, 4, CR4_PGE | CR4_PSE);
+    cpu_write_control(&rig->cpu, 4, CR4_PGE);
+    view_rig_assert_shows(rig, 0x4000, RIG_FRAMES);
+    view_rig_load_cr3(rig, 1);
+    view_rig_assert_absent(rig, 0x4000);
 }
 
 static void global_pages_are_compared_when_they_are_no_longer(void **state)
@@ -510,12 +558,35 @@ struct chaos {
     struct view_rig *rig;
     unsigned space;
     bool told[SPACES][ARRAY_COUNT(random_pages)]; /* no entry was changed that the CPU was not told of */
+    bool global[ARRAY_COUNT(random_pages)];       /* the CPU may have met a global page there, and keep it */
     unsigned shown, writable;
 };
 
 static bool is_pae(unsigned space)
 {
     return space >= 2;
+}
+
+static uint8_t *leaf(struct chaos *chaos, unsigned space, uint32_t linear)
+{
+    return is_pae(space) ? pae_entry(chaos->rig, space - 2, linear)
+                         : view_rig_entry(chaos->rig, space, linear);
+}
+
+static uint8_t *directory_entry(struct chaos *chaos, unsigned space, uint32_t linear)
+{
+    return is_pae(space) ? pae_directory_entry(chaos->rig, space - 2, linear)
+                         : chaos->rig->ram.bytes + view_rig_directory(space) + (linear >> 22) * 4;
+}
+
+static void note_global_pages(struct chaos *chaos)
+{
+    for (unsigned i = 0; i < ARRAY_COUNT(random_pages); i++) {
+        for (unsigned space = 0; space < SPACES; space++) {
+            chaos->global[i] |= (load_le32(leaf(chaos, space, random_pages[i])) & GLOBAL) != 0;
+            chaos->global[i] |= (load_le32(directory_entry(chaos, space, random_pages[i])) & GLOBAL) != 0;
+        }
+    }
 }
 
 static void go_to(struct chaos *chaos, unsigned space)
@@ -533,13 +604,9 @@ static void go_to(struct chaos *chaos, unsigned space)
         cpu_write_control(&rig->cpu, 3, root);
     }
     chaos->space = space;
-    memset(chaos->told[space], !(cr4 & CR4_PGE), sizeof chaos->told[space]); /* global pages stay */
-}
-
-static uint8_t *leaf(struct chaos *chaos, unsigned space, uint32_t linear)
-{
-    return is_pae(space) ? pae_entry(chaos->rig, space - 2, linear)
-                         : view_rig_entry(chaos->rig, space, linear);
+    for (unsigned i = 0; i < ARRAY_COUNT(random_pages); i++) { /* global pages stay */
+        chaos->told[space][i] = !(cr4 & CR4_PGE) || !chaos->global[i];
+    }
 }
 
 static void change_page(struct chaos *chaos, unsigned space, unsigned page)
@@ -555,6 +622,7 @@ static void change_page(struct chaos *chaos, unsigned space, unsigned page)
     } else {
         store_le32(at, (uint32_t)entry);
     }
+    note_global_pages(chaos);
 }
 
 /* A directory's entry becomes a large page, or the table that is always there, with random rights. */
@@ -571,10 +639,11 @@ static void change_directory(struct chaos *chaos, unsigned space, unsigned page)
         entry = (tables + (linear >> shift) * 0x1000) | rights;
     }
     if (is_pae(space)) {
-        store_le64(pae_directory_entry(rig, space - 2, linear), entry);
+        store_le64(directory_entry(chaos, space, linear), entry);
     } else {
-        store_le32(rig->ram.bytes + view_rig_directory(space) + (linear >> 22) * 4, (uint32_t)entry);
+        store_le32(directory_entry(chaos, space, linear), (uint32_t)entry);
     }
+    note_global_pages(chaos);
     for (unsigned i = 0; i < ARRAY_COUNT(random_pages); i++) {
         chaos->told[space][i] &= (random_pages[i] ^ linear) >> shift != 0;
     }
@@ -590,6 +659,8 @@ static void change_control(struct chaos *chaos)
     default: set_nxe(rig, !rig->cpu.efer); break;
     }
     memset(chaos->told[chaos->space], true, sizeof chaos->told[0]);
+    memset(chaos->global, false, sizeof chaos->global);
+    note_global_pages(chaos);
 }
 
 static void change_memory(struct chaos *chaos)
@@ -718,7 +789,9 @@ int main(void)
         VIEW_TEST(an_entry_means_something_else_without_pse),
         VIEW_TEST(a_page_table_in_a_device_is_never_trusted),
         VIEW_TEST(global_pages_stay_in_every_address_space_until_invlpg),
-        VIEW_TEST(pages_that_are_not_global_have_no_place_among_those_that_are),
+        VIEW_TEST(users_pages_that_are_not_global_have_no_place_among_those_that_are),
+        VIEW_TEST(the_supervisors_pages_that_are_not_global_follow_cr3),
+        VIEW_TEST(pages_that_are_global_no_longer_follow_cr3),
         VIEW_TEST(global_pages_are_compared_when_they_are_no_longer),
         VIEW_TEST(write_protection_of_the_supervisor_follows_cr0),
         VIEW_TEST(the_user_sees_no_page_of_the_supervisor),
