@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +27,7 @@
 #include "machine/machine_replay.h"
 #include "ui/front_end.h"
 #include "ui/quit_signals.h"
+#include "ui/tty_guard.h"
 
 /* How long the machine runs between looks at the outside: bounds the delay of typed keys and monitor
  * commands. */
@@ -57,7 +59,8 @@ struct session {
     struct tui *tui;                 /* -debug; otherwise NULL */
     struct front_end *front_end;
     int signal_fd;
-    uint64_t asked_ns; /* when somebody was last asked whether a search is to go on */
+    struct tty_guard guard; /* of the terminal, which streams and the monitor put into other modes */
+    uint64_t asked_ns;      /* when somebody was last asked whether a search is to go on */
     bool quit;
     bool off; /* the guest switched the machine off */
     int exit_status;
@@ -348,8 +351,20 @@ static struct status create_front_end(struct session *session)
     return front_end_create(session->options->display, &host, &session->front_end);
 }
 
+/* Before anybody changes the terminal, and while there is little memory to copy for another process. */
+static void guard_terminal(struct session *session)
+{
+    struct termios settings;
+    const bool is_used = stdin_is_taken(session) || session->options->monitor_on_stdio ||
+                         session->options->display == FRONT_END_TTY;
+    if (is_used && isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &settings) == 0) {
+        tty_guard_start(&session->guard, STDIN_FILENO, &settings, "", 0);
+    }
+}
+
 static struct status build(struct session *session)
 {
+    guard_terminal(session);
     struct status status = quit_signals_open(&session->signal_fd);
     if (status_is_ok(&status)) {
         status = open_streams(session);
@@ -652,6 +667,7 @@ static void take_down(struct session *session, struct status *status)
     if (session->signal_fd >= 0) {
         quit_signals_close(session->signal_fd);
     }
+    tty_guard_end(&session->guard);
 }
 
 struct status session_run(const struct options *options, int *exit_status)

@@ -7,7 +7,7 @@
  * A terminal is put into raw mode (no echo, no line editing, Enter is CR), but keeps ISIG: Ctrl+C interrupts
  * doppel and is not seen by the guest. Output processing stays on, so that doppel's own messages keep their
  * left margin. Whoever handles signals in the process has to close the device for the terminal to be
- * restored.
+ * restored; a process that dies otherwise has ui/tty_guard for that.
  *
  * Standard output that is closed under us raises SIGPIPE, as in any program; where that is ignored, output is
  * dropped and char_device_status() tells. */

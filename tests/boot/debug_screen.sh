@@ -1,6 +1,7 @@
 #!/bin/sh
 # debug_screen.sh DOPPEL IMAGE: the debugger's screen in a real terminal (tmux) with the demo guest: 80x24 and 160x50, steps,
-# a breakpoint, the guest's screen, resizing, to the shell and back. However doppel ends, the terminal is as it was before.
+# a breakpoint, the guest's screen, resizing, to the shell and back. However doppel ends, the terminal is as it was before, also
+# when a serial port or the monitor had it.
 set -eu
 . "$(dirname "$0")/../common.sh"
 
@@ -140,6 +141,22 @@ until [ -s "$work/by_kill" ]; do
     in_tmux send-keys C-u
     type_line "clear; stty -g >$work/by_kill"
     sleep 0.5
+done
+
+# What has the terminal without a screen.
+for what in serial monitor; do
+    type_line "clear; sh -c 'echo \$\$ >$work/pid; exec $doppel -S -$what stdio -display none -gdb tcp::0'"
+    see 'gdb: listening'
+    until ! cmp -s "$work/before" "$work/raw" && [ -s "$work/raw" ]; do
+        stty -g <"$(in_tmux display-message -p '#{pane_tty}')" >"$work/raw"
+        sleep 0.1
+    done
+    kill -KILL "$(cat "$work/pid")"
+    until cmp -s "$work/before" "$work/killed_$what"; do
+        stty -g <"$(in_tmux display-message -p '#{pane_tty}')" >"$work/killed_$what"
+        sleep 0.1
+    done
+    rm "$work/raw"
 done
 for how in stopped by_key by_command by_signal by_kill; do
     if ! cmp -s "$work/before" "$work/$how"; then
