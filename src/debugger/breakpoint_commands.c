@@ -446,11 +446,23 @@ struct status monitor_info_breakpoints(struct monitor *monitor, const char *argu
 
 /* ---- changing the list */
 
-/* One that is listed: the others are not people's. */
+/* The number of the newest one that is listed; 0: there is none. */
+static unsigned newest_breakpoint(struct debugger *debugger)
+{
+    unsigned number = 0;
+    const struct breakpoint *breakpoint;
+    for (size_t i = 0; (breakpoint = debugger_breakpoint(debugger, i)) != NULL; i++) {
+        number = breakpoint->spec.hidden ? number : breakpoint->number;
+    }
+    return number;
+}
+
+/* One that is listed: the others are not people's. "$" is the newest. */
 static struct status parse_breakpoint(struct monitor_session *session, const char *word, unsigned *number)
 {
-    uint64_t value = 0;
-    struct status status = monitor_parse_number(word, "a breakpoint", &value);
+    uint64_t value = newest_breakpoint(session->monitor->debugger);
+    struct status status =
+        strcmp(word, "$") == 0 ? status_ok() : monitor_parse_number(word, "a breakpoint", &value);
     *number = value > UINT32_MAX ? UINT32_MAX : (unsigned)value;
     const struct breakpoint *breakpoint = debugger_find(session->monitor->debugger, *number);
     if (status_is_ok(&status) && (breakpoint == NULL || breakpoint->spec.hidden)) {
@@ -575,6 +587,36 @@ struct status command_commands(struct monitor_session *session, int argc, char *
 
 /* ---- files */
 
+/* As words of a command line. */
+static void print_commands(FILE *out, const char *commands)
+{
+    fputs("commands $ \"", out);
+    for (const char *at = commands; *at != '\0'; at++) {
+        if (*at == '\n') {
+            fputs("\" \"", out);
+        } else {
+            fprintf(out, *at == '"' || *at == '\\' ? "\\%c" : "%c", *at);
+        }
+    }
+    fputs("\"\n", out);
+}
+
+/* Command lines that make it again, with what was said of it later. */
+static void save(FILE *out, const struct breakpoint *breakpoint)
+{
+    print_spec(out, &breakpoint->spec);
+    fputc('\n', out);
+    if (!breakpoint->enabled) {
+        fputs("disable $\n", out);
+    }
+    if (breakpoint->ignore > 0) {
+        fprintf(out, "ignore $ %llu\n", (unsigned long long)breakpoint->ignore);
+    }
+    if (breakpoint->commands != NULL && breakpoint->commands[0] != '\0') {
+        print_commands(out, breakpoint->commands);
+    }
+}
+
 struct status command_save_breakpoints(struct monitor_session *session, int argc, char **argv)
 {
     if (argc != 2) {
@@ -587,8 +629,7 @@ struct status command_save_breakpoints(struct monitor_session *session, int argc
     const struct breakpoint *breakpoint;
     for (size_t i = 0; (breakpoint = debugger_breakpoint(session->monitor->debugger, i)) != NULL; i++) {
         if (!breakpoint->spec.hidden) {
-            print_spec(file, &breakpoint->spec);
-            fputc('\n', file);
+            save(file, breakpoint);
         }
     }
     struct displays *displays = session->monitor->displays;

@@ -59,7 +59,7 @@ static void make_line(struct fuzz_input *input, char line[LINE_SIZE + 64])
 static void make_state(struct fuzz_input *input, struct machine *machine)
 {
     struct cpu_state *cpu = &machine->cpu;
-    for (unsigned i = 0; i < 64; i++) {
+    for (unsigned i = fuzz_byte(input) % 64; i > 0; i--) {
         machine->ram[fuzz_word32(input, 2) & 0x3fff] = fuzz_byte(input);
     }
     const uint8_t choice = fuzz_byte(input);
