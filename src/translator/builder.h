@@ -67,7 +67,7 @@ struct builder {
     struct translator *t;
     struct emitter e;
     uint32_t mode;
-    uint32_t place; /* of EIP 0 (struct jump_slot) */
+    uint32_t place; /* of EIP 0 (the jump cache) */
     uint32_t eip;   /* of the instruction that is being translated */
     uint32_t next_eip;
     uint32_t first_eip;
@@ -202,10 +202,11 @@ void emit_far_exit_from(struct builder *b, uint8_t *jump, uint32_t place, uint32
  */
 uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target);
 
-/* Goes to the EIP in r10d by the jump cache. Returns the jump that is taken when it does not know. */
+/* Goes to the EIP in r10, sign-extended, by the jump cache. Returns the jump that is taken when it does not
+ * know. */
 uint8_t *emit_jump_cache_exit(struct emitter *e, bool paragraph);
 
-/* Leaves the block for the EIP in r10d. */
+/* Leaves the block for the EIP in r10, sign-extended. */
 void emit_indirect_exit(struct builder *b);
 
 /* The EIP that a call pushes, and the host's call with its landing (returns.c): returns the call's

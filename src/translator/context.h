@@ -163,15 +163,6 @@ enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
  * less than a page. */
 #define BUDGET_MAX (1u << 16)
 
-/* Where EIP leads in one context (struct jump_context). The tag is negated so that adding context and
- * sign-extended EIP gives 0. The context as a number is its id in the upper half, and in the lower one what
- * goes before EIP: in MODE_PARAGRAPH, where EIP has 16 bits, CS's selector in bits 16 to 31; otherwise 0. So
- * far transfers stay in one context there. Lower half plus EIP is the `place`. */
-struct jump_slot {
-    uint64_t tag;
-    const uint8_t *code;
-};
-
 /* What an entry of the jump cache depends on, besides EIP. */
 struct jump_context {
     uint64_t generation; /* of the mmu */
@@ -279,7 +270,12 @@ struct translator {
     struct load_memo memos[LOAD_KINDS][LOAD_MEMOS];
     struct query_memo queries[LOAD_MEMOS];
     struct fault_thread *faults; /* the strategy `trap` */
-    struct jump_slot jumps[JUMP_CACHE_SLOTS];
+    /* The jump cache: where EIP leads in one context (struct jump_context). The tag is negated so that adding
+     * context and sign-extended EIP gives 0. The context as a number is its id in the upper half, and in the
+     * lower one what goes before EIP: in MODE_PARAGRAPH, where EIP has 16 bits, CS's selector in bits 16 to
+     * 31; otherwise 0. So far transfers stay in one context there. Lower half plus EIP is the `place`. */
+    uint64_t jump_tags[JUMP_CACHE_SLOTS];
+    const uint8_t *jump_codes[JUMP_CACHE_SLOTS];
     const uint8_t *window; /* the base of GS while translated code runs with MODE_DIRECT */
     uint64_t noted;        /* value of cpu->retired when the mmu was last told what was executed */
     bool cheap_gs_base;    /* host_gs_base_is_cheap() */
@@ -296,10 +292,15 @@ static inline uint32_t jump_slot_index(uint32_t place)
     return ((place >> 15 | place << 17) + place) & (JUMP_CACHE_SLOTS - 1);
 }
 
-/* Where the slot of `place` is in the struct translator. */
-static inline int32_t jump_slot_position(uint32_t place)
+/* Where in the struct translator the tag of `place` is, and where the code. */
+static inline int32_t jump_tag_position(uint32_t place)
 {
-    return (int32_t)(offsetof(struct translator, jumps) + jump_slot_index(place) * sizeof(struct jump_slot));
+    return (int32_t)(offsetof(struct translator, jump_tags) + jump_slot_index(place) * sizeof(uint64_t));
+}
+
+static inline int32_t jump_code_position(uint32_t place)
+{
+    return (int32_t)(offsetof(struct translator, jump_codes) + jump_slot_index(place) * sizeof(uint8_t *));
 }
 
 /* The place of CS:eip in the present context. */

@@ -56,22 +56,17 @@ static bool is_on_same_page(const struct builder *b, uint32_t distance)
     return (uint32_t)(b->page_offset + distance) < (b->has_tail ? 2 * PAGE_SIZE : PAGE_SIZE);
 }
 
-static struct host_address jump_slot_field(uint32_t place, size_t field)
-{
-    return host_at(HOST_R14, jump_slot_position(place) + (int32_t)field);
-}
-
 uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target)
 {
     struct emitter *e = &b->e;
     place += target;
-    emit_load64(e, HOST_RCX, jump_slot_field(place, offsetof(struct jump_slot, tag)));
+    emit_load64(e, HOST_RCX, host_at(HOST_R14, jump_tag_position(place)));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, (int32_t)target));
     builder_note_eip(b, FIXUP_JUMP, target);
     uint8_t *known = emit_jrcxz(e);
     uint8_t *unknown = emit_jmp(e);
     emit_bind8(e, known);
-    emit_jmp_memory(e, jump_slot_field(place, offsetof(struct jump_slot, code)));
+    emit_jmp_memory(e, host_at(HOST_R14, jump_code_position(place)));
     return unknown;
 }
 
@@ -108,7 +103,6 @@ void emit_exit(struct builder *b, uint32_t target)
 
 uint8_t *emit_jump_cache_exit(struct emitter *e, bool paragraph)
 {
-    int32_t slots = (int32_t)offsetof(struct translator, jumps);
     unsigned place = HOST_R10;
     if (paragraph) {
         place = HOST_RCX;
@@ -117,16 +111,14 @@ uint8_t *emit_jump_cache_exit(struct emitter *e, bool paragraph)
     emit_rorx(e, HOST_R11, place, 15);
     emit_lea(e, HOST_R11, host_sum(HOST_R11, place, 0, 0));
     emit_zero_extend16(e, HOST_R11, HOST_R11);
-    emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_R11, 0, 0));
     emit_load64(e, HOST_RCX,
-                host_sum(HOST_R14, HOST_R11, 3, slots + (int32_t)offsetof(struct jump_slot, tag)));
-    emit_sign_extend32(e, HOST_R10, HOST_R10);
+                host_sum(HOST_R14, HOST_R11, 3, (int32_t)offsetof(struct translator, jump_tags)));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 0));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, 0));
     uint8_t *known = emit_jrcxz(e);
     uint8_t *unknown = emit_jmp(e);
     emit_bind8(e, known);
-    emit_jmp_memory(e, host_sum(HOST_R14, HOST_R11, 3, slots + (int32_t)offsetof(struct jump_slot, code)));
+    emit_jmp_memory(e, host_sum(HOST_R14, HOST_R11, 3, (int32_t)offsetof(struct translator, jump_codes)));
     return unknown;
 }
 
@@ -181,7 +173,7 @@ bool translate_jcc(struct builder *b, const struct insn *insn)
     return true;
 }
 
-/* r10d: the target of a jump or call through a register or memory. */
+/* The target of a jump or call through a register or memory, as emit_indirect_exit() wants it. */
 static bool emit_indirect_target(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
@@ -192,11 +184,15 @@ static bool emit_indirect_target(struct builder *b, const struct insn *insn)
             return false;
         }
         struct host_address at = emit_access(b, &memory, insn->operand_size, ACCESS_LOAD, HOST_RCX);
-        emit_load_width(e, HOST_R10, at, insn->operand_size);
+        if (insn->operand_size == 2) {
+            emit_load_width(e, HOST_R10, at, 2);
+        } else {
+            emit_load_sign_extend32(e, HOST_R10, at);
+        }
     } else if (insn->operand_size == 2) {
         emit_zero_extend16(e, HOST_R10, host_gpr(operand->reg));
     } else {
-        emit_mov(e, HOST_R10, host_gpr(operand->reg));
+        emit_sign_extend32(e, HOST_R10, host_gpr(operand->reg));
     }
     emit_target_check(b, insn);
     return true;
@@ -288,7 +284,7 @@ bool translate_call(struct builder *b, const struct insn *insn)
     if (call != NULL) {
         emit_bind32(e, call);
     }
-    emit_load(e, HOST_R10, target);
+    emit_load_sign_extend32(e, HOST_R10, target);
     emit_indirect_exit(b);
     return true;
 }

@@ -30,7 +30,7 @@ static uint32_t new_context(struct translator *t, uint32_t mode)
     t->next_context = (t->next_context + 1) % JUMP_CONTEXTS;
     t->last_context_id++;
     if (t->last_context_id == 0) { /* after 2^32 of them, old tags would become valid again */
-        memset(t->jumps, 0, sizeof t->jumps);
+        memset(t->jump_tags, 0, sizeof t->jump_tags);
         memset(t->contexts, 0, sizeof t->contexts);
         t->last_context_id = 1;
     }
@@ -80,16 +80,18 @@ static uint64_t jump_tag(const struct translator *t, uint32_t eip)
 
 void dispatch_remember_jump(struct translator *t, uint32_t eip, const struct code_block *block)
 {
-    t->jumps[jump_slot_index(translator_place(t, eip))] =
-        (struct jump_slot){.tag = jump_tag(t, eip), .code = translator_block_body(block)};
+    uint32_t slot = jump_slot_index(translator_place(t, eip));
+    t->jump_tags[slot] = jump_tag(t, eip);
+    t->jump_codes[slot] = translator_block_body(block);
 }
 
 void translator_forget_block(void *opaque, struct code_block *block)
 {
     struct translator *t = opaque;
-    struct jump_slot *slot = &t->jumps[jump_slot_index((uint32_t)block->key)];
-    if (slot->code == translator_block_body(block)) {
-        *slot = (struct jump_slot){0};
+    uint32_t slot = jump_slot_index((uint32_t)block->key);
+    if (t->jump_codes[slot] == translator_block_body(block)) {
+        t->jump_tags[slot] = 0;
+        t->jump_codes[slot] = NULL;
     }
 }
 /* ---- from one block to the next */
@@ -224,9 +226,9 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
 
 const uint8_t *dispatch_known_jump(const struct translator *t, uint32_t eip)
 {
-    const struct jump_slot *slot = &t->jumps[jump_slot_index(translator_place(t, eip))];
+    uint32_t slot = jump_slot_index(translator_place(t, eip));
     bool usable = (t->mode & MODE_CODE_OPEN) && !t->unchained && eip <= last_eip(t);
-    return usable && slot->tag == jump_tag(t, eip) ? slot->code : NULL;
+    return usable && t->jump_tags[slot] == jump_tag(t, eip) ? t->jump_codes[slot] : NULL;
 }
 
 static const uint8_t *leave(struct translator *t)

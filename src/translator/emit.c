@@ -217,6 +217,11 @@ void emit_sign_extend32(struct emitter *e, unsigned to, unsigned from)
     emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, to, from);
 }
 
+void emit_load_sign_extend32(struct emitter *e, unsigned to, struct host_address from)
+{
+    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, to, from);
+}
+
 /* ---- BMI2 (VEX: SDM 2A §2.3.5) */
 
 enum { VEX_66 = 1, VEX_F3 = 2, VEX_F2 = 3 };

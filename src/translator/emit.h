@@ -100,6 +100,7 @@ void emit_not64(struct emitter *e, unsigned reg);
 void emit_zero_extend8(struct emitter *e, unsigned to, unsigned from);
 void emit_zero_extend16(struct emitter *e, unsigned to, unsigned from);
 void emit_sign_extend32(struct emitter *e, unsigned to, unsigned from); /* to 64 bits */
+void emit_load_sign_extend32(struct emitter *e, unsigned to, struct host_address from);
 void emit_rorx(struct emitter *e, unsigned to, unsigned from, unsigned count);
 void emit_rorx64(struct emitter *e, unsigned to, unsigned from, unsigned count);
 void emit_shrx(struct emitter *e, unsigned to, unsigned from, unsigned count_register);

@@ -1,9 +1,8 @@
 /* Far transfers as host code in real and virtual-8086 mode (SDM 2: JMP, CALL, RET; SDM 3B §20.1.1).
  *
  * Under MODE_PARAGRAPH another selector changes nothing but CS's base, so that what a block assumes stays
- * true. The selector is part of the jump cache's tags (struct jump_slot): r12 changes with it, the context
- * does not. A constant target on the block's own page is linked as a near one is, and a return has its
- * landing (returns.c).
+ * true. The selector is part of the jump cache's tags: r12 changes with it, the context does not. A constant
+ * target on the block's own page is linked as a near one is, and a return has its landing (returns.c).
  *
  * The same in protected mode: known_selector.c, quick.c. */
 #include <stddef.h>

@@ -162,10 +162,10 @@ bool inline_fast_call(struct builder *b, const struct insn *insn)
     if (insn->id == INSN_SYSENTER) {
         emit_clear_interrupt_flag(b);
         emit_load(e, HOST_R8, call_field(insn, offsetof(struct fast_call, esp)));
-        emit_load(e, HOST_R10, call_field(insn, offsetof(struct fast_call, eip)));
+        emit_load_sign_extend32(e, HOST_R10, call_field(insn, offsetof(struct fast_call, eip)));
     } else {
         emit_mov(e, HOST_R8, HOST_R9);
-        emit_mov(e, HOST_R10, HOST_RDX);
+        emit_sign_extend32(e, HOST_R10, HOST_RDX);
     }
     emit_context(b, insn);
     if (b->t->cheap_gs_base) {

@@ -162,7 +162,7 @@ bool inline_jump_far(struct builder *b, const struct insn *insn)
     if (insn->id == INSN_CALL_FAR) {
         emit_push_return(b);
     }
-    emit_load(e, HOST_R10, temporary());
+    emit_load_sign_extend32(e, HOST_R10, temporary());
     emit_indirect_exit(b);
     return true;
 }
@@ -180,7 +180,7 @@ bool inline_return_far(struct builder *b, const struct insn *insn)
     emit_store(e, temporary(), HOST_R11);
     emit_known_selector(b, insn, KNOWN_RETURN, NULL);
     emit_stack_adjust(b, (int32_t)(8 + release));
-    emit_load(e, HOST_R10, temporary());
+    emit_load_sign_extend32(e, HOST_R10, temporary());
     emit_indirect_exit(b);
     return true;
 }
@@ -277,7 +277,7 @@ bool inline_interrupt_return(struct builder *b, const struct insn *insn)
     emit_load(e, HOST_R10, flags_image());
     emit_load_flags(b);
     emit_stack_adjust(b, 12);
-    emit_load(e, HOST_R10, temporary());
+    emit_load_sign_extend32(e, HOST_R10, temporary());
     emit_indirect_exit(b);
     return true;
 }

@@ -70,10 +70,9 @@ static void change_code(uint8_t *at, enum fixup_kind kind, uint32_t distance)
     case FIXUP_EIP: put(at, get(at) + distance); break;
     case FIXUP_JUMP: {
         uint32_t target = get(at) + distance;
-        int32_t slot = jump_slot_position(target);
         put(at, target);
-        put(at + TO_SLOT_TAG, (uint32_t)slot + (uint32_t)offsetof(struct jump_slot, tag));
-        put(at + TO_SLOT_CODE, (uint32_t)slot + (uint32_t)offsetof(struct jump_slot, code));
+        put(at + TO_SLOT_TAG, (uint32_t)jump_tag_position(target));
+        put(at + TO_SLOT_CODE, (uint32_t)jump_code_position(target));
         break;
     }
     }

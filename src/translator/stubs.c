@@ -59,8 +59,7 @@ static void emit_resume(struct emitter *e)
     emit_load64(e, HOST_R11, FIELD(addend));
     emit_mov64(e, HOST_RCX, HOST_R11);
     emit_load64(e, HOST_R12, FIELD(context));
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, HOST_R13,
-             FIELD(budget)); /* movsxd */
+    emit_load_sign_extend32(e, HOST_R13, FIELD(budget));
     emit_not64(e, HOST_R13);
     emit_load64(e, HOST_R15, FIELD(tlb));
     emit_load64(e, HOST_RSP, FIELD(code_sp));
@@ -262,6 +261,7 @@ static void emit_indirect(struct translator *t, struct emitter *e)
 {
     emit_lea64(e, HOST_RSP, host_at(HOST_RSP, -8));
     t->indirect = here(e);
+    emit_sign_extend32(e, HOST_R10, HOST_R10);
     uint8_t *unknown = emit_jump_cache_exit(e, true);
     emit_bind32(e, unknown);
     emit_mov_immediate64(e, HOST_RCX, (uint64_t)(uintptr_t)&t->no_block);
