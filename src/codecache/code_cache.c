@@ -40,9 +40,11 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     struct code_store *store = calloc(1, sizeof *store);
     struct code_block **buckets = calloc((size_t)1 << bucket_bits, sizeof *buckets);
     struct code_block **versions = calloc((size_t)1 << bucket_bits, sizeof *versions);
+    struct code_block **resting = calloc(CODE_RESTING_BUCKETS, sizeof *resting);
     uint8_t *tables = malloc((size_t)size); /* costs memory only where it is used */
-    if (store == NULL || buckets == NULL || versions == NULL || tables == NULL) {
+    if (store == NULL || buckets == NULL || versions == NULL || resting == NULL || tables == NULL) {
         free(tables);
+        free(resting);
         free(versions);
         free(buckets);
         free(store);
@@ -50,6 +52,7 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     }
     store->cache.buckets = buckets;
     store->cache.versions = versions;
+    store->cache.resting = resting;
     store->tables = tables;
     store->cache.shift = 64 - bucket_bits;
     store->listener = *listener;
@@ -87,6 +90,7 @@ void code_cache_destroy(struct code_cache *cache)
     }
     executable_memory_release(&store->memory);
     free(store->tables);
+    free(store->cache.resting);
     free(store->cache.versions);
     free(store->cache.buckets);
     free(store);
@@ -122,7 +126,7 @@ static void bury(struct code_store *store, struct code_block *block)
     }
 }
 
-/* Drops the living blocks of a segment and returns how many there were. */
+/* Drops the blocks of a segment, and returns how many of them lived. */
 static size_t drop_segment(struct code_store *store, struct code_segment *segment)
 {
     size_t dropped = 0;
@@ -133,6 +137,7 @@ static size_t drop_segment(struct code_store *store, struct code_segment *segmen
             bury(store, block);
             dropped++;
         }
+        code_resting_remove(&store->cache, block);
     }
     return dropped;
 }
@@ -267,7 +272,7 @@ void code_cache_unlink_all(struct code_cache *cache)
     }
 }
 
-struct code_range code_cache_invalidate(struct code_cache *cache, struct code_range range)
+static struct code_range end_blocks(struct code_cache *cache, struct code_range range, bool may_rest)
 {
     struct code_store *store = store_of(cache);
     uint64_t first = range.phys;
@@ -279,10 +284,23 @@ struct code_range code_cache_invalidate(struct code_cache *cache, struct code_ra
         first = bytes.phys < first ? bytes.phys : first;
         end = bytes.phys + bytes.length > end ? bytes.phys + bytes.length : end;
         bury(store, block);
+        if (may_rest && block->tail == CODE_NO_TAIL) {
+            code_resting_add(cache, block);
+        }
         counter_add(store->counters, COUNTER_BLOCKS_INVALIDATED, 1);
         block = next;
     }
     return (struct code_range){.phys = first, .length = end - first};
+}
+
+struct code_range code_cache_invalidate(struct code_cache *cache, struct code_range range)
+{
+    return end_blocks(cache, range, false);
+}
+
+struct code_range code_cache_put_to_rest(struct code_cache *cache, struct code_range range)
+{
+    return end_blocks(cache, range, true);
 }
 
 void code_cache_clear(struct code_cache *cache)

@@ -12,7 +12,7 @@
  * is evicted, so that a guest with more code than fits loses a sixteenth of it at a time. Blocks die before
  * that when their guest bytes change. A dead block is not found and not linked any more, but its host code,
  * its tables and its struct stay as they are until its segment is reused, since the code may still be
- * running.
+ * running. One that *rests* may be revived until then, when its owner sees that its bytes have come back.
  *
  * A block's *tables* are what its owner has to know of it besides. They are data, in memory of their own:
  * code is mapped twice and wants to lie close together.
@@ -65,6 +65,7 @@ struct code_block {
     uint8_t body;                 /* the owner's: for example where in the block its second entry is */
     bool dead;                    /* not found any more */
     bool movable;                 /* code_cache_add_version() was called */
+    bool resting;                 /* dead, and may be revived */
     void *tables;                 /* the owner's */
     /* Private. */
     struct code_block *version_next;
@@ -81,6 +82,7 @@ _Static_assert(sizeof(struct code_block) <= 128, "two lines of the host's cache"
 struct code_cache {
     struct code_block **buckets;
     struct code_block **versions; /* likewise, by address and the upper half of the key */
+    struct code_block **resting;  /* CODE_RESTING_BUCKETS */
     unsigned shift;
     uint64_t epoch;
 };
@@ -195,7 +197,22 @@ void code_cache_unlink_all(struct code_cache *cache);
  * with these bytes and all those on the page that the dropped blocks were made of. */
 struct code_range code_cache_invalidate(struct code_cache *cache, struct code_range range);
 
-/* Drops all blocks. */
+/* The same, but that blocks without a tail rest afterwards. */
+struct code_range code_cache_put_to_rest(struct code_cache *cache, struct code_range range);
+
+/* The block for `phys` and `key` that was put to rest last, and the one before `block`; NULL: there is none.
+ */
+struct code_block *code_cache_first_resting(const struct code_cache *cache, uint64_t phys, uint64_t key);
+struct code_block *code_cache_next_resting(const struct code_block *block);
+
+/* A resting block lives again, without links, as if it had just been made. (phys, key) must not be in the
+ * cache. False: the host has no memory for the book-keeping. */
+bool code_cache_revive(struct code_cache *cache, struct code_block *block);
+
+/* No block rests any more: something else has changed that blocks were made under. */
+void code_cache_forget_resting(struct code_cache *cache);
+
+/* Drops all blocks, those that rest as well. */
 void code_cache_clear(struct code_cache *cache);
 
 /* Calls `visit` for each living block until it returns false. It may not change the cache. */

@@ -2,7 +2,7 @@
  *
  * code_cache.c has memory, segments and the hash index and decides when blocks die; code_links.c the patched
  * jumps; code_pages.c the way from guest bytes to blocks; code_versions.c blocks that are moved to other
- * keys.
+ * keys; code_resting.c dead ones that may be revived.
  */
 #ifndef DOPPEL_CODECACHE_CODE_CACHE_INTERNAL_H
 #define DOPPEL_CODECACHE_CODE_CACHE_INTERNAL_H
@@ -16,6 +16,9 @@
 #define CODE_PAGE_BUCKETS 8192u
 #define CODE_CHUNK_BLOCKS 256u /* structs are allocated so many at a time, since they must not move */
 #define CODE_BLOCK_LINE   64u  /* bytes: they are aligned to a line of the host's cache, as far as possible */
+
+#define CODE_RESTING_BUCKETS 4096u
+#define CODE_RESTING_MAX     4u /* for one address and key */
 
 /* A patched jump. It is in two lists: the outgoing ones of `from` and the incoming ones of `to`. */
 struct code_link {
@@ -75,7 +78,18 @@ struct code_store {
 void code_cache_unlist(struct code_cache *cache, struct code_block *block);
 void code_cache_list(struct code_cache *cache, struct code_block *block);
 
+/* code_resting.c */
+
+/* Has a dead block rest; one takes its place when there are many for its address and key. */
+void code_resting_add(struct code_cache *cache, struct code_block *block);
+
+/* Takes a block out of those that rest, when it does. */
+void code_resting_remove(struct code_cache *cache, struct code_block *block);
+
 /* code_versions.c */
+
+/* Puts a movable block among the versions. */
+void code_versions_add(struct code_cache *cache, struct code_block *block);
 
 /* Takes a dying block out of the versions, when it is one. */
 void code_versions_remove(struct code_cache *cache, struct code_block *block);

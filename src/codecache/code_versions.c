@@ -24,9 +24,14 @@ static struct code_block *skip_others(struct code_block *block, uint64_t phys, u
 void code_cache_add_version(struct code_cache *cache, struct code_block *block)
 {
     assert(!block->dead && !block->movable && block->tail == CODE_NO_TAIL);
+    block->movable = true;
+    code_versions_add(cache, block);
+}
+
+void code_versions_add(struct code_cache *cache, struct code_block *block)
+{
     struct code_block **bucket = bucket_of(cache, block->phys, block->key);
     block->version_next = *bucket;
-    block->movable = true;
     *bucket = block;
 }
 

@@ -30,7 +30,7 @@
 #define MAX_SITE_HOST_SIZE 64u
 #define MAX_TABLES_SIZE                                                                                      \
     (sizeof(struct block_tables) + MAX_BLOCK_SITES * sizeof(struct translator_site) +                        \
-     sizeof(struct engine_block_notes) + MAX_BLOCK_INSNS * sizeof(uint16_t) +                                \
+     sizeof(struct engine_block_notes) + MAX_BLOCK_INSNS * (sizeof(uint16_t) + INSN_MAX_LENGTH) +            \
      MAX_BLOCK_FIXUPS * sizeof(struct fixup))
 _Static_assert(MAX_TABLES_SIZE <= CODE_TABLES_MAX, "there is always room for them");
 
@@ -344,7 +344,7 @@ static void emit_stubs(struct builder *b, const struct block_tables *tables)
 }
 
 /* Returns how many bytes. */
-static size_t write_tables(const struct builder *b, struct block_tables *tables)
+static size_t write_tables(const struct builder *b, struct block_tables *tables, unsigned length)
 {
     tables->site_count = (uint16_t)b->site_count;
     for (unsigned i = 0; i < b->site_count; i++) {
@@ -356,6 +356,8 @@ static size_t write_tables(const struct builder *b, struct block_tables *tables)
     at += sizeof notes;
     memcpy(at, b->pieces, b->count * sizeof b->pieces[0]);
     at += b->count * sizeof b->pieces[0];
+    memcpy(at, b->bytes, length);
+    at += length;
     at += copy_fixups(b, at);
     return (size_t)(at - (uint8_t *)tables);
 }
@@ -475,8 +477,9 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
     struct block_tables *tables = space.tables;
     emit_stubs(b, tables);
     uint64_t key = translator_block_key(t, eip, mode);
-    struct code_block *block = code_cache_commit(t->cache, code->phys, code->tail, key, length, b->count,
-                                                 (size_t)(b->e.at - b->e.begin), write_tables(b, tables));
+    struct code_block *block =
+        code_cache_commit(t->cache, code->phys, code->tail, key, length, b->count,
+                          (size_t)(b->e.at - b->e.begin), write_tables(b, tables, length));
     if (block != NULL) {
         tables->block = block;
         tables->entry = block->entry;
@@ -489,5 +492,20 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
         mark_block(t, block);
         translator_log_block(t, block, code->bytes);
     }
+    return block;
+}
+
+struct code_block *translator_revive_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
+                                           uint32_t eip, uint32_t mode)
+{
+    struct code_block *block = code_cache_first_resting(t->cache, phys, translator_block_key(t, eip, mode));
+    while (block != NULL && memcmp(translator_guest_bytes(block), bytes, block->length) != 0) {
+        block = code_cache_next_resting(block);
+    }
+    if (block == NULL || !code_cache_revive(t->cache, block)) {
+        return NULL;
+    }
+    block->used = (uint32_t)t->mmu->generation;
+    mark_block(t, block);
     return block;
 }

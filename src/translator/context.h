@@ -137,8 +137,8 @@ struct translator_site {
 };
 _Static_assert(sizeof(struct translator_site) == 20, "as many as there are of them, they are small");
 
-/* A block's tables begin with this. A struct engine_block_notes follows the sites, and then what relocate.c
- * needs. */
+/* A block's tables begin with this. A struct engine_block_notes follows the sites, then the guest's bytes,
+ * and what relocate.c needs. */
 struct block_tables {
     struct code_block *block;
     const uint8_t *entry; /* the block's */
@@ -350,6 +350,12 @@ static inline const struct engine_block_notes *translator_notes(const struct cod
     return (const void *)&tables->sites[tables->site_count];
 }
 
+/* The guest's bytes that a block was made of. */
+static inline const uint8_t *translator_guest_bytes(const struct code_block *block)
+{
+    return (const uint8_t *)&translator_notes(block)->piece[block->insn_count];
+}
+
 /* The number of the guest register's host register. */
 static inline unsigned host_gpr(unsigned guest)
 {
@@ -445,6 +451,10 @@ struct guest_code {
 /* The block of `code` for `mode`; NULL when not even one instruction can be translated there. */
 struct code_block *translator_make_block(struct translator *t, const struct guest_code *code, uint32_t eip,
                                          uint32_t mode);
+
+/* A block for CS:eip that died and was made of the bytes that are there again; NULL: there is none. */
+struct code_block *translator_revive_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
+                                           uint32_t eip, uint32_t mode);
 
 /* ---- relocate.c */
 

@@ -204,10 +204,14 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
         block = code_cache_find_with_tail(t->cache, phys, tail, key);
     }
     if (block == NULL) {
-        if (memory_bus_page(t->mmu->bus, phys)->read == NULL) {
+        const uint8_t *page = memory_bus_page(t->mmu->bus, phys)->read;
+        if (page == NULL) {
             return NULL;
         }
-        block = translator_move_version(t, phys, eip, mode);
+        block = translator_revive_block(t, phys, page + (phys & PAGE_MASK), eip, mode);
+        if (block == NULL) {
+            block = translator_move_version(t, phys, eip, mode);
+        }
         if (block == NULL && extra == 0 && !has_become_warm(t, phys)) {
             t->cold = true;
             return NULL;

@@ -82,7 +82,7 @@ static void change_block(const struct code_block *block, uint8_t *code, uint32_t
 {
     struct block_tables *tables = block->tables;
     tables->eip += distance;
-    const uint8_t *at = (const uint8_t *)&translator_notes(block)->piece[block->insn_count];
+    const uint8_t *at = translator_guest_bytes(block) + block->length;
     const uint8_t *end = (const uint8_t *)block->tables + block->tables_size;
     for (; at < end; at += sizeof(struct fixup)) {
         struct fixup fixup;

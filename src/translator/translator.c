@@ -70,7 +70,7 @@ static struct engine_range invalidate(struct cpu_engine *engine, struct engine_r
     struct translator *t = translator_of(engine);
     for (;;) {
         struct engine_range dropped = t->fallback->ops->invalidate(t->fallback, range);
-        struct code_range bytes = code_cache_invalidate(
+        struct code_range bytes = code_cache_put_to_rest(
             t->cache, (struct code_range){.phys = dropped.phys, .length = dropped.length});
         if (bytes.phys == range.phys && bytes.length == range.length) {
             return range;
@@ -117,6 +117,7 @@ static void cut(struct cpu_engine *engine, unsigned page_offset)
 {
     struct translator *t = translator_of(engine);
     t->fallback->ops->cut(t->fallback, page_offset);
+    code_cache_forget_resting(t->cache);
     if (page_offset == CPU_PROBE_PAGE) {
         code_cache_clear(t->cache);
         return;

@@ -49,6 +49,7 @@ struct rig {
     uint32_t oldest; /* the first whose memory has not been reused */
     uint64_t deaths;
     uint64_t moves; /* of which the listener was told */
+    uint64_t revivals;
     uint64_t random;
 };
 
@@ -191,8 +192,8 @@ static void check_deaths(struct rig *rig)
         assert_int_equal(rig->model[i].died, !rig->model[i].alive);
         dead += !rig->model[i].alive;
     }
-    assert_int_equal(rig->deaths, dead);
-    assert_int_equal(code_cache_epoch(rig->cache), dead);
+    assert_int_equal(rig->deaths, dead + rig->revivals);
+    assert_int_equal(code_cache_epoch(rig->cache), rig->deaths);
 }
 
 /* Eviction takes the oldest blocks only, and all whose memory is given away. */
@@ -380,7 +381,8 @@ static void grow_range(uint64_t *first, uint64_t *last, const struct model_block
     }
 }
 
-static void invalidate(struct rig *rig, uint64_t phys, unsigned length)
+static void invalidate_with(struct rig *rig, uint64_t phys, unsigned length,
+                            struct code_range (*drop)(struct code_cache *cache, struct code_range range))
 {
     uint64_t first = phys;
     uint64_t last = phys + length - 1;
@@ -390,9 +392,49 @@ static void invalidate(struct rig *rig, uint64_t phys, unsigned length)
             expect_death(rig, i);
         }
     }
-    struct code_range dropped = code_cache_invalidate(rig->cache, (struct code_range){phys, length});
+    struct code_range dropped = drop(rig->cache, (struct code_range){phys, length});
     assert_int_equal(dropped.phys, first);
     assert_int_equal(dropped.phys + dropped.length - 1, last);
+}
+
+static void invalidate(struct rig *rig, uint64_t phys, unsigned length)
+{
+    invalidate_with(rig, phys, length, code_cache_invalidate);
+}
+
+/* Those that rest for the place of `model`: dead ones, and few. */
+static bool rests(struct rig *rig, const struct model_block *model)
+{
+    bool found = false;
+    unsigned count = 0;
+    struct code_block *block = code_cache_first_resting(rig->cache, model->phys, model->key);
+    for (; block != NULL; block = code_cache_next_resting(block)) {
+        assert_true(block->dead && block->resting && block->tail == CODE_NO_TAIL);
+        assert_int_equal(block->phys, model->phys);
+        assert_int_equal(block->key, model->key);
+        assert_true(++count <= 4);
+        found |= block == model->block;
+    }
+    return found;
+}
+
+static void revive_random(struct rig *rig)
+{
+    uint32_t index = rig->oldest;
+    for (unsigned tries = 0; tries < 20 && !rig->model[index].block->resting; tries++) {
+        index = rig->oldest + random_below(rig, rig->count - rig->oldest);
+    }
+    struct model_block *model = &rig->model[index];
+    bool is_free = code_cache_find_with_tail(rig->cache, model->phys, CODE_NO_TAIL, model->key) == NULL;
+    assert_int_equal(rests(rig, model), model->block->resting);
+    if (model->block->resting && is_free) {
+        assert_true(code_cache_revive(rig->cache, model->block));
+        assert_false(rests(rig, model));
+        model->alive = true;
+        model->died = false;
+        rig->revivals++;
+        check_versions(rig, index);
+    }
 }
 
 static void invalidate_random(struct rig *rig)
@@ -400,8 +442,9 @@ static void invalidate_random(struct rig *rig)
     uint32_t offset = random_below(rig, 4096);
     uint32_t longest = random_below(rig, 20) == 0 ? 4096 - offset : 8;
     uint32_t length = 1 + random_below(rig, longest);
-    invalidate(rig, guest_page[random_below(rig, GUEST_PAGES)] + offset,
-               length < 4096 - offset ? length : 4096 - offset);
+    invalidate_with(rig, guest_page[random_below(rig, GUEST_PAGES)] + offset,
+                    length < 4096 - offset ? length : 4096 - offset,
+                    random_below(rig, 3) == 0 ? code_cache_invalidate : code_cache_put_to_rest);
 }
 
 static void any_history_agrees_with_the_model(void **state)
@@ -419,8 +462,12 @@ static void any_history_agrees_with_the_model(void **state)
             link_random(&rig);
         } else if (choice < 900) {
             move_random(&rig);
-        } else if (choice < 998) {
+        } else if (choice < 970) {
             invalidate_random(&rig);
+        } else if (choice < 998) {
+            if (rig.oldest < rig.count) {
+                revive_random(&rig);
+            }
         } else if (choice < 999) {
             code_cache_unlink_all(rig.cache);
             for (uint32_t i = rig.oldest; i < rig.count; i++) {
@@ -446,7 +493,56 @@ static void any_history_agrees_with_the_model(void **state)
     assert_true(rig.counters.value[COUNTER_BLOCKS_INVALIDATED] > 1000);
     assert_true(rig.counters.value[COUNTER_BLOCKS_LINKED] > 1000);
     assert_true(rig.counters.value[COUNTER_BLOCKS_MOVED] > 100);
+    assert_true(rig.counters.value[COUNTER_BLOCKS_REVIVED] > 100);
+    assert_int_equal(rig.counters.value[COUNTER_BLOCKS_REVIVED], rig.revivals);
     assert_int_equal(rig.counters.value[COUNTER_BLOCKS_TRANSLATED], rig.count);
+    destroy(&rig);
+}
+
+static void only_the_youngest_blocks_of_a_place_rest(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    for (uint32_t i = 0; i < 6; i++) {
+        commit(&rig, 0x1000, 1, 10, HOST_MIN);
+        invalidate_with(&rig, 0x1009, 1, code_cache_put_to_rest);
+        check_deaths(&rig);
+    }
+    struct code_block *block = code_cache_first_resting(rig.cache, 0x1000, 1);
+    for (uint32_t i = 6; i-- > 2; block = code_cache_next_resting(block)) {
+        assert_ptr_equal(block, rig.model[i].block);
+    }
+    assert_null(block);
+    destroy(&rig);
+}
+
+static void no_block_rests_that_was_dropped_for_good_or_has_a_tail_or_was_forgotten_or_evicted(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    commit(&rig, 0x1000, 1, 10, HOST_MIN);
+    invalidate(&rig, 0x1000, 1);
+    assert_null(code_cache_first_resting(rig.cache, 0x1000, 1));
+    commit_with_tail(&rig, 0x1fff, 0x5000, 1, 2, HOST_MIN);
+    invalidate_with(&rig, 0x1fff, 1, code_cache_put_to_rest);
+    assert_null(code_cache_first_resting(rig.cache, 0x1fff, 1));
+    for (unsigned forgetting = 0; forgetting < 3; forgetting++) {
+        commit(&rig, 0x1000, 1, 10, HOST_MIN);
+        invalidate_with(&rig, 0x1000, 1, code_cache_put_to_rest);
+        assert_non_null(code_cache_first_resting(rig.cache, 0x1000, 1));
+        switch (forgetting) {
+        case 0: code_cache_forget_resting(rig.cache); break;
+        case 1: code_cache_clear(rig.cache); break;
+        default:
+            for (uint32_t last = rig.count; rig.oldest < last;) {
+                commit(&rig, 0x100000 + rig.count, 1, 1, 2000);
+            }
+        }
+        assert_null(code_cache_first_resting(rig.cache, 0x1000, 1));
+        check_deaths(&rig);
+    }
     destroy(&rig);
 }
 
@@ -662,6 +758,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_history_agrees_with_the_model),
+        cmocka_unit_test(only_the_youngest_blocks_of_a_place_rest),
+        cmocka_unit_test(no_block_rests_that_was_dropped_for_good_or_has_a_tail_or_was_forgotten_or_evicted),
         cmocka_unit_test(a_full_cache_loses_only_its_oldest_sixteenth),
         cmocka_unit_test(full_tables_make_room_like_full_code),
         cmocka_unit_test(a_store_to_a_page_without_blocks_drops_nothing),

@@ -370,6 +370,46 @@ static void code_at_many_addresses_is_translated_a_few_times_and_then_moved(void
     cpu_bench_destroy(bench);
 }
 
+/* Calls `add eax, 1; ret` at FUNCTION, whose 1 becomes a 2 before the first call, a 1 before the second, … */
+static void call_patched(struct cpu_bench *bench, uint32_t times)
+{
+    cpu_bench_load(bench, FUNCTION, BENCH_BYTES(0x05, 0x01, 0x00, 0x00, 0x00, 0xc3));
+    /* jmp 0; again: xor byte [esi + 1], 3; call esi; dec ecx; jnz again; hlt */
+    cpu_bench_load(bench, BENCH_CODE,
+                   BENCH_BYTES(0xeb, 0x00, 0x80, 0x76, 0x01, 0x03, 0xff, 0xd6, 0x49, 0x75, 0xf7, 0xf4));
+    cpu_bench_enter_flat(bench, 4, 0);
+    bench->cpu.gpr[CPU_SI].d = FUNCTION;
+    bench->cpu.gpr[CPU_AX].d = 0;
+    bench->cpu.gpr[CPU_CX].d = times;
+    assert_int_equal(cpu_bench_run(bench, 10000), STOP_HALTED);
+    assert_int_equal(bench->cpu.gpr[CPU_AX].d, times / 2 * 3);
+}
+
+static void code_whose_bytes_come_back_is_revived(void **state)
+{
+    (void)state;
+    struct cpu_bench *bench = create_bench(16);
+    call_patched(bench, 1000);
+    assert_in_range(count(bench, COUNTER_BLOCKS_REVIVED), 900, 1000);
+    assert_in_range(count(bench, COUNTER_BLOCKS_TRANSLATED), 3, 20);
+    cpu_bench_destroy(bench);
+}
+
+static void code_whose_bytes_come_back_is_not_revived_when_a_probe_has_changed_meanwhile(void **state)
+{
+    (void)state;
+    struct cpu_bench *bench = create_bench(16);
+    call_patched(bench, 100);
+    static const uint8_t other[12] = {0};
+    uint64_t revived = count(bench, COUNTER_BLOCKS_REVIVED);
+    cpu_bench_load(bench, FUNCTION, other, sizeof other);
+    cpu_bench_load(bench, BENCH_CODE, other, sizeof other);
+    bench->engine->ops->cut(bench->engine, 0x123); /* where there is no code */
+    call_patched(bench, 10);
+    assert_int_equal(count(bench, COUNTER_BLOCKS_REVIVED), revived);
+    cpu_bench_destroy(bench);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,6 +427,8 @@ int main(void)
         cmocka_unit_test(code_that_is_not_executed_gives_way_to_stores),
         cmocka_unit_test(a_handler_is_not_taken_for_the_next_instruction),
         cmocka_unit_test(code_at_many_addresses_is_translated_a_few_times_and_then_moved),
+        cmocka_unit_test(code_whose_bytes_come_back_is_revived),
+        cmocka_unit_test(code_whose_bytes_come_back_is_not_revived_when_a_probe_has_changed_meanwhile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
