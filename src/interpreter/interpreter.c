@@ -515,8 +515,7 @@ static struct engine_range invalidate(struct cpu_engine *engine, struct engine_r
 static void flush(struct cpu_engine *engine)
 {
     struct interpreter *in = interpreter_of(engine);
-    in->mmu->generation++;
-    in->cpu->pending |= CPU_PENDING_ENGINE;
+    mmu_begin_generation(in->mmu);
 }
 
 /* What goes on across the offset is somewhere among all the rest, which is soon decoded again. */

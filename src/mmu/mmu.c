@@ -170,28 +170,36 @@ bool mmu_probe(const struct mmu *mmu, uint64_t linear, uint64_t *phys)
 }
 
 /* Engines remember where a page's code is as long as the generation lasts. */
-static void remember_fetch(struct mmu *mmu, uint64_t linear)
+static void remember_fetch(struct mmu *mmu, uint64_t linear, bool global)
 {
-    if (mmu->fetched_generation != mmu->generation) {
-        mmu->fetched_generation = mmu->generation;
-        memset(mmu->fetched_pages, 0, sizeof mmu->fetched_pages);
+    struct mmu_fetches *fetches = &mmu->fetches[global];
+    uint64_t generation = global ? mmu->global_generation : mmu->generation;
+    if (fetches->generation != generation) {
+        *fetches = (struct mmu_fetches){.generation = generation};
     }
-    set_bit(mmu->fetched_pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
+    set_bit(fetches->pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
 }
 
-static bool was_fetched_from(const struct mmu *mmu, uint64_t linear)
+static bool was_fetched_from(const struct mmu *mmu, uint64_t linear, bool global)
 {
-    return mmu->fetched_generation == mmu->generation &&
-           bit_is_set(mmu->fetched_pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
+    const struct mmu_fetches *fetches = &mmu->fetches[global];
+    return fetches->generation == (global ? mmu->global_generation : mmu->generation) &&
+           bit_is_set(fetches->pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
+}
+
+bool mmu_is_global(const struct mmu *mmu, uint64_t linear, bool user)
+{
+    const struct tlb_entry *entry = &mmu->tlb[user][(linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)];
+    return entry->fetch_tag == (linear & ~PAGE_MASK) && entry->global;
 }
 
 uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user)
 {
-    remember_fetch(mmu, linear);
     const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
     if (entry->fetch_tag != (linear & ~PAGE_MASK)) {
         fill(mmu, linear, MMU_FETCH, user);
     }
+    remember_fetch(mmu, linear, entry->global);
     return entry->phys | (linear & PAGE_MASK);
 }
 
@@ -206,7 +214,7 @@ bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys)
         }
         mmu_remember(mmu, linear, user, &result);
     }
-    remember_fetch(mmu, linear);
+    remember_fetch(mmu, linear, entry->global);
     *phys = entry->phys | (linear & PAGE_MASK);
     return true;
 }
@@ -352,10 +360,16 @@ void mmu_protect_page(struct mmu *mmu, uint64_t phys)
     mmu_protect_pages(mmu, phys & ~PAGE_MASK, PAGE_SIZE);
 }
 
-void mmu_begin_generation(struct mmu *mmu)
+static void begin_generation_of_space(struct mmu *mmu)
 {
     mmu->generation++;
     mmu->cpu->pending |= CPU_PENDING_ENGINE;
+}
+
+void mmu_begin_generation(struct mmu *mmu)
+{
+    begin_generation_of_space(mmu);
+    mmu->global_generation = mmu->generation;
 }
 
 static void drop_fills(struct mmu *mmu, struct tlb_fills *fills)
@@ -405,7 +419,7 @@ static void flush_space(struct mmu *mmu)
 {
     counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
     views_expire_space(mmu);
-    mmu_begin_generation(mmu);
+    begin_generation_of_space(mmu);
     if (mmu->fills[false].count > TLB_FILLED || mmu->fills[true].count == 0) {
         flush_tlbs(mmu);
         return;
@@ -448,8 +462,10 @@ static void flush_page(struct mmu *mmu, uint64_t linear)
             fast_tlb_drop_page(mmu->fast[user], (uint32_t)tag);
         }
     }
-    if (was_fetched_from(mmu, tag)) {
+    if (was_fetched_from(mmu, tag, true)) {
         mmu_begin_generation(mmu);
+    } else if (was_fetched_from(mmu, tag, false)) {
+        begin_generation_of_space(mmu);
     }
 }
 

@@ -45,6 +45,12 @@ struct tlb_fills {
     uint64_t large_regions[LARGE_REGIONS / 64]; /* of 4 MiB, in which a large page was met: for INVLPG */
 };
 
+/* Where code was fetched from, by linear address. */
+struct mmu_fetches {
+    uint64_t pages[FETCHED_PAGES / 64];
+    uint64_t generation; /* since it began */
+};
+
 struct view_pool;
 
 struct mmu {
@@ -58,11 +64,12 @@ struct mmu {
     struct memory_map *map; /* the bus's */
     struct cpu_state *cpu;
     /* Changes at every flush, and when engines drop code: what they derive from addresses is valid within
-     * one. */
+     * one. For global pages, which a load of CR3 leaves alone, since `global_generation`. */
     uint64_t generation;
-    struct tlb_fills fills[2];                  /* [global] */
-    uint64_t fetched_pages[FETCHED_PAGES / 64]; /* by linear address, since `generation` changed */
-    uint64_t fetched_generation;
+    uint64_t
+        global_generation; /* the value of `generation` at the last change of more than one address space */
+    struct tlb_fills fills[2];     /* [global] */
+    struct mmu_fetches fetches[2]; /* [global] */
     uint64_t
         stored_pages[STORED_PAGES / 64]; /* by physical address: some TLB may have a store tag for them */
     /* What mmu_fast_fill() or mmu_view_fill() found last: the access faults, with this error code. */
@@ -102,6 +109,12 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
 /* The translation of a code fetch, through the TLB; raises #PF. Returns the effective guest-physical address.
  */
 uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user);
+
+/* Whether the code at `linear`, which was just fetched from there, stays when CR3 is loaded. */
+bool mmu_is_global(const struct mmu *mmu, uint64_t linear, bool user);
+
+/* Makes the engine look before it goes on with what it derived from addresses. */
+void mmu_begin_generation(struct mmu *mmu);
 
 /* The same, but raises nothing: false when a fetch there faults. For engines that look before they go. */
 bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys);

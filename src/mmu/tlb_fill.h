@@ -15,9 +15,6 @@ bool mmu_try_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access,
 struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
                                const struct paging_result *result);
 
-/* Makes the engine look before it goes on with what it derived from addresses. */
-void mmu_begin_generation(struct mmu *mmu);
-
 /* Gives `entry` the tag for stores. */
 void mmu_open_for_stores(struct mmu *mmu, struct tlb_entry *entry);
 

@@ -163,14 +163,24 @@ enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
  * less than a page. */
 #define BUDGET_MAX (1u << 16)
 
+#define SPACE_JUMPS 64u
+
 /* What an entry of the jump cache depends on, besides EIP. */
 struct jump_context {
-    uint64_t generation; /* of the mmu */
+    uint64_t generation; /* of the mmu: the global one for a supervisor with global pages */
     uint64_t code_base;  /* MODE_PARAGRAPH: 0 */
     uint32_t mode;
     uint32_t id; /* never used twice; 0: none */
 };
 #define JUMP_CONTEXTS 8u
+
+/* What the jump cache knows of pages that are not global, in contexts that outlast a load of CR3. */
+struct space_jumps {
+    uint64_t generation; /* of the mmu, in which they are true */
+    uint64_t forgotten;  /* the generation before which nothing is true any more, global or not */
+    unsigned count;      /* beyond SPACE_JUMPS, not all are in the list */
+    uint16_t slot[SPACE_JUMPS];
+};
 
 /* Where SYSENTER or SYSEXIT leads from one context; see fast_call.c. */
 struct fast_call {
@@ -276,6 +286,7 @@ struct translator {
      * 31; otherwise 0. So far transfers stay in one context there. Lower half plus EIP is the `place`. */
     uint64_t jump_tags[JUMP_CACHE_SLOTS];
     const uint8_t *jump_codes[JUMP_CACHE_SLOTS];
+    struct space_jumps space_jumps;
     const uint8_t *window; /* the base of GS while translated code runs with MODE_DIRECT */
     uint64_t noted;        /* value of cpu->retired when the mmu was last told what was executed */
     bool cheap_gs_base;    /* host_gs_base_is_cheap() */

@@ -17,9 +17,23 @@ static uint64_t context_code_base(const struct translator *t, uint32_t mode)
     return mode & MODE_PARAGRAPH ? 0 : t->cpu->segment[CPU_CS].base;
 }
 
+/* Whether the code of `mode` is the same in all address spaces, but for pages that are not global. */
+static bool context_is_global(const struct translator *t, uint32_t mode)
+{
+    return !(mode & MODE_USER) && (t->cpu->cr4 & CR4_PGE);
+}
+
+static uint64_t context_generation(const struct translator *t, uint32_t mode)
+{
+    const struct mmu *mmu = t->mmu;
+    uint64_t forgotten = t->space_jumps.forgotten;
+    uint64_t global = mmu->global_generation > forgotten ? mmu->global_generation : forgotten;
+    return context_is_global(t, mode) ? global : mmu->generation;
+}
+
 static bool context_fits(const struct translator *t, const struct jump_context *context, uint32_t mode)
 {
-    return context->id != 0 && context->mode == mode && context->generation == t->mmu->generation &&
+    return context->id != 0 && context->mode == mode && context->generation == context_generation(t, mode) &&
            context->code_base == context_code_base(t, mode);
 }
 
@@ -34,7 +48,7 @@ static uint32_t new_context(struct translator *t, uint32_t mode)
         memset(t->contexts, 0, sizeof t->contexts);
         t->last_context_id = 1;
     }
-    *context = (struct jump_context){.generation = t->mmu->generation,
+    *context = (struct jump_context){.generation = context_generation(t, mode),
                                      .code_base = context_code_base(t, mode),
                                      .mode = mode,
                                      .id = t->last_context_id};
@@ -62,8 +76,33 @@ void dispatch_place_context(struct translator *t)
     t->context = t->context_base | (t->mode & MODE_PARAGRAPH ? selector << 16 : 0);
 }
 
+/* The address space has changed: what was on pages that are not global may be elsewhere. */
+static void forget_space(struct translator *t)
+{
+    struct space_jumps *space = &t->space_jumps;
+    for (unsigned i = 0; i < space->count && i < SPACE_JUMPS; i++) {
+        t->jump_tags[space->slot[i]] = 0;
+    }
+    if (space->count != 0) {
+        t->return_context = 0; /* no context's */
+    }
+    space->forgotten = space->count > SPACE_JUMPS ? t->mmu->generation : space->forgotten;
+    space->count = 0;
+    space->generation = t->mmu->generation;
+}
+
+static bool code_is_global(const struct translator *t, uint32_t linear, const struct code_block *block)
+{
+    uint32_t tail = (linear & ~(uint32_t)PAGE_MASK) + (uint32_t)PAGE_SIZE;
+    return mmu_is_global(t->mmu, linear, false) &&
+           (block->tail == CODE_NO_TAIL || mmu_is_global(t->mmu, tail, false));
+}
+
 void dispatch_set_context(struct translator *t, uint32_t mode)
 {
+    if (t->space_jumps.generation != t->mmu->generation) {
+        forget_space(t);
+    }
     t->mode = mode;
     t->context_base = (uint64_t)context_id(t, mode) << 32;
     dispatch_place_context(t);
@@ -80,9 +119,17 @@ static uint64_t jump_tag(const struct translator *t, uint32_t eip)
 
 void dispatch_remember_jump(struct translator *t, uint32_t eip, const struct code_block *block)
 {
-    uint32_t slot = jump_slot_index(translator_place(t, eip));
-    t->jump_tags[slot] = jump_tag(t, eip);
-    t->jump_codes[slot] = translator_block_body(block);
+    struct space_jumps *space = &t->space_jumps;
+    uint32_t index = jump_slot_index(translator_place(t, eip));
+    t->jump_tags[index] = jump_tag(t, eip);
+    t->jump_codes[index] = translator_block_body(block);
+    uint32_t linear = (uint32_t)(t->cpu->segment[CPU_CS].base + eip);
+    if (context_is_global(t, t->mode) && !code_is_global(t, linear, block)) {
+        if (space->count < SPACE_JUMPS) {
+            space->slot[space->count] = (uint16_t)index;
+        }
+        space->count += space->count <= SPACE_JUMPS;
+    }
 }
 
 void translator_forget_block(void *opaque, struct code_block *block)

@@ -33,7 +33,8 @@
 #define CROWD          14336u /* pages, every other one */
 #define CROWD_UNROLLED 512u
 #define CODE_OFFSET    0x800u /* in frames */
-#define CODE_SLOTS     8u
+#define CODE_SLOTS     2u
+#define CODE_PAGES     6u
 
 #define LINEAR_START  0x10000000u
 #define LINEAR_APART  0x12000000u
@@ -397,20 +398,25 @@ static void access_by_alias(void)
     *byte = mirror[frame][offset] = (uint8_t)pick(256);
 }
 
-/* MOV EAX, number; RET goes into a frame by its physical address, and is called in a page that shows it. */
+/* MOV EAX, number; RET goes into a frame by its physical address, when it is not there, and is called in a
+ * page that shows it: mostly in the same few, so that it was called there before, in this space or another.
+ */
 static void call_code(void)
 {
-    unsigned page = pick(PAGES);
+    unsigned page = pick(4) ? pick(CODE_PAGES) * (PAGES / CODE_PAGES) : pick(PAGES);
     uint32_t entry = model[space][page].entry;
     uint32_t offset = CODE_OFFSET + pick(CODE_SLOTS) * 16;
     if (!model[space][page].told || !(entry & PRESENT)) {
         return;
     }
     uint8_t *to = (uint8_t *)((entry & ~GUEST_PAGE_FLAGS) + offset);
-    uint32_t number = pick(4) ? *(uint32_t *)(to + 1) : pick(0x7fffffff);
-    to[0] = 0xb8;
-    *(uint32_t *)(to + 1) = number;
-    to[5] = 0xc3;
+    uint32_t number = *(uint32_t *)(to + 1);
+    if (to[0] != 0xb8 || pick(8) == 0) {
+        number = pick(0x7fffffff);
+        to[0] = 0xb8;
+        *(uint32_t *)(to + 1) = number;
+        to[5] = 0xc3;
+    }
     uint32_t (*function)(void) = (uint32_t(*)(void))(linear_of[page] + offset);
     if (function() != number) {
         workload_fail("code that was something else");
@@ -537,7 +543,7 @@ static void do_anything(void)
         access_large();
     } else if (what < 37) {
         access_by_alias();
-    } else if (what < 39) {
+    } else if (what < 44) {
         call_code();
     } else {
         access_pages(pick(2));

@@ -38,6 +38,7 @@ enum entry_bit {
     A = 1u << 5,
     D = 1u << 6,
     LARGE = 1u << 7,
+    GLOBAL = 1u << 8,
     PWU = P | W | U
 };
 #define NX ((uint64_t)1 << 63)
@@ -814,6 +815,31 @@ static void invlpg_of_a_page_with_code_changes_the_generation(void **state)
     assert_int_equal(rig->mmu->generation, generation);
 }
 
+/* Code on a global page is where it was after a load of CR3, and not after INVLPG, however long ago it was
+ * fetched. */
+static void the_generation_of_global_pages_outlasts_a_load_of_cr3(void **state)
+{
+    struct rig *rig = *state;
+    uint64_t phys = 0;
+    cpu_write_control(&rig->cpu, 4, CR4_PGE);
+    put32(rig, TABLE, FRAME_A | PWU | GLOBAL);
+    assert_int_equal(try_access(rig, LINEAR, 1, MMU_FETCH, false, &phys), NO_FAULT);
+    assert_int_equal(try_access(rig, LINEAR + PAGE_SIZE, 1, MMU_FETCH, false, &phys), NO_FAULT);
+    assert_true(mmu_is_global(rig->mmu, LINEAR, false));
+    assert_false(mmu_is_global(rig->mmu, LINEAR + PAGE_SIZE, false));
+    uint64_t generation = rig->mmu->generation;
+    uint64_t global = rig->mmu->global_generation;
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR + PAGE_SIZE);
+    assert_int_not_equal(rig->mmu->generation, generation);
+    generation = rig->mmu->generation;
+    cpu_write_control(&rig->cpu, 3, rig->cpu.cr3);
+    assert_int_not_equal(rig->mmu->generation, generation);
+    assert_int_equal(rig->mmu->global_generation, global);
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR);
+    assert_int_not_equal(rig->mmu->global_generation, global);
+    assert_int_equal(rig->mmu->global_generation, rig->mmu->generation);
+}
+
 static void the_cpus_own_accesses_go_the_same_way(void **state)
 {
     struct rig *rig = *state;
@@ -887,6 +913,7 @@ int main(void)
         WITH_PAE(invlpg_drops_pages_without_execution),
         WITH_PAGING(invlpg_drops_all_of_a_large_page),
         WITH_PAGING(invlpg_of_a_page_with_code_changes_the_generation),
+        WITH_PAGING(the_generation_of_global_pages_outlasts_a_load_of_cr3),
         WITH_PAGING(a_flush_forgets_every_page),
         WITH_PAGING(pages_that_share_a_tlb_slot_do_not_mix),
         WITH_PAGING(accesses_across_pages_take_both_translations),
