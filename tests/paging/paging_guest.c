@@ -34,6 +34,7 @@
 #define CROWD_UNROLLED 512u
 #define CODE_OFFSET    0x800u /* in frames */
 #define CODE_SLOTS     2u
+#define CODE_SIZE      16u
 #define CODE_PAGES     6u
 
 #define LINEAR_START  0x10000000u
@@ -398,32 +399,80 @@ static void access_by_alias(void)
     *byte = mirror[frame][offset] = (uint8_t)pick(256);
 }
 
-/* MOV EAX, number; RET goes into a frame by its physical address, when it is not there, and is called in a
- * page that shows it: mostly in the same few, so that it was called there before, in this space or another.
- */
-static void call_code(void)
+/* Code for a frame, by its physical address, unless it is there: MOV EAX, number; RET, and in front of that,
+ * when `called` is one, MOV ECX, called; CALL ECX. Returns the number. */
+static uint32_t put_code(uint8_t *to, void (*called)(void))
 {
-    unsigned page = pick(4) ? pick(CODE_PAGES) * (PAGES / CODE_PAGES) : pick(PAGES);
-    uint32_t entry = model[space][page].entry;
-    uint32_t offset = CODE_OFFSET + pick(CODE_SLOTS) * 16;
-    if (!model[space][page].told || !(entry & PRESENT)) {
-        return;
+    uint8_t *move = to + (called != 0 ? 7 : 0);
+    if (*move != 0xb8 || pick(8) == 0) {
+        if (called != 0) {
+            to[0] = 0xb9;
+            *(uint32_t *)(to + 1) = (uint32_t)called;
+            to[5] = 0xff;
+            to[6] = 0xd1;
+        }
+        move[0] = 0xb8;
+        *(uint32_t *)(move + 1) = pick(0x7fffffff);
+        move[5] = 0xc3;
     }
-    uint8_t *to = (uint8_t *)((entry & ~GUEST_PAGE_FLAGS) + offset);
-    uint32_t number = *(uint32_t *)(to + 1);
-    if (to[0] != 0xb8 || pick(8) == 0) {
-        number = pick(0x7fffffff);
-        to[0] = 0xb8;
-        *(uint32_t *)(to + 1) = number;
-        to[5] = 0xc3;
-    }
+    return *(uint32_t *)(move + 1);
+}
+
+static uint8_t *code_of(unsigned in, unsigned page, uint32_t offset)
+{
+    return (uint8_t *)((model[in][page].entry & ~GUEST_PAGE_FLAGS) + offset);
+}
+
+/* In the present space, and the one in which it returns. */
+static void check_code(unsigned page, uint32_t offset, uint32_t number)
+{
     uint32_t (*function)(void) = (uint32_t(*)(void))(linear_of[page] + offset);
-    if (function() != number) {
+    unsigned in[2] = {space};
+    uint32_t result = function();
+    in[1] = space;
+    for (unsigned i = 0; i < 2; i++) {
+        model[in[i]][page].entry |= ACCESSED;
+        check_entry(in[i], page);
+    }
+    share_global(page);
+    if (result != number) {
         workload_fail("code that was something else");
     }
-    model[space][page].entry |= ACCESSED;
-    check_entry(space, page);
-    share_global(page);
+}
+
+/* Mostly in the same few pages, so that there was code before, in this space or another. */
+static unsigned pick_code_page(void)
+{
+    return pick(4) ? pick(CODE_PAGES) * (PAGES / CODE_PAGES) : pick(PAGES);
+}
+
+static void call_code(void)
+{
+    unsigned page = pick_code_page();
+    uint32_t offset = CODE_OFFSET + pick(CODE_SLOTS) * CODE_SIZE;
+    if (model[space][page].told && (model[space][page].entry & PRESENT)) {
+        check_code(page, offset, put_code(code_of(space, page, offset), 0));
+    }
+}
+
+static unsigned next_space;
+
+static void go_to_next_space(void)
+{
+    go_to(next_space);
+}
+
+/* Code that finds itself in another space when it goes on. */
+static void call_code_that_leaves(void)
+{
+    unsigned page = pick_code_page();
+    uint32_t offset = CODE_OFFSET + (CODE_SLOTS + pick(CODE_SLOTS)) * CODE_SIZE;
+    next_space = pick(SPACES);
+    if (page < GLOBAL_FIRST && model[space][page].told && (model[space][page].entry & PRESENT) &&
+        (model[next_space][page].entry & PRESENT)) {
+        put_code(code_of(space, page, offset), go_to_next_space);
+        check_code(page, offset, put_code(code_of(next_space, page, offset), go_to_next_space));
+    }
 }
 
 /* ---- pages of 4 MiB */
@@ -458,12 +507,11 @@ static void access_large(void)
     if (*word != *expected) {
         workload_fail("a large page that shows something else");
     }
-    at->entry |= ACCESSED;
     if (store) {
         *word = *expected = pick(0x7fffffff);
-        at->entry |= DIRTY;
     }
-    __asm__ volatile("" : : : "memory"); /* the processor has written to the entry */
+    __asm__ volatile("" : : : "memory"); /* page faults have mended at->entry, the processor the tables */
+    at->entry |= ACCESSED | (store ? DIRTY : 0);
     if (!allows(at->entry, store, false) || spaces[space][linear / GUEST_LARGE_PAGE_SIZE] != at->entry) {
         workload_fail("a large page's entry is not what it must be");
     }
@@ -543,8 +591,10 @@ static void do_anything(void)
         access_large();
     } else if (what < 37) {
         access_by_alias();
-    } else if (what < 44) {
+    } else if (what < 43) {
         call_code();
+    } else if (what < 45) {
+        call_code_that_leaves();
     } else {
         access_pages(pick(2));
     }
