@@ -32,7 +32,7 @@ static const char *const help_lines[] = {
     "Stack        arrows, page keys; Home: back to its top",
     "Memory       arrows, page keys; Enter: edit in hexadecimal, Enter: done",
     "             g ss:esp  follows the expression from stop to stop",
-    "Watches      Delete: remove   Enter: memory there   (display EXPRESSION adds one)",
+    "Watches      Delete: remove   Enter: memory there   (display EXPR adds one)",
     "Breakpoints  Space: on or off   Delete: remove   Enter: show the place",
     "Console      all monitor commands (help); typing elsewhere leads here, too",
     "             Up, Down: earlier lines   Tab: complete   PgUp, PgDn: scroll",
