@@ -22,7 +22,7 @@
 #include "isa/isa.h"
 
 #define SLICE_NS     (100 * NS_PER_MILLISECOND)
-#define WINDOW       4000000u /* instructions: the first part in which changed code is looked for */
+#define WINDOW       1000000u /* instructions: the first part in which changed code is looked for */
 #define CALLS_MAX    4096u    /* the outermost ones are forgotten */
 #define CALL_LONGEST 15u      /* bytes of an instruction */
 
