@@ -16,15 +16,16 @@
 #define LINE_SIZE 300
 
 static const char *const words[] = {
-    "0",      "1",         "0x7c00",  "0x1000",   "0xffffff00", "eax",         "cs:eip",      "start",
-    "=",      "+",         "==",      "\"text\"", "\"",         "#",           "/b",          "/wp",
-    "/4xb",   "/9i",       "/32",     "/l",       "load",       "list",        "unload",      "gdt",
-    "idt",    "ldt",       "tss",     "tlb",      "map",        "page",        "segments",    "fpu",
-    "sse",    "msr",       "control", "debug",    "ivt",        "bda",         "dos",         "mem",
-    "blocks", "registers", "float",   "intel",    "att",        "disassembly", "u8(0x500)",   "(",
-    ")",      "/dev/null", "-1",      "a",        "force",      "read",        "write",       "if",
-    "on",     "off",       "show",    "branches", "interrupts", "io",          "retired",     "/p",
-    "smc",    "int",       "cr3",     "/bp",      "\"rc\"",     "history",     "disassembly", "0x500"};
+    "0",      "1",         "0x7c00",  "0x1000",   "0xffffff00", "eax",         "cs:eip",    "start",
+    "=",      "+",         "==",      "\"text\"", "\"",         "#",           "/b",        "/wp",
+    "/4xb",   "/9i",       "/32",     "/l",       "load",       "list",        "unload",    "gdt",
+    "idt",    "ldt",       "tss",     "tlb",      "map",        "page",        "segments",  "fpu",
+    "sse",    "msr",       "control", "debug",    "ivt",        "bda",         "dos",       "mem",
+    "blocks", "registers", "float",   "intel",    "att",        "disassembly", "u8(0x500)", "(",
+    ")",      "/dev/null", "-1",      "a",        "force",      "read",        "write",     "if",
+    "on",     "off",       "show",    "branches", "interrupts", "io",          "retired",   "/p",
+    "smc",    "$",         "int",     "cr3",      "/bp",        "\"rc\"",      "history",   "disassembly",
+    "0x500"};
 
 /* What a machine with a past has executed. */
 static const struct fake_moment moments[] = {

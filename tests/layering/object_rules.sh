@@ -23,7 +23,18 @@ done | awk '
         sub(/\.a:$/, "", library)
         libraries++
     }
-    /file format/ { object = $1; sub(/:$/, "", object) }
+    /file format/ {
+        object = $1
+        sub(/:$/, "", object)
+        if (object ~ /\)$/) { # as LLVM writes it: LIBRARY(OBJECT)
+            library = object
+            sub(/^.*libdoppel_/, "", library)
+            sub(/\.a\(.*$/, "", library)
+            sub(/^.*\(/, "", object)
+            sub(/\)$/, "", object)
+            libraries++
+        }
+    }
     /^unreadable/ { print; failed = 1 }
     # Section symbols ("d") and the local labels of constants say nothing.
     / (\.t?data|\.t?bss|\*COM\*)[^ \t]*[ \t]/ && !/ \.data\.rel\.ro/ && !/ d / &&
