@@ -40,7 +40,7 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     struct code_store *store = calloc(1, sizeof *store);
     struct code_block **buckets = calloc((size_t)1 << bucket_bits, sizeof *buckets);
     struct code_block **versions = calloc((size_t)1 << bucket_bits, sizeof *versions);
-    struct code_block **resting = calloc(CODE_RESTING_BUCKETS, sizeof *resting);
+    struct code_block **resting = calloc((size_t)1 << bucket_bits, sizeof *resting);
     uint8_t *tables = malloc((size_t)size); /* costs memory only where it is used */
     if (store == NULL || buckets == NULL || versions == NULL || resting == NULL || tables == NULL) {
         free(tables);

@@ -82,7 +82,7 @@ _Static_assert(sizeof(struct code_block) <= 128, "two lines of the host's cache"
 struct code_cache {
     struct code_block **buckets;
     struct code_block **versions; /* likewise, by address and the upper half of the key */
-    struct code_block **resting;  /* CODE_RESTING_BUCKETS */
+    struct code_block **resting;  /* likewise, those that rest */
     unsigned shift;
     uint64_t epoch;
 };

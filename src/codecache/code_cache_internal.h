@@ -17,8 +17,7 @@
 #define CODE_CHUNK_BLOCKS 256u /* structs are allocated so many at a time, since they must not move */
 #define CODE_BLOCK_LINE   64u  /* bytes: they are aligned to a line of the host's cache, as far as possible */
 
-#define CODE_RESTING_BUCKETS 4096u
-#define CODE_RESTING_MAX     4u /* for one address and key */
+#define CODE_RESTING_MAX 4u /* for one address and key */
 
 /* A patched jump. It is in two lists: the outgoing ones of `from` and the incoming ones of `to`. */
 struct code_link {

@@ -1,16 +1,15 @@
 /* Dead blocks whose guest bytes may come back: overlays that are loaded again, functions that are generated
  * again, code that is patched to and fro. See code_cache.h.
  *
- * A resting block is in the list of a small hash index, by hash_next, the youngest first. It leaves that when
- * it is revived, when others of its address and key are put to rest, and when its segment is reused. */
+ * A resting block is in an index of such blocks, by hash_next, the youngest first. It leaves that
+ * when it is revived, when others of its address and key are put to rest, and when its segment is reused. */
 #include "codecache/code_cache_internal.h"
 
 #include <assert.h>
 
 static struct code_block **bucket_of(const struct code_cache *cache, uint64_t phys, uint64_t key)
 {
-    uint64_t hash = phys * 0x9E3779B97F4A7C15u + key * 0xC2B2AE3D27D4EB4Fu;
-    return &cache->resting[hash >> 32 & (CODE_RESTING_BUCKETS - 1)];
+    return &cache->resting[code_cache_bucket(cache, phys, key)];
 }
 
 static struct code_block *skip_others(struct code_block *block, uint64_t phys, uint64_t key)
@@ -64,7 +63,7 @@ void code_resting_remove(struct code_cache *cache, struct code_block *block)
 
 void code_cache_forget_resting(struct code_cache *cache)
 {
-    for (unsigned i = 0; i < CODE_RESTING_BUCKETS; i++) {
+    for (size_t i = 0; i < (size_t)1 << (64 - cache->shift); i++) {
         while (cache->resting[i] != NULL) {
             code_resting_remove(cache, cache->resting[i]);
         }
