@@ -211,6 +211,8 @@ struct window_page {
 #define WINDOW_SETS 4096u
 #define WINDOW_WAYS 4u /* places in a set */
 
+#define CHECKED_PAGES 4096u
+
 struct translator {
     /* What the stubs access: offsets within 127 bytes first. */
     uint32_t gpr[8];
@@ -293,6 +295,7 @@ struct translator {
     struct window_heat window_heat[WINDOW_SETS][WINDOW_WAYS];
     uint64_t checked[WINDOW_SETS]
                     [WINDOW_WAYS]; /* physical addresses + 1 of instructions that do not use it */
+    uint64_t checked_pages[CHECKED_PAGES / 64]; /* pages that had one of these, modulo CHECKED_PAGES */
     struct window_page window_pages[WINDOW_PAGES];
     unsigned next_checked;    /* the way that goes when there is no room */
     uint8_t heat[HEAT_SLOTS]; /* how often code was met that is not translated, by hash of its place */

@@ -36,8 +36,17 @@ static unsigned set_of(uint64_t phys)
     return (unsigned)(phys * 0x9E3779B97F4A7C15u >> 52) % WINDOW_SETS;
 }
 
+static unsigned checked_page(uint64_t phys)
+{
+    return (unsigned)(phys >> PAGE_SHIFT) % CHECKED_PAGES;
+}
+
 bool translator_may_use_window(const struct translator *t, uint64_t phys)
 {
+    unsigned page = checked_page(phys);
+    if (!(t->checked_pages[page / 64] >> (page % 64) & 1)) {
+        return true;
+    }
     const uint64_t *checked = t->checked[set_of(phys)];
     for (unsigned way = 0; way < WINDOW_WAYS; way++) {
         if (checked[way] == phys + 1) {
@@ -76,6 +85,8 @@ static void demote(struct translator *t, uint64_t phys)
         way++;
     }
     checked[way < WINDOW_WAYS ? way : t->next_checked++ % WINDOW_WAYS] = phys + 1;
+    unsigned page = checked_page(phys);
+    t->checked_pages[page / 64] |= (uint64_t)1 << (page % 64);
     counter_add(t->cpu->counters, COUNTER_INSNS_DEMOTED, 1);
     code_cache_invalidate(t->cache, (struct code_range){.phys = phys, .length = 1});
 }
