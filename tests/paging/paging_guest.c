@@ -639,6 +639,9 @@ static void prepare(void)
             uint32_t frame = page < FRAMES ? page : page % FRAMES;
             set_entry(i, page, (frames + frame * GUEST_PAGE_SIZE) | (page < GLOBAL_FIRST ? PRESENT : 0));
         }
+        /* A global page may be remembered from another space: whether this one's directory is read is open.
+         */
+        spaces[i][LINEAR_GLOBAL / GUEST_LARGE_PAGE_SIZE] |= ACCESSED;
         for (unsigned page = 0; page < LARGE_PAGES; page++) {
             uint32_t linear = LINEAR_LARGE + page * GUEST_LARGE_PAGE_SIZE;
             large[i][page].entry = areas | GUEST_PAGE_LARGE | PRESENT;
