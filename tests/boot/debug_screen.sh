@@ -128,7 +128,7 @@ type_line 'echo "status=$?"'
 see 'status=3'
 settings by_command
 echo nonsense >"$work/script"
-type_line "clear; '$doppel' -debug -script '$work/script' '$image'"
+type_line "clear; '$doppel' -debug -script '$work/script' -snapshot '$image'"
 see 'script:1: unknown command "nonsense"'
 start
 kill -TERM "$(cat "$work/pid")"
