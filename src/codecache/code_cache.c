@@ -41,9 +41,7 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     struct code_block **buckets = calloc((size_t)1 << bucket_bits, sizeof *buckets);
     struct code_block **versions = calloc((size_t)1 << bucket_bits, sizeof *versions);
     struct code_block **resting = calloc((size_t)1 << bucket_bits, sizeof *resting);
-    uint8_t *tables = malloc((size_t)size); /* costs memory only where it is used */
-    if (store == NULL || buckets == NULL || versions == NULL || resting == NULL || tables == NULL) {
-        free(tables);
+    if (store == NULL || buckets == NULL || versions == NULL || resting == NULL) {
         free(resting);
         free(versions);
         free(buckets);
@@ -53,12 +51,14 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     store->cache.buckets = buckets;
     store->cache.versions = versions;
     store->cache.resting = resting;
-    store->tables = tables;
     store->cache.shift = 64 - bucket_bits;
     store->listener = *listener;
     store->counters = counters;
     store->segment_size = (size_t)(size / CODE_CACHE_SEGMENTS) & ~(size_t)(CODE_BLOCK_ALIGN - 1);
     struct status status = executable_memory_allocate(CODE_FIXED_MAX + size, &store->memory);
+    if (status_is_ok(&status)) {
+        status = host_memory_allocate(size, &store->tables);
+    }
     if (!status_is_ok(&status)) {
         code_cache_destroy(&store->cache);
         return status;
@@ -89,7 +89,7 @@ void code_cache_destroy(struct code_cache *cache)
         free(segment->chunks);
     }
     executable_memory_release(&store->memory);
-    free(store->tables);
+    host_memory_release(&store->tables);
     free(store->cache.resting);
     free(store->cache.versions);
     free(store->cache.buckets);
@@ -151,7 +151,8 @@ static struct code_space segment_space(const struct code_store *store, unsigned 
     return (struct code_space){.write = store->memory.write + offset,
                                .exec = store->memory.exec + offset,
                                .size = entry < store->segment_size ? store->segment_size - entry : 0,
-                               .tables = store->tables + index * store->segment_size + segment->tables_used,
+                               .tables =
+                                   store->tables.bytes + index * store->segment_size + segment->tables_used,
                                .tables_size = store->segment_size - segment->tables_used};
 }
 

@@ -9,6 +9,7 @@
 
 #include "codecache/code_cache.h"
 #include "host/executable_memory.h"
+#include "host/host_memory.h"
 
 #define CODE_PAGE_SHIFT   12u
 #define CODE_PAGE_SIZE    (1u << CODE_PAGE_SHIFT)
@@ -60,7 +61,7 @@ struct code_segment {
 struct code_store {
     struct code_cache cache;         /* must be first */
     struct executable_memory memory; /* the fixed part, then the segments */
-    uint8_t *tables;                 /* as much again for each segment */
+    struct host_memory tables;       /* as much again for each segment */
     struct code_cache_listener listener;
     struct counters *counters;
     struct code_segment segments[CODE_CACHE_SEGMENTS];
