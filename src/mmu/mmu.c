@@ -169,13 +169,17 @@ bool mmu_probe(const struct mmu *mmu, uint64_t linear, uint64_t *phys)
     return true;
 }
 
+static uint64_t generation_of(const struct mmu *mmu, bool global)
+{
+    return global ? mmu->global_generation : mmu->generation;
+}
+
 /* Engines remember where a page's code is as long as the generation lasts. */
 static void remember_fetch(struct mmu *mmu, uint64_t linear, bool global)
 {
     struct mmu_fetches *fetches = &mmu->fetches[global];
-    uint64_t generation = global ? mmu->global_generation : mmu->generation;
-    if (fetches->generation != generation) {
-        *fetches = (struct mmu_fetches){.generation = generation};
+    if (fetches->generation != generation_of(mmu, global)) {
+        *fetches = (struct mmu_fetches){.generation = generation_of(mmu, global)};
     }
     set_bit(fetches->pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
 }
@@ -183,13 +187,13 @@ static void remember_fetch(struct mmu *mmu, uint64_t linear, bool global)
 static bool was_fetched_from(const struct mmu *mmu, uint64_t linear, bool global)
 {
     const struct mmu_fetches *fetches = &mmu->fetches[global];
-    return fetches->generation == (global ? mmu->global_generation : mmu->generation) &&
+    return fetches->generation == generation_of(mmu, global) &&
            bit_is_set(fetches->pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
 }
 
-bool mmu_is_global(const struct mmu *mmu, uint64_t linear, bool user)
+bool mmu_is_global(struct mmu *mmu, uint64_t linear, bool user)
 {
-    const struct tlb_entry *entry = &mmu->tlb[user][(linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)];
+    const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
     return entry->fetch_tag == (linear & ~PAGE_MASK) && entry->global;
 }
 

@@ -66,8 +66,7 @@ struct mmu {
     /* Changes at every flush, and when engines drop code: what they derive from addresses is valid within
      * one. For global pages, which a load of CR3 leaves alone, since `global_generation`. */
     uint64_t generation;
-    uint64_t
-        global_generation; /* the value of `generation` at the last change of more than one address space */
+    uint64_t global_generation;    /* value of `generation` when all address spaces changed last */
     struct tlb_fills fills[2];     /* [global] */
     struct mmu_fetches fetches[2]; /* [global] */
     uint64_t
@@ -110,14 +109,14 @@ void mmu_store_slow(struct mmu *mmu, uint64_t linear, unsigned width, uint64_t v
  */
 uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user);
 
+/* The same, but raises nothing: false when a fetch there faults. For engines that look before they go. */
+bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys);
+
 /* Whether the code at `linear`, which was just fetched from there, stays when CR3 is loaded. */
-bool mmu_is_global(const struct mmu *mmu, uint64_t linear, bool user);
+bool mmu_is_global(struct mmu *mmu, uint64_t linear, bool user);
 
 /* Makes the engine look before it goes on with what it derived from addresses. */
 void mmu_begin_generation(struct mmu *mmu);
-
-/* The same, but raises nothing: false when a fetch there faults. For engines that look before they go. */
-bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys);
 
 /* The stores to the page at effective address `phys`, or to `length` bytes of whole pages from there on, must
  * be seen from now on (it holds code, or is watched). */

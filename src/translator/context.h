@@ -163,8 +163,6 @@ enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
  * less than a page. */
 #define BUDGET_MAX (1u << 16)
 
-#define SPACE_JUMPS 64u
-
 /* What an entry of the jump cache depends on, besides EIP. */
 struct jump_context {
     uint64_t generation; /* of the mmu: the global one for a supervisor with global pages */
@@ -173,6 +171,8 @@ struct jump_context {
     uint32_t id; /* never used twice; 0: none */
 };
 #define JUMP_CONTEXTS 8u
+
+#define SPACE_JUMPS 64u
 
 /* What the jump cache knows of pages that are not global, in contexts that outlast a load of CR3. */
 struct space_jumps {
