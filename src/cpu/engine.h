@@ -52,9 +52,14 @@ struct cpu_engine_ops {
     /* Executes the instruction at CS:RIP, or delivers the fault it raises, whatever is pending. A repeated
      * string instruction does `budget` iterations at most. */
     void (*step)(struct cpu_engine *engine, uint64_t budget);
-    /* The same for instructions up to the next transfer of control, or `budget`, or a fault: for code that is
-     * not worth translating. Only engines that others fall back on have it. */
-    void (*step_block)(struct cpu_engine *engine, uint64_t budget);
+    /* For code that is not worth translating, of engines that others fall back on: executes, as step() does,
+     * the instructions up to the next transfer of control, a *visit* of this code, and then visits what
+     * follows while it was visited before but less often than `warm` times. Ends with `budget`, a fault,
+     * or something pending. */
+    void (*run_cold)(struct cpu_engine *engine, uint64_t budget, unsigned warm);
+    /* How often the code at a physical address, as of the CPU's present mode, was visited, as far as is
+     * remembered: 255 or more are 255. */
+    unsigned (*cold_visits)(struct cpu_engine *engine, uint64_t phys);
     /* These bytes are about to change: drops the code made from them, and that made from any byte that
      * dropped code was made from. Returns the bytes of all of it on the page, and `range`: no code is made
      * from any of them now. */

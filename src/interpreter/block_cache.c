@@ -1,8 +1,9 @@
 /* Decoded blocks by guest-physical address; see uop.h.
  *
  * A block is found by the physical address of its first byte and the code size it was decoded for, so one
- * copy serves every linear alias. Its bytes are marked on the bus; a store to any of them drops it. When the
- * cache is full everything goes. */
+ * copy serves every linear alias. Its bytes are marked on the bus; a store to any of them drops it. Memory is
+ * filled in order, in segments, and when all are full the blocks of the oldest go. A dropped block stays
+ * where it is until then, since it may be running. */
 #include "interpreter/uop.h"
 
 #include <stdlib.h>
@@ -10,8 +11,8 @@
 #include "cpu/trace.h"
 #include "isa/isa.h"
 
-/* Some 20 MB: a working set's code is less, and behind the translator only cold code comes here. */
-#define MAX_BLOCKS 65536u
+/* 48 MiB in all: a working set's code is less, and behind the translator only cold code comes here. */
+#define SEGMENT_SIZE ((size_t)3 << 20)
 
 /* Fibonacci hashing: 2^64 over the golden ratio spreads keys that differ in few bits. */
 static unsigned address_bucket(uint64_t phys, unsigned code_size)
@@ -24,6 +25,123 @@ static unsigned page_bucket(uint64_t phys)
 {
     uint64_t page = phys >> PAGE_SHIFT;
     return (unsigned)((page ^ (page >> PAGE_HASH_BITS)) & ((1u << PAGE_HASH_BITS) - 1));
+}
+
+static size_t block_size(unsigned count)
+{
+    return sizeof(struct block) + (count + 1) * sizeof(struct uop);
+}
+
+/* ---- the end of blocks */
+
+/* Makes a running block stop in front of its next instruction. */
+static void stop_running_block(struct interpreter *in, struct block *block)
+{
+    if (in->block != block) {
+        return;
+    }
+    for (unsigned i = in->current->position + 1u; i <= block->count; i++) {
+        interpreter_lower_exit(block->uops[i].offset, &block->uops[i]);
+        block->uops[i].position = (uint8_t)i;
+    }
+}
+
+static void unlink_by_address(struct interpreter *in, struct block *block)
+{
+    struct block **link = &in->cache.by_address[address_bucket(block->phys, block->code_size)];
+    while (*link != block) {
+        link = &(*link)->hash_next;
+    }
+    *link = block->hash_next;
+}
+
+static void unlink_by_page(struct block *block)
+{
+    *block->page_back = block->page_next;
+    if (block->page_next != NULL) {
+        block->page_next->page_back = block->page_back;
+    }
+}
+
+static void drop_block(struct interpreter *in, struct block *block)
+{
+    unlink_by_page(block);
+    unlink_by_address(in, block);
+    stop_running_block(in, block);
+    interpreter_forget_jumps_to(in, block);
+    block->dead = true;
+}
+
+/* Drops the blocks with bytes in *range, which grows by theirs; false: there were none. */
+static bool drop_blocks(struct interpreter *in, struct engine_range *range)
+{
+    bool any = false;
+    struct block *next;
+    for (struct block *block = in->cache.by_page[page_bucket(range->phys)]; block != NULL; block = next) {
+        next = block->page_next;
+        if (block->phys < range->phys + range->length && range->phys < block->phys + block->length) {
+            *range = engine_range_around(*range,
+                                         (struct engine_range){.phys = block->phys, .length = block->length});
+            any = true;
+            drop_block(in, block);
+            counter_add(in->cpu->counters, COUNTER_BLOCKS_INVALIDATED, 1);
+        }
+    }
+    return any;
+}
+
+struct engine_range block_cache_invalidate(struct interpreter *in, struct engine_range range)
+{
+    while (drop_blocks(in, &range)) {
+    }
+    return range;
+}
+
+/* Drops the blocks of a segment, and returns how many of them lived. */
+static size_t empty_segment(struct interpreter *in, struct block_segment *segment)
+{
+    size_t dropped = 0;
+    for (size_t at = 0; at < segment->used;) {
+        struct block *block = (struct block *)(void *)(segment->bytes + at);
+        if (!block->dead) {
+            drop_block(in, block);
+            dropped++;
+        }
+        at += block_size(block->count);
+    }
+    segment->used = 0;
+    return dropped;
+}
+
+void block_cache_clear(struct interpreter *in)
+{
+    for (unsigned i = 0; i < BLOCK_SEGMENTS; i++) {
+        empty_segment(in, &in->cache.segments[i]);
+    }
+}
+
+void block_cache_release(struct interpreter *in)
+{
+    for (unsigned i = 0; i < BLOCK_SEGMENTS; i++) {
+        free(in->cache.segments[i].bytes);
+    }
+}
+
+/* ---- making blocks */
+
+/* The segment with room for the largest block; NULL: the host has no memory. */
+static struct block_segment *find_room(struct interpreter *in)
+{
+    struct block_segment *segment = &in->cache.segments[in->cache.current];
+    if (segment->used + block_size(MAX_BLOCK_UOPS) > SEGMENT_SIZE) {
+        in->cache.current = (in->cache.current + 1) % BLOCK_SEGMENTS;
+        segment = &in->cache.segments[in->cache.current];
+        counter_add(in->cpu->counters, COUNTER_BLOCKS_EVICTED, empty_segment(in, segment));
+    }
+    if (segment->bytes == NULL) {
+        segment->bytes = malloc(SEGMENT_SIZE);
+    }
+    return segment->bytes != NULL ? segment : NULL;
 }
 
 /* Decodes from `bytes` into uops until the block ends; returns the bytes used. The exit uop is added. */
@@ -64,37 +182,45 @@ static unsigned decode_block(struct interpreter *in, const uint8_t *bytes, unsig
     return used;
 }
 
+static void list_block(struct interpreter *in, struct block *block)
+{
+    struct block **address = &in->cache.by_address[address_bucket(block->phys, block->code_size)];
+    struct block **page = &in->cache.by_page[page_bucket(block->phys)];
+    block->hash_next = *address;
+    *address = block;
+    block->page_next = *page;
+    block->page_back = page;
+    if (*page != NULL) {
+        (*page)->page_back = &block->page_next;
+    }
+    *page = block;
+}
+
 static struct block *add_block(struct interpreter *in, uint64_t phys, const uint8_t *bytes,
                                unsigned available)
 {
-    struct uop uops[MAX_BLOCK_UOPS + 1];
-    unsigned count = 0;
-    unsigned length = decode_block(in, bytes, available, uops, &count);
-    if (count == 0) {
+    struct block_segment *segment = find_room(in);
+    if (segment == NULL) {
         return NULL;
     }
-    if (in->cache.count >= MAX_BLOCKS) {
-        block_cache_clear(in);
+    struct block *block = (struct block *)(void *)(segment->bytes + segment->used);
+    unsigned count = 0;
+    unsigned length = decode_block(in, bytes, available, block->uops, &count);
+    if (count == 0) {
+        return NULL;
     }
     if (!in->quiet) {
         cpu_trace_code(in->cpu, in->cpu->rip, bytes, length);
     }
-    struct block *block = malloc(sizeof *block + (count + 1) * sizeof uops[0]);
-    if (block == NULL) {
-        return NULL;
-    }
-    unsigned bucket = address_bucket(phys, in->cpu->code_size);
-    unsigned page = page_bucket(phys);
-    *block = (struct block){.phys = phys,
-                            .code_size = in->cpu->code_size,
-                            .count = (uint8_t)count,
-                            .length = (uint16_t)length,
-                            .hash_next = in->cache.by_address[bucket],
-                            .page_next = in->cache.by_page[page]};
-    memcpy(block->uops, uops, (count + 1) * sizeof uops[0]);
-    in->cache.by_address[bucket] = block;
-    in->cache.by_page[page] = block;
-    in->cache.count++;
+    block->phys = phys;
+    block->code_size = in->cpu->code_size;
+    block->count = (uint8_t)count;
+    block->length = (uint16_t)length;
+    block->jump_slot = 0;
+    block->visits = 0;
+    block->dead = false;
+    list_block(in, block);
+    segment->used += block_size(count);
     counter_add(in->cpu->counters, COUNTER_BLOCKS_DECODED, 1);
     bool first_code_of_page = memory_bus_page(in->mmu->bus, phys)->code_lines == 0;
     memory_bus_mark_code(in->mmu->bus, phys, length);
@@ -104,91 +230,17 @@ static struct block *add_block(struct interpreter *in, uint64_t phys, const uint
     return block;
 }
 
-struct block *block_cache_get(struct interpreter *in, uint64_t phys, const uint8_t *bytes, unsigned available)
+struct block *block_cache_find(const struct interpreter *in, uint64_t phys)
 {
     struct block *block = in->cache.by_address[address_bucket(phys, in->cpu->code_size)];
     while (block != NULL && (block->phys != phys || block->code_size != in->cpu->code_size)) {
         block = block->hash_next;
     }
+    return block;
+}
+
+struct block *block_cache_get(struct interpreter *in, uint64_t phys, const uint8_t *bytes, unsigned available)
+{
+    struct block *block = block_cache_find(in, phys);
     return block != NULL ? block : add_block(in, phys, bytes, available);
-}
-
-/* Makes a running block stop in front of its next instruction. */
-static void stop_running_block(struct interpreter *in, struct block *block)
-{
-    if (in->block != block) {
-        return;
-    }
-    for (unsigned i = in->current->position + 1u; i <= block->count; i++) {
-        interpreter_lower_exit(block->uops[i].offset, &block->uops[i]);
-        block->uops[i].position = (uint8_t)i;
-    }
-}
-
-static void unlink_by_address(struct interpreter *in, struct block *block)
-{
-    struct block **link = &in->cache.by_address[address_bucket(block->phys, block->code_size)];
-    while (*link != block) {
-        link = &(*link)->hash_next;
-    }
-    *link = block->hash_next;
-}
-
-/* Takes the block at *page_link out of the cache. */
-static void drop_block(struct interpreter *in, struct block **page_link)
-{
-    struct block *block = *page_link;
-    *page_link = block->page_next;
-    unlink_by_address(in, block);
-    stop_running_block(in, block);
-    interpreter_forget_jumps_to(in, block);
-    block->page_next = in->cache.dead;
-    in->cache.dead = block;
-    in->cpu->pending |= CPU_PENDING_ENGINE;
-    in->cache.count--;
-    counter_add(in->cpu->counters, COUNTER_BLOCKS_INVALIDATED, 1);
-}
-
-/* Drops the blocks with bytes in *range, which grows by theirs; false: there were none. */
-static bool drop_blocks(struct interpreter *in, struct engine_range *range)
-{
-    struct block **link = &in->cache.by_page[page_bucket(range->phys)];
-    bool any = false;
-    while (*link != NULL) {
-        struct block *block = *link;
-        if (block->phys < range->phys + range->length && range->phys < block->phys + block->length) {
-            *range = engine_range_around(*range,
-                                         (struct engine_range){.phys = block->phys, .length = block->length});
-            any = true;
-            drop_block(in, link);
-        } else {
-            link = &block->page_next;
-        }
-    }
-    return any;
-}
-
-struct engine_range block_cache_invalidate(struct interpreter *in, struct engine_range range)
-{
-    while (drop_blocks(in, &range)) {
-    }
-    return range;
-}
-
-void block_cache_free_dead(struct interpreter *in)
-{
-    while (in->cache.dead != NULL) {
-        struct block *block = in->cache.dead;
-        in->cache.dead = block->page_next;
-        free(block);
-    }
-}
-
-void block_cache_clear(struct interpreter *in)
-{
-    for (unsigned i = 0; i < ARRAY_COUNT(in->cache.by_page); i++) {
-        while (in->cache.by_page[i] != NULL) {
-            drop_block(in, &in->cache.by_page[i]);
-        }
-    }
 }

@@ -21,14 +21,20 @@ static unsigned room_on_page(uint64_t phys)
     return PAGE_SIZE - (unsigned)(phys & PAGE_MASK);
 }
 
+const struct block *crossing_find(struct interpreter *in, uint64_t phys)
+{
+    const struct block *block = entry_for(in, phys)->block;
+    return block != NULL && block->phys == phys && block->code_size == in->cpu->code_size ? block : NULL;
+}
+
 struct block *crossing_recall(struct interpreter *in, uint64_t phys, uint32_t linear, const uint8_t *bytes)
 {
     const struct cpu_state *cpu = in->cpu;
     const struct crossing_insn *entry = entry_for(in, phys);
     struct block *block = entry->block;
     unsigned room = room_on_page(phys);
-    if (block == NULL || block->phys != phys || block->code_size != cpu->code_size ||
-        memcmp(entry->bytes, bytes, room) != 0 || cpu->rip + block->length - 1 > cpu->segment[CPU_CS].limit) {
+    if (crossing_find(in, phys) == NULL || memcmp(entry->bytes, bytes, room) != 0 ||
+        cpu->rip + block->length - 1 > cpu->segment[CPU_CS].limit) {
         return NULL;
     }
     uint64_t tail = mmu_fetch_address(in->mmu, (uint32_t)(linear + room), cpu->cpl == 3);

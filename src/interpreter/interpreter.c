@@ -334,9 +334,7 @@ static enum attention attend(struct interpreter *in, enum stop_reason *reason)
         *reason = STOP_REQUEST;
         return ATTENTION_RETURN;
     }
-    if (take_pending(cpu, CPU_PENDING_ENGINE)) {
-        block_cache_free_dead(in);
-    }
+    take_pending(cpu, CPU_PENDING_ENGINE);
     bool stack_shadow = (cpu->pending & CPU_PENDING_STACK_SHADOW) != 0;
     if ((cpu->pending & CPU_PENDING_TRAP) && !stack_shadow) {
         deliver_trap(cpu); /* the shadow of STI does not hold it off */
@@ -461,18 +459,58 @@ static enum stop_reason run(struct cpu_engine *engine, uint64_t budget)
     return reason;
 }
 
-/* Runs the block at CS:RIP, without those that follow it. */
-static void execute_unchained(struct interpreter *in)
+/* The block at CS:RIP when it was decoded before, is no odd instruction, and no probe is to be asked about
+ * it; NULL otherwise. */
+static struct block *find_known_block(struct interpreter *in)
 {
+    const struct cpu_state *cpu = in->cpu;
+    uint32_t linear = linear_rip(cpu);
+    struct jump_cache_entry *entry = jump_entry(in, linear);
+    in->jump_context = jump_context(in);
+    struct block *block = entry->block;
+    if (entry->tag != (in->jump_context | linear)) {
+        uint64_t phys;
+        if (!mmu_try_fetch(in->mmu, linear, cpu->cpl == 3, &phys)) {
+            return NULL;
+        }
+        block = block_cache_find(in, phys);
+        if (block == NULL || cpu_probe_is_at(cpu, phys)) {
+            return NULL;
+        }
+        remember_jump(in, linear, entry, block);
+    }
+    return cpu->rip + block->length - 1 <= cpu->segment[CPU_CS].limit ? block : NULL;
+}
+
+static void visit(struct interpreter *in, struct block *block)
+{
+    if (block->visits != UINT8_MAX) {
+        block->visits++;
+    }
+    execute(in, block, 0);
+}
+
+/* Runs the block at CS:RIP, and those that follow it while they are known and cold. */
+static void execute_cold(struct interpreter *in)
+{
+    struct cpu_state *cpu = in->cpu;
     struct block *block = find_block(in);
-    uint64_t budget = in->stop_at - in->cpu->retired;
     if (block == NULL) {
         execute_odd(in);
-    } else if (block->count > budget) {
-        execute_part(in, block, budget);
-    } else {
-        execute(in, block, 0);
+        return;
     }
+    if (block->count > in->stop_at - cpu->retired) {
+        execute_part(in, block, in->stop_at - cpu->retired);
+        return;
+    }
+    do {
+        visit(in, block);
+        if (cpu_needs_attention(cpu)) {
+            return;
+        }
+        cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
+        block = find_known_block(in);
+    } while (block != NULL && block->visits < in->warm && block->count <= in->stop_at - cpu->retired);
 }
 
 /* Calls one of the execute functions, outside the run loop. */
@@ -499,11 +537,22 @@ static void step(struct cpu_engine *engine, uint64_t budget)
     execute_once(in, budget, execute_one);
 }
 
-static void step_block(struct cpu_engine *engine, uint64_t budget)
+static void run_cold(struct cpu_engine *engine, uint64_t budget, unsigned warm)
 {
     struct interpreter *in = interpreter_of(engine);
     in->quiet = false;
-    execute_once(in, budget, execute_unchained);
+    in->warm = warm;
+    execute_once(in, budget, execute_cold);
+}
+
+static unsigned cold_visits(struct cpu_engine *engine, uint64_t phys)
+{
+    struct interpreter *in = interpreter_of(engine);
+    const struct block *block = block_cache_find(in, phys);
+    if (block == NULL) {
+        block = crossing_find(in, phys);
+    }
+    return block != NULL ? block->visits : 0;
 }
 
 static struct engine_range invalidate(struct cpu_engine *engine, struct engine_range range)
@@ -528,8 +577,7 @@ static void cut(struct cpu_engine *engine, unsigned page_offset)
 static void destroy(struct cpu_engine *engine)
 {
     struct interpreter *in = interpreter_of(engine);
-    block_cache_clear(in);
-    block_cache_free_dead(in);
+    block_cache_release(in);
     crossing_clear(in);
     free(in->scratch);
     free(in);
@@ -539,7 +587,8 @@ struct cpu_engine *interpreter_create(struct cpu_state *cpu, struct mmu *mmu)
 {
     static const struct cpu_engine_ops ops = {.run = run,
                                               .step = step,
-                                              .step_block = step_block,
+                                              .run_cold = run_cold,
+                                              .cold_visits = cold_visits,
                                               .invalidate = invalidate,
                                               .flush = flush,
                                               .cut = cut,

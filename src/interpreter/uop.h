@@ -54,12 +54,15 @@ struct block {
     uint8_t count;      /* instructions */
     uint16_t length;    /* bytes */
     uint16_t jump_slot; /* the one jump cache entry that may lead here */
+    uint8_t visits;     /* executions by run_cold(); UINT8_MAX: or more */
+    bool dead;          /* not found any more */
     struct block *hash_next;
-    struct block *page_next; /* other blocks of the same page bucket; or the next one waiting to be freed */
-    struct uop uops[];       /* count, and one that leaves the block */
+    struct block *page_next; /* other blocks of the same page bucket */
+    struct block **page_back;
+    struct uop uops[]; /* count, and one that leaves the block */
 };
 
-#define JUMP_CACHE_BITS    12
+#define JUMP_CACHE_BITS    14
 #define JUMP_CACHE_ENTRIES (1u << JUMP_CACHE_BITS)
 
 /* Maps a linear address under one mapping generation to a block; see jump_cache.h for the tag. */
@@ -71,11 +74,19 @@ struct jump_cache_entry {
 #define BLOCK_HASH_BITS 18
 #define PAGE_HASH_BITS  16
 
+#define BLOCK_SEGMENTS 16u
+
+/* Memory that blocks lie in, one behind the other. */
+struct block_segment {
+    uint8_t *bytes; /* NULL: not allocated yet */
+    size_t used;
+};
+
 struct block_cache {
     struct block *by_address[1u << BLOCK_HASH_BITS];
     struct block *by_page[1u << PAGE_HASH_BITS];
-    struct block *dead; /* dropped, perhaps still running: freed between blocks */
-    size_t count;
+    struct block_segment segments[BLOCK_SEGMENTS];
+    unsigned current; /* segment */
 };
 
 #define CROSSING_BITS 10
@@ -102,6 +113,7 @@ struct interpreter {
         rip_mask; /* width of the instruction pointer: since the 80386, 16-bit code does not wrap either */
     uint32_t repeat_limit; /* iterations a repeated string instruction may do before it leaves the block */
     uint64_t held_dr6;     /* debug traps that were pending before the instruction run alone */
+    unsigned warm;         /* of run_cold() */
     bool tracing;          /* -d exec or -d cpu is on, as of the start of run() */
     bool quiet;            /* who asked for one instruction has shown it already */
     bool one_by_one;       /* blocks are run instruction by instruction, for traces */
@@ -175,12 +187,23 @@ void interpreter_lower_invalid(bool too_long, unsigned offset, unsigned length, 
 struct block *block_cache_get(struct interpreter *in, uint64_t phys, const uint8_t *bytes,
                               unsigned available);
 
+/* The same when it was decoded before, NULL otherwise. */
+struct block *block_cache_find(const struct interpreter *in, uint64_t phys);
+
 /* As cpu_engine_ops.invalidate. The running block is told to stop after the current instruction. */
 struct engine_range block_cache_invalidate(struct interpreter *in, struct engine_range range);
-void block_cache_free_dead(struct interpreter *in);
+
+/* Drops all blocks. */
 void block_cache_clear(struct interpreter *in);
 
+/* Gives the memory back. */
+void block_cache_release(struct interpreter *in);
+
 /* ---- crossing.c */
+
+/* The block of an instruction at `phys` that crossed its page's end when it was executed last; NULL: there is
+ * none. It may have other bytes by now. */
+const struct block *crossing_find(struct interpreter *in, uint64_t phys);
 
 /* The block of the instruction at CS:RIP, whose `bytes` are cut off by the page's end, if it is remembered
  * and what memory holds; NULL otherwise. May raise the fault that fetching the rest meets. */

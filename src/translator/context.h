@@ -157,7 +157,6 @@ enum string_detail {
 enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 
 #define JUMP_CACHE_SLOTS 65536u
-#define HEAT_SLOTS       65536u
 
 /* What one stay in translated code may retire: r13 is not negative any more in a block that does not fit, and
  * less than a page. */
@@ -297,8 +296,7 @@ struct translator {
                     [WINDOW_WAYS]; /* physical addresses + 1 of instructions that do not use it */
     uint64_t checked_pages[CHECKED_PAGES / 64]; /* pages that had one of these, modulo CHECKED_PAGES */
     struct window_page window_pages[WINDOW_PAGES];
-    unsigned next_checked;    /* the way that goes when there is no room */
-    uint8_t heat[HEAT_SLOTS]; /* how often code was met that is not translated, by hash of its place */
+    unsigned next_checked; /* the way that goes when there is no room */
 };
 
 static inline uint32_t jump_slot_index(uint32_t place)

@@ -150,15 +150,9 @@ void dispatch_forget_shortcuts(struct translator *t)
 }
 
 /* Translating costs as much as interpreting some dozen times, and most code is executed less often. */
-static bool has_become_warm(struct translator *t, uint64_t phys)
+static bool is_cold(const struct translator *t, uint64_t phys)
 {
-    uint8_t *heat = &t->heat[phys * 0x9E3779B97F4A7C15u >> 48];
-    if (*heat < t->config.tb_warm && !t->tracing) {
-        ++*heat;
-        return false;
-    }
-    *heat = 0;
-    return true;
+    return !t->tracing && t->fallback->ops->cold_visits(t->fallback, phys) < t->config.tb_warm;
 }
 
 /* EIPs beyond this have no place in the context. */
@@ -259,7 +253,7 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
         if (block == NULL) {
             block = translator_move_version(t, phys, eip, mode);
         }
-        if (block == NULL && extra == 0 && !has_become_warm(t, phys)) {
+        if (block == NULL && extra == 0 && is_cold(t, phys)) {
             t->cold = true;
             return NULL;
         }
@@ -314,7 +308,7 @@ static const uint8_t *go_on_translated(struct translator *t)
 void dispatch_execute_cold(struct translator *t)
 {
     translator_store_float(t);
-    t->fallback->ops->step_block(t->fallback, t->stop_at - t->cpu->retired);
+    t->fallback->ops->run_cold(t->fallback, t->stop_at - t->cpu->retired, t->config.tb_warm);
 }
 
 const uint8_t *dispatch_go_on(struct translator *t)

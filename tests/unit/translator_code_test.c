@@ -388,7 +388,7 @@ static void call_patched(struct cpu_bench *bench, uint32_t times)
 static void code_whose_bytes_come_back_is_revived(void **state)
 {
     (void)state;
-    struct cpu_bench *bench = create_bench(16);
+    struct cpu_bench *bench = create_bench(0);
     call_patched(bench, 1000);
     assert_in_range(count(bench, COUNTER_BLOCKS_REVIVED), 900, 1000);
     assert_in_range(count(bench, COUNTER_BLOCKS_TRANSLATED), 3, 20);
