@@ -3,8 +3,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define BYTES_PER_BUCKET 256u /* of host code; what a block has, more or less */
+#define BEGIN_BITS       ((size_t)1 << (CODE_BEGIN_PAGE_BITS + CODE_PAGE_SHIFT))
 
 _Static_assert(offsetof(struct code_store, cache) == 0, "a cache is the beginning of a store");
 _Static_assert(CODE_CACHE_SIZE_MIN / CODE_CACHE_SEGMENTS >= CODE_BLOCK_MAX + CODE_BLOCK_ALIGN &&
@@ -41,7 +43,9 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     struct code_block **buckets = calloc((size_t)1 << bucket_bits, sizeof *buckets);
     struct code_block **versions = calloc((size_t)1 << bucket_bits, sizeof *versions);
     struct code_block **resting = calloc((size_t)1 << bucket_bits, sizeof *resting);
-    if (store == NULL || buckets == NULL || versions == NULL || resting == NULL) {
+    uint64_t *begins = calloc(BEGIN_BITS / 64, sizeof *begins);
+    if (store == NULL || buckets == NULL || versions == NULL || resting == NULL || begins == NULL) {
+        free(begins);
         free(resting);
         free(versions);
         free(buckets);
@@ -51,6 +55,7 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
     store->cache.buckets = buckets;
     store->cache.versions = versions;
     store->cache.resting = resting;
+    store->cache.begins = begins;
     store->cache.shift = 64 - bucket_bits;
     store->listener = *listener;
     store->counters = counters;
@@ -90,6 +95,7 @@ void code_cache_destroy(struct code_cache *cache)
     }
     executable_memory_release(&store->memory);
     host_memory_release(&store->tables);
+    free(store->cache.begins);
     free(store->cache.resting);
     free(store->cache.versions);
     free(store->cache.buckets);
@@ -142,6 +148,26 @@ static size_t drop_segment(struct code_store *store, struct code_segment *segmen
     return dropped;
 }
 
+static void note_begin(struct code_cache *cache, uint64_t phys)
+{
+    size_t bit = code_cache_begin_bit(phys);
+    cache->begins[bit / 64] |= (uint64_t)1 << bit % 64;
+}
+
+/* Blocks have gone. */
+static void note_begins_anew(struct code_store *store)
+{
+    memset(store->cache.begins, 0, BEGIN_BITS / 8);
+    for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
+        for (size_t index = 0; index < store->segments[i].blocks; index++) {
+            const struct code_block *block = segment_block(&store->segments[i], index);
+            if (!block->dead || block->resting) {
+                note_begin(&store->cache, block->phys);
+            }
+        }
+    }
+}
+
 /* The space left in a segment. */
 static struct code_space segment_space(const struct code_store *store, unsigned index)
 {
@@ -164,9 +190,13 @@ struct code_space code_cache_reserve(struct code_cache *cache)
         store->current = (store->current + 1) % CODE_CACHE_SEGMENTS;
         struct code_segment *segment = &store->segments[store->current];
         counter_add(store->counters, COUNTER_BLOCKS_EVICTED, drop_segment(store, segment));
+        bool was_used = segment->blocks != 0;
         segment->used = 0;
         segment->tables_used = 0;
         segment->blocks = 0;
+        if (was_used) {
+            note_begins_anew(store);
+        }
         space = segment_space(store, store->current);
     }
     uint64_t begin = (uint64_t)(space.write - store->memory.write);
@@ -230,6 +260,7 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
         return NULL;
     }
     code_cache_list(cache, block);
+    note_begin(cache, phys);
     segment->blocks++;
     segment->used = entry_behind(segment->used) + host_size;
     size_t tables_used = align_up(tables_size, _Alignof(max_align_t));
@@ -310,6 +341,7 @@ void code_cache_clear(struct code_cache *cache)
     for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
         drop_segment(store, &store->segments[i]);
     }
+    note_begins_anew(store);
 }
 
 void code_cache_for_each(struct code_cache *cache, bool (*visit)(void *opaque, struct code_block *block),

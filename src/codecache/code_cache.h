@@ -47,6 +47,8 @@
 #define CODE_TABLES_MAX     ((size_t)16 << 10)  /* bytes of tables that a reservation has at least */
 #define CODE_NO_TAIL        UINT64_MAX
 
+#define CODE_BEGIN_PAGE_BITS 9u /* 256 KiB of bits */
+
 struct code_link;
 
 /* What a look-up reads comes first and fills a line of the host's cache. */
@@ -83,6 +85,7 @@ struct code_cache {
     struct code_block **buckets;
     struct code_block **versions; /* likewise, by address and the upper half of the key */
     struct code_block **resting;  /* likewise, those that rest */
+    uint64_t *begins; /* a bit for where blocks begin, by address: see code_cache_may_begin_at() */
     unsigned shift;
     uint64_t epoch;
 };
@@ -121,6 +124,22 @@ void code_cache_destroy(struct code_cache *cache);
 static inline size_t code_cache_bucket(const struct code_cache *cache, uint64_t phys, uint64_t key)
 {
     return (size_t)((phys * 0x9E3779B97F4A7C15u + key * 0xC2B2AE3D27D4EB4Fu) >> cache->shift);
+}
+
+/* The bit for `phys`: addresses on one page have bits that lie close together. */
+static inline size_t code_cache_begin_bit(uint64_t phys)
+{
+    uint64_t page = (phys >> 12) * 0x9E3779B97F4A7C15u >> (64 - CODE_BEGIN_PAGE_BITS);
+    return (size_t)(page << 12 | (phys & 0xfff));
+}
+
+/* False: no block begins at `phys`, not even one that rests. True: one may. Most code that is asked for and
+ * is not there never was, and this tells it without a look at the indexes, which no cache of the host holds.
+ */
+static inline bool code_cache_may_begin_at(const struct code_cache *cache, uint64_t phys)
+{
+    size_t bit = code_cache_begin_bit(phys);
+    return cache->begins[bit / 64] >> bit % 64 & 1;
 }
 
 /* A living block for `phys` and `key`, or NULL. When it has a tail, there may be others with other tails. */

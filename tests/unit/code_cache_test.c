@@ -156,6 +156,7 @@ static void check_block(struct rig *rig, uint32_t index)
     if (model->alive) {
         assert_ptr_equal(found, block);
         assert_non_null(code_cache_find(rig->cache, model->phys, model->key));
+        assert_true(code_cache_may_begin_at(rig->cache, model->phys));
     } else {
         assert_ptr_not_equal(found, block);
     }
@@ -412,6 +413,7 @@ static bool rests(struct rig *rig, const struct model_block *model)
         assert_true(block->dead && block->resting && block->tail == CODE_NO_TAIL);
         assert_int_equal(block->phys, model->phys);
         assert_int_equal(block->key, model->key);
+        assert_true(code_cache_may_begin_at(rig->cache, model->phys));
         assert_true(++count <= 4);
         found |= block == model->block;
     }
@@ -543,6 +545,26 @@ static void no_block_rests_that_was_dropped_for_good_or_has_a_tail_or_was_forgot
         assert_null(code_cache_first_resting(rig.cache, 0x1000, 1));
         check_deaths(&rig);
     }
+    destroy(&rig);
+}
+
+static void where_no_block_begins_is_known_also_of_evicted_and_cleared_ones(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, CODE_CACHE_SIZE_MIN);
+    assert_false(code_cache_may_begin_at(rig.cache, 0x1000));
+    commit(&rig, 0x1000, 1, 10, HOST_MIN);
+    assert_true(code_cache_may_begin_at(rig.cache, 0x1000));
+    assert_false(code_cache_may_begin_at(rig.cache, 0x1001));
+    assert_false(code_cache_may_begin_at(rig.cache, 0x2000));
+    while (rig.oldest == 0) {
+        commit(&rig, 0x5000 + rig.count % 4096, rig.count, 1, 2000);
+    }
+    assert_false(code_cache_may_begin_at(rig.cache, 0x1000));
+    assert_true(code_cache_may_begin_at(rig.cache, 0x5000 + (rig.count - 1) % 4096));
+    code_cache_clear(rig.cache);
+    assert_false(code_cache_may_begin_at(rig.cache, 0x5000 + (rig.count - 1) % 4096));
     destroy(&rig);
 }
 
@@ -760,6 +782,7 @@ int main(void)
         cmocka_unit_test(any_history_agrees_with_the_model),
         cmocka_unit_test(only_the_youngest_blocks_of_a_place_rest),
         cmocka_unit_test(no_block_rests_that_was_dropped_for_good_or_has_a_tail_or_was_forgotten_or_evicted),
+        cmocka_unit_test(where_no_block_begins_is_known_also_of_evicted_and_cleared_ones),
         cmocka_unit_test(a_full_cache_loses_only_its_oldest_sixteenth),
         cmocka_unit_test(full_tables_make_room_like_full_code),
         cmocka_unit_test(a_store_to_a_page_without_blocks_drops_nothing),
