@@ -6,6 +6,7 @@
 #include "cpu/cpu.h"
 
 #include "cpu/descriptor.h"
+#include "cpu/habits.h"
 #include "cpu/msr.h"
 #include "cpu/probe.h"
 #include "cpu/x87.h"
@@ -78,6 +79,7 @@ static void power_up(struct cpu_state *cpu)
 void cpu_init(struct cpu_state *cpu, const struct cpu_model *model)
 {
     cpu->model = model;
+    cpu->habits = cpu_habits_of(model);
     cpu->pending = 0;
     cpu->retired = 0;
     cpu->taken = 0;

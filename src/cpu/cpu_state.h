@@ -289,6 +289,7 @@ struct cpu_state {
     uint64_t mtrr_cap, mtrr_def_type, mtrr_fixed[11], mtrr_physical[16];
 
     const struct cpu_model *model;
+    uint32_t habits; /* enum cpu_habit: what the model does where it is undefined */
     const struct cpu_memory_ops *memory_ops;
     void *memory; /* the mmu's own state */
     struct cpu_pins pins;

@@ -1,15 +1,18 @@
 /* Multiplication, division and decimal adjustment (SDM 2: MUL IMUL DIV IDIV AAA AAS AAD AAM DAA DAS). */
+#include "cpu/habits.h"
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
 /* ---- MUL, IMUL */
 
-/* CF = OF = the upper half is significant. SF, ZF, AF and PF are undefined: as on Intel's processors SF and
- * PF follow the low half, and the others are 0. */
+/* CF = OF = the upper half is significant. SF, ZF, AF and PF are undefined: SF and PF follow the low half and
+ * the others are 0, unless the processor is in the habit of leaving them alone. */
 static inline void set_multiply_flags(struct cpu_state *cpu, uint64_t low, unsigned width, bool significant)
 {
-    flags_set_logic(&cpu->flags, low, width * 8);
-    cpu->flags.result |= (uint64_t)(cpu->flags.result == 0) << 8;
+    if (!(cpu->habits & HABIT_MULTIPLY_KEEPS_FLAGS)) {
+        flags_set_logic(&cpu->flags, low, width * 8);
+        cpu->flags.result |= (uint64_t)(cpu->flags.result == 0) << 8;
+    }
     flags_put_cf_of(&cpu->flags, significant, significant);
 }
 
@@ -133,6 +136,15 @@ static _Noreturn void divide_error(struct cpu_state *cpu, const struct uop *uop,
     cpu_raise(cpu, VECTOR_DE);
 }
 
+/* The flags, which are all undefined. */
+static inline void set_divide_flags(struct cpu_state *cpu)
+{
+    if (cpu->habits & HABIT_DIVIDE_SETS_FLAGS) {
+        cpu->flags.result = 1; /* positive, not zero, odd parity */
+        cpu->flags.aux = (cpu->flags.aux & (LAZY_CF | LAZY_OF_CARRY)) | LAZY_AF;
+    }
+}
+
 struct quotient {
     bool overflow;
     uint64_t quotient;
@@ -192,6 +204,7 @@ static void divide(struct cpu_state *cpu, const struct uop *uop, struct interpre
         gpr_write(cpu, CPU_AX, width, (uint32_t)result.quotient);
         gpr_write(cpu, CPU_DX, width, (uint32_t)result.remainder);
     }
+    set_divide_flags(cpu);
     uop_next(cpu, uop, in);
 }
 

@@ -1,9 +1,10 @@
 /* Shifts and rotates (SDM 2: ROL ROR RCL RCR SHL SHR SAR SHLD SHRD; 8086: SETMO).
  *
- * A count of zero (after masking) changes nothing, flags included. Flags that the SDM leaves undefined are
- * those of Intel's processors: AF is 0; OF for counts above 1 is what the last of so many steps by 1 would
- * leave on old models (captured from an 80286), and what the first one would on later ones (measured on a
- * Xeon of the fourth generation). */
+ * A count of zero (after masking) changes nothing, flags included. What the SDM leaves undefined is as the
+ * processor's habits say (cpu/habits.h): OF for counts above 1 is what the last of so many steps by 1 would
+ * leave (captured from an 80286), or what the first one would (measured on a Xeon of the fourth generation).
+ */
+#include "cpu/habits.h"
 #include "interpreter/operand.h"
 #include "interpreter/select.h"
 
@@ -12,11 +13,13 @@ static inline bool top_bit(uint64_t value, unsigned bits)
     return (value >> (bits - 1)) & 1;
 }
 
-/* Sets CF and OF and the result flags of a shift. */
-static inline void set_shift_flags(struct lazy_flags *flags, uint64_t r, unsigned bits, bool cf, bool of)
+/* Sets CF and OF, the result flags of a shift, and AF by habit. */
+static inline void set_shift_flags(uint32_t habits, struct lazy_flags *flags, uint64_t r, unsigned bits,
+                                   bool cf, bool of)
 {
     flags_set_logic(flags, r, bits);
     flags_put_cf_of(flags, cf, of);
+    flags->aux |= habits & HABIT_SHIFT_SETS_AF;
 }
 
 static inline uint64_t rotate(enum insn_id id, uint64_t a, unsigned count, unsigned bits,
@@ -60,7 +63,7 @@ static inline uint64_t rotate_through_carry(enum insn_id id, uint64_t a, unsigne
     return r;
 }
 
-static inline uint64_t shift(enum insn_id id, uint64_t a, unsigned count, unsigned bits,
+static inline uint64_t shift(uint32_t habits, enum insn_id id, uint64_t a, unsigned count, unsigned bits,
                              struct lazy_flags *flags)
 {
     uint64_t mask = bits_mask(bits);
@@ -69,17 +72,17 @@ static inline uint64_t shift(enum insn_id id, uint64_t a, unsigned count, unsign
     if (id == INSN_SHL) {
         r = count >= bits ? 0 : (a << count) & mask;
         cf = count <= bits && ((a >> (bits - count)) & 1);
-        set_shift_flags(flags, r, bits, cf, top_bit(r, bits) != cf);
+        set_shift_flags(habits, flags, r, bits, cf, top_bit(r, bits) != cf);
     } else if (id == INSN_SHR) {
         r = count >= bits ? 0 : a >> count;
         cf = count <= bits && ((a >> (count - 1)) & 1);
-        set_shift_flags(flags, r, bits, cf, top_bit(r, bits) != top_bit(r, bits - 1));
+        set_shift_flags(habits, flags, r, bits, cf, top_bit(r, bits) != top_bit(r, bits - 1));
     } else {
         int64_t wide = (int64_t)bits_sign_extend(a, bits);
         unsigned by = count > 63 ? 63 : count;
         r = (uint64_t)(wide >> by) & mask;
         cf = (wide >> (by - 1)) & 1;
-        set_shift_flags(flags, r, bits, cf, false);
+        set_shift_flags(habits, flags, r, bits, cf, false);
     }
     return r;
 }
@@ -119,8 +122,8 @@ static inline bool keeps_overflow(enum insn_id id, unsigned count, unsigned bits
 }
 
 /* count > 0 */
-static inline uint64_t shift_by_steps(enum insn_id id, uint64_t a, unsigned count, unsigned bits,
-                                      struct lazy_flags *flags)
+static inline uint64_t shift_by_steps(uint32_t habits, enum insn_id id, uint64_t a, unsigned count,
+                                      unsigned bits, struct lazy_flags *flags)
 {
     switch (id) {
     case INSN_ROL:
@@ -128,18 +131,18 @@ static inline uint64_t shift_by_steps(enum insn_id id, uint64_t a, unsigned coun
     case INSN_RCL:
     case INSN_RCR: return rotate_through_carry(id, a, count, bits, flags);
     case INSN_SETMO: return set_minus_one(bits, flags);
-    default: return shift(id, a, count, bits, flags);
+    default: return shift(habits, id, a, count, bits, flags);
     }
 }
 
 /* `immediate`: a register is shifted by an immediate. */
-static inline uint64_t shift_result(const struct cpu_model *model, enum insn_id id, uint64_t a,
-                                    unsigned count, unsigned width, bool immediate, struct lazy_flags *flags)
+static inline uint64_t shift_result(uint32_t habits, enum insn_id id, uint64_t a, unsigned count,
+                                    unsigned width, bool immediate, struct lazy_flags *flags)
 {
     unsigned bits = width * 8;
     const struct lazy_flags before = *flags;
-    uint64_t r = shift_by_steps(id, a, count, bits, flags);
-    if (count > 1 && id != INSN_SETMO && !model->shift_overflow_of_last_step) {
+    uint64_t r = shift_by_steps(habits, id, a, count, bits, flags);
+    if (count > 1 && id != INSN_SETMO && !(habits & HABIT_SHIFT_OVERFLOW_OF_LAST_STEP)) {
         bool of = keeps_overflow(id, count, bits, immediate) ? flags_of(&before)
                                                              : first_overflow(id, a, bits, flags_cf(&before));
         flags_put_cf_of(flags, flags_cf(flags), of);
@@ -153,7 +156,7 @@ static inline void shift_register(struct cpu_state *cpu, const struct uop *uop, 
     if (count != 0) {
         uint64_t a = register_read(cpu, uop->destination, width);
         register_write(cpu, uop->destination, width,
-                       shift_result(cpu->model, id, a, count, width, immediate, &cpu->flags));
+                       shift_result(cpu->habits, id, a, count, width, immediate, &cpu->flags));
     }
     uop_next(cpu, uop, in);
 }
@@ -164,7 +167,7 @@ static inline void shift_memory(struct cpu_state *cpu, const struct uop *uop, st
     uint64_t a = memory_load_for_update(cpu, uop, in, width);
     if (count != 0) {
         struct lazy_flags flags = cpu->flags;
-        uint64_t r = shift_result(cpu->model, id, a, count, width, false, &flags);
+        uint64_t r = shift_result(cpu->habits, id, a, count, width, false, &flags);
         memory_store(cpu, uop, in, width, r);
         cpu->flags = flags;
     }
@@ -229,32 +232,30 @@ uop_handler *select_shift(const struct insn *insn, const struct cpu_model *model
 
 /* ---- SHLD, SHRD */
 
-static uint64_t double_shift_result(enum insn_id id, uint64_t a, uint64_t b, unsigned count, unsigned width,
-                                    struct lazy_flags *flags)
+/* A 16-bit operand with a count above 16 is undefined: processors go on with the bits of one of the two. */
+static uint64_t double_shift_result(uint32_t habits, enum insn_id id, uint64_t a, uint64_t b, unsigned count,
+                                    unsigned width, struct lazy_flags *flags)
 {
     unsigned bits = width * 8;
-    uint64_t mask = bits_mask(bits);
-    /* A 16-bit operand with a count above 16 is undefined: processors go on with the first operand's bits. */
-    uint64_t wide;
+    bool repeats_source = bits == 16 && (habits & HABIT_DOUBLE_SHIFT_REPEATS_SOURCE);
+    uint64_t beyond = repeats_source ? b : a;
     uint64_t r;
-    bool cf;
-    bool next = id == INSN_SHLD ? top_bit(a, bits - 1) : b & 1; /* comes to the top first */
+    bool cf, first_of, last_of;
     if (id == INSN_SHLD) {
-        if (bits == 16) {
-            wide = a << 32 | b << 16 | a;
-            r = (wide << count >> 32) & mask;
-            cf = (wide >> (48 - count)) & 1;
-        } else {
-            wide = a << 32 | b;
-            r = (wide << count >> 32) & mask;
-            cf = (a >> (32 - count)) & 1;
-        }
+        uint64_t wide = bits == 16 ? a << 32 | b << 16 | beyond : a << 32 | b;
+        r = (wide << count >> 32) & bits_mask(bits);
+        cf = (bits == 32 || repeats_source ? a << count >> bits : wide << count >> 48) & 1;
+        first_of = top_bit(a, bits) != top_bit(a, bits - 1);
+        last_of = top_bit(a << count, bits) != cf;
     } else {
-        wide = bits == 16 ? a << 32 | b << 16 | a : b << 32 | a;
-        r = (wide >> count) & mask;
-        cf = (wide >> (count - 1)) & 1;
+        uint64_t wide = bits == 16 ? beyond << 32 | b << 16 | a : b << 32 | a;
+        r = (wide >> count) & bits_mask(bits);
+        cf = (repeats_source ? a : wide) >> (count - 1) & 1;
+        first_of = top_bit(a, bits) != (b & 1);
+        last_of = top_bit(r, bits) != top_bit(r, bits - 1);
     }
-    set_shift_flags(flags, r, bits, cf, top_bit(a, bits) != next);
+    set_shift_flags(habits, flags, r, bits, cf,
+                    habits & HABIT_DOUBLE_SHIFT_OVERFLOW_OF_LAST_STEP ? last_of : first_of);
     return r;
 }
 
@@ -267,7 +268,7 @@ static void double_shift(struct cpu_state *cpu, const struct uop *uop, struct in
     if (count != 0) {
         uint64_t b = register_read(cpu, uop->source, width);
         struct lazy_flags flags = cpu->flags;
-        uint64_t r = double_shift_result((enum insn_id)uop->insn, a, b, count, width, &flags);
+        uint64_t r = double_shift_result(cpu->habits, (enum insn_id)uop->insn, a, b, count, width, &flags);
         operand_write(cpu, uop, in, memory, uop->destination, width, r);
         cpu->flags = flags;
     }

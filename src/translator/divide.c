@@ -3,13 +3,15 @@
  * The host must not raise #DE, so that the quotient is known to fit before it divides: for DIV when the
  * dividend's upper half is below the divisor, for IDIV when the dividend is no wider than the divisor, which
  * is neither 0 nor -1. Wider dividends of 32-bit IDIV are divided in 64 bits. Other signed divisions are done
- * in C (SITE_DIVIDE); what does not fit is #DE (SITE_DIVIDE_ERROR). A division leaves the flags as they are,
- * on all hosts that matter. */
+ * in C (SITE_DIVIDE), which leaves the flags that the host's divider would (cpu/habits.h); what does not fit
+ * is #DE (SITE_DIVIDE_ERROR). */
 #include <stddef.h>
+
+#include "cpu/habits.h"
 
 #include "translator/builder.h"
 
-enum { AH_NUMBER = 4 };
+enum { AH_NUMBER = 4, OPCODE_SAHF = 0x9e, OPCODE_LAHF = 0x9f };
 
 /* The divisor in r11, zero-extended. */
 static bool emit_divisor(struct builder *b, const struct insn *insn, unsigned width)
@@ -118,15 +120,22 @@ static void emit_divisor_check(struct builder *b, const uint8_t *elsewhere)
     emit_jrcxz_to(e, elsewhere);
 }
 
-/* EDX:EAX by r11d, in 64 bits: what does not fit 32 is put back, and #DE raised. */
+/* EDX:EAX by r11d, in 64 bits: what does not fit 32 is put back, and #DE raised, which changes no flags. */
 static void emit_divide_64(struct builder *b, const uint8_t *elsewhere)
 {
     const struct host_address dividend = host_at(HOST_R14, (int32_t)offsetof(struct translator, temporary));
+    const struct host_address flags = host_at(HOST_R14, (int32_t)offsetof(struct translator, far_offset));
+    bool sets_flags = b->t->cpu->habits & HABIT_DIVIDE_SETS_FLAGS;
     struct emitter *e = &b->e;
     emit_divisor_check(b, elsewhere);
     emit_rorx64(e, HOST_R10, HOST_RDX, 32);
     emit_lea64(e, HOST_RAX, host_sum(HOST_RAX, HOST_R10, 0, 0));
     emit_store64(e, dividend, HOST_RAX);
+    if (sets_flags) {
+        emit_u8(e, OPCODE_LAHF);
+        emit_store(e, flags, HOST_RAX);
+        emit_load64(e, HOST_RAX, dividend);
+    }
     emit_sign_extend32(e, HOST_R11, HOST_R11);
     emit_u8(e, 0x48); /* cqo */
     emit_u8(e, 0x99);
@@ -135,6 +144,10 @@ static void emit_divide_64(struct builder *b, const uint8_t *elsewhere)
     emit_not64(e, HOST_RCX);
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_RAX, 0, 1));
     uint8_t *fits = emit_jrcxz(e);
+    if (sets_flags) {
+        emit_load(e, HOST_RAX, flags);
+        emit_u8(e, OPCODE_SAHF);
+    }
     emit_load64(e, HOST_RAX, dividend);
     emit_rorx64(e, HOST_RDX, HOST_RAX, 32);
     emit_mov(e, HOST_RAX, HOST_RAX);
@@ -211,6 +224,10 @@ bool translator_divide(struct translator *t, unsigned width)
     } else {
         set_low(&t->gpr[CPU_AX], bits, (uint32_t)quotient);
         set_low(&t->gpr[CPU_DX], bits, remainder);
+    }
+    if (t->cpu->habits & HABIT_DIVIDE_SETS_FLAGS) {
+        t->flags =
+            (t->flags & translator_host_flags(EFLAGS_CF | EFLAGS_OF)) | translator_host_flags(EFLAGS_AF);
     }
     return true;
 }
