@@ -14,12 +14,14 @@
 
 #if DOPPEL_HOST_X87
 
-#define USUAL_CASES 2000000u
+#define USUAL_CASES    2000000u
+#define UNDERFLOW_WRAP 24576u /* added to the exponent of an unmasked underflow's result (SDM 1 §8.5.5) */
 
 struct comparison {
     struct fpu_random random;
     unsigned failures;
-    uint64_t largest; /* difference in units in the last place */
+    uint64_t largest;            /* difference in units in the last place */
+    bool unchanged_is_underflow; /* of the host: see expect_underflow() */
 };
 
 struct outcome {
@@ -126,6 +128,30 @@ static void run(const struct operation *operation, const struct x87_state *x87, 
     }
 }
 
+/* FSCALE by 0 and remainders by infinity give their operand back. When that is denormal and #U unmasked,
+ * Intel's processors and the software do so without a word; to AMD's it is an underflow like any other. */
+static bool unchanged_is_underflow_on_host(void)
+{
+    const struct x87_state x87 = {.control = X87_CONTROL_INIT & ~(unsigned)X87_UE};
+    const struct float80 denormal = {.significand = 1};
+    struct float80 result;
+    return x87_host_scale(&x87, denormal, (struct float80){0}, &result) & X87_UE;
+}
+
+/* Makes of an outcome that is the denormal `a` itself the one of such hosts. */
+static void expect_underflow(const struct x87_state *x87, struct float80 a, struct outcome *soft)
+{
+    bool is_denormal = (a.sign_exponent & ~(unsigned)FLOAT80_SIGN) == 0 && a.significand != 0 &&
+                       !(a.significand & FLOAT80_INTEGER);
+    if (is_denormal && is_same(soft->result, a) && !(x87->control & X87_UE) &&
+        !x87_is_blocked(soft->flags, x87->control)) {
+        unsigned shift = (unsigned)__builtin_clzll(a.significand);
+        soft->flags |= X87_UE;
+        soft->result.significand <<= shift;
+        soft->result.sign_exponent |= (uint16_t)(1 - shift + UNDERFLOW_WRAP);
+    }
+}
+
 /* Operands where the functions do something: around 1, small, large. */
 static struct float80 transcendental_operand(struct fpu_random *random)
 {
@@ -145,6 +171,7 @@ static void compare_operation(struct comparison *comparison, unsigned n, uint64_
     bool basic = n < BASIC_OPERATIONS;
     bool remainder = operation->soft_binary == x87_soft_remainder_truncated ||
                      operation->soft_binary == x87_soft_remainder_nearest;
+    bool may_be_unchanged = remainder || operation->soft_binary == x87_soft_scale;
     unsigned failures = 0;
     comparison->largest = 0;
     for (uint64_t i = 0; i < cases; i++) {
@@ -158,6 +185,9 @@ static void compare_operation(struct comparison *comparison, unsigned n, uint64_
                 X87_CONTROL_INIT; /* results of other rounding modes are not defined to the last bit */
         }
         run(operation, &x87, a, b, &soft, &host);
+        if (may_be_unchanged && comparison->unchanged_is_underflow) {
+            expect_underflow(&x87, a, &soft);
+        }
         unsigned codes = remainder && !(soft.flags & X87_IE) &&
                                  !float_class_is_nan(float80_classify(soft.result)) &&
                                  !x87_is_blocked(soft.flags, x87.control)
@@ -261,7 +291,8 @@ static void compare_approximations(struct comparison *comparison, uint64_t cases
 
 int main(int argc, char **argv)
 {
-    struct comparison comparison = {.random.state = fpu_seed(argc, argv)};
+    struct comparison comparison = {.random.state = fpu_seed(argc, argv),
+                                    .unchanged_is_underflow = unchanged_is_underflow_on_host()};
     uint64_t cases = fpu_cases(argc, argv, USUAL_CASES);
     for (unsigned n = 0; n < ARRAY_COUNT(operations); n++) {
         compare_operation(&comparison, n, n < BASIC_OPERATIONS ? cases / 4 : cases / 16);
