@@ -3,7 +3,8 @@
  * usage: host-oracle HELPER [COUNT [SEED [ENGINE...]]]
  *
  * HELPER is the 32-bit process (host_oracle_helper.c). Registers, the flags that are defined, the x87,
- * MMX and SSE state, the windows of memory, exceptions with their error codes, CR2 and EIP must be the same.
+ * MMX and SSE state, the windows of memory, exceptions with their error codes, CR2 and EIP must be the same,
+ * but for snippets that meet a way of the host's processor (host_oracle_ways.h).
  * COUNT snippets (default 1,000,000) of sequence SEED are run on each ENGINE (cpu_bench_engine(): "dbt,walk";
  * default interp): several share the time that it takes to make snippets. Exit status: 0 no difference, 1
  * differences, 77 this host cannot run 32-bit x86 code, or there is no such engine here.
@@ -28,6 +29,7 @@
 #include "host_oracle_float.h"
 #include "host_oracle_guest.h"
 #include "host_oracle_snippet.h"
+#include "host_oracle_ways.h"
 #include "machine/engine_factory.h"
 
 #define DEFAULT_COUNT  1000000u
@@ -66,6 +68,8 @@ struct oracle {
     unsigned engine_count;
     struct snippet snippets[ORACLE_SLOTS];
     uint64_t seed;
+    uint32_t ways; /* of the host */
+    uint64_t left_out[ORACLE_WAYS];
     uint64_t compared, faulted;
     uint64_t met[INSN_COUNT];
 };
@@ -280,11 +284,15 @@ static void compare_slot(struct oracle *oracle, uint64_t number, uint32_t index)
     for (unsigned i = 0; i < snippet->count; i++) {
         oracle->met[snippet->id[i]]++;
     }
+    unsigned way = oracle_way_met(oracle->ways, snippet, slot_address(index), &slot->after);
+    if (way < ORACLE_WAYS) {
+        oracle->left_out[way]++;
+    }
     for (unsigned i = 0; i < oracle->engine_count; i++) {
         struct engine_under_test *engine = &oracle->engines[i];
         struct outcome ours;
         oracle_guest_run(&engine->guest, slot, &ours.after, ours.float_after, ours.window);
-        if (!same_outcome(slot, &ours, flags) && engine->different++ < MOST_REPORTS) {
+        if (way == ORACLE_WAYS && !same_outcome(slot, &ours, flags) && engine->different++ < MOST_REPORTS) {
             report(oracle, engine->name, number, index, &ours, flags);
         }
     }
@@ -305,16 +313,11 @@ static void compare_data_pages(struct engine_under_test *engine, const uint8_t *
     memcpy(ours, host, (size_t)ORACLE_DATA_PAGES * ORACLE_PAGE);
 }
 
-static bool run_batch(struct oracle *oracle, uint64_t first, uint32_t count)
+/* Has the helper run the first `count` slots; false when it does not come back. */
+static bool run_on_host(struct helper *helper, uint32_t count)
 {
-    struct helper *helper = &oracle->helper;
-    uint8_t *code = helper->memory + ORACLE_CODE_OFFSET;
     uint8_t token = 1;
     for (uint32_t i = 0; i < count; i++) {
-        struct snippet *snippet = &oracle->snippets[i];
-        snippet_generate(oracle->seed, first + i, slot_address(i), helper->header->end_address, snippet,
-                         &helper->slots[i]);
-        memcpy(code + i * ORACLE_CODE_BYTES, snippet->bytes, ORACLE_CODE_BYTES);
         change_sides(&helper->slots[i].before, sizeof helper->slots[i].before);
     }
     helper->header->count = count;
@@ -325,7 +328,29 @@ static bool run_batch(struct oracle *oracle, uint64_t first, uint32_t count)
         change_sides(&helper->slots[i].before, sizeof helper->slots[i].before);
         change_sides(&helper->slots[i].after, sizeof helper->slots[i].after);
     }
-    if (!answered) {
+    return answered;
+}
+
+static bool find_ways(struct oracle *oracle)
+{
+    struct helper *helper = &oracle->helper;
+    oracle_ways_ask(helper->header->end_address, helper->slots, helper->memory + ORACLE_CODE_OFFSET);
+    bool answered = run_on_host(helper, ORACLE_WAYS);
+    oracle->ways = oracle_ways_of(helper->slots);
+    return answered;
+}
+
+static bool run_batch(struct oracle *oracle, uint64_t first, uint32_t count)
+{
+    struct helper *helper = &oracle->helper;
+    uint8_t *code = helper->memory + ORACLE_CODE_OFFSET;
+    for (uint32_t i = 0; i < count; i++) {
+        struct snippet *snippet = &oracle->snippets[i];
+        snippet_generate(oracle->seed, first + i, slot_address(i), helper->header->end_address, snippet,
+                         &helper->slots[i]);
+        memcpy(code + i * ORACLE_CODE_BYTES, snippet->bytes, ORACLE_CODE_BYTES);
+    }
+    if (!run_on_host(helper, count)) {
         uint32_t index = helper->header->current;
         printf("the helper did not come back from snippet %" PRIu64 " of seed %" PRIu64 "\n", first + index,
                oracle->seed);
@@ -361,6 +386,12 @@ static bool report_result(const struct oracle *oracle)
     printf("%" PRIu64 " snippets of seed %" PRIu64 ", %u kinds of instructions, %" PRIu64
            " ended in an exception\n",
            oracle->compared, oracle->seed, kinds, oracle->faulted);
+    for (unsigned way = 0; way < ORACLE_WAYS; way++) {
+        if (oracle->left_out[way] > 0) {
+            printf("%" PRIu64 " of them not compared, since on this host %s\n", oracle->left_out[way],
+                   oracle_way_text(way));
+        }
+    }
     for (unsigned i = 0; i < oracle->engine_count; i++) {
         printf("%s: %" PRIu64 " differences\n", oracle->engines[i].name, oracle->engines[i].different);
         good = good && oracle->engines[i].different == 0;
@@ -434,7 +465,7 @@ int main(int argc, char **argv)
     }
     change_sides(oracle->helper.header, sizeof *oracle->helper.header);
     start_engines(oracle, configs);
-    bool ran = true;
+    bool ran = find_ways(oracle);
     for (uint64_t first = 0; ran && first < count; first += ORACLE_SLOTS) {
         uint64_t left = count - first;
         ran = run_batch(oracle, first, left < ORACLE_SLOTS ? (uint32_t)left : ORACLE_SLOTS);

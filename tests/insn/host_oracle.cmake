@@ -20,7 +20,8 @@ unset(CMAKE_REQUIRED_FLAGS)
 unset(CMAKE_REQUIRED_LINK_OPTIONS)
 unset(CMAKE_TRY_COMPILE_CONFIGURATION)
 
-add_executable(host-oracle host_oracle.c host_oracle_float.c host_oracle_guest.c host_oracle_snippet.c)
+add_executable(host-oracle host_oracle.c host_oracle_float.c host_oracle_guest.c host_oracle_snippet.c
+    host_oracle_ways.c)
 target_link_libraries(host-oracle PRIVATE cpu_bench doppel_decoder)
 find_library(CAPSTONE_LIBRARY capstone)
 if(DOPPEL_CAPSTONE AND CAPSTONE_LIBRARY)

@@ -12,16 +12,6 @@
 #include "cpu/x87.h"
 #include "host_oracle_random.h"
 
-/* Offsets in an FXSAVE image (SDM 2, FXSAVE). */
-enum fxsave_offset {
-    FX_CONTROL = 0,
-    FX_STATUS = 2,
-    FX_TAGS = 4,
-    FX_MXCSR = 24,
-    FX_MXCSR_MASK = 28,
-    FX_REGISTERS = 32,
-    FX_XMM = 160
-};
 #define FX_REGISTER_BYTES 10u
 #define FX_SLOT_BYTES     16u
 

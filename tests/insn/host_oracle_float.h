@@ -6,6 +6,17 @@
 #include "decoder/decoder.h"
 #include "host_oracle_shared.h"
 
+/* Offsets in an FXSAVE image (SDM 2, FXSAVE). */
+enum fxsave_offset {
+    FX_CONTROL = 0,
+    FX_STATUS = 2,
+    FX_TAGS = 4,
+    FX_MXCSR = 24,
+    FX_MXCSR_MASK = 28,
+    FX_REGISTERS = 32,
+    FX_XMM = 160
+};
+
 /* Whether x87, MMX or SSE instruction `insn` may be chosen: its outcome is the same on all processors. */
 bool float_allows(const struct insn *insn);
 

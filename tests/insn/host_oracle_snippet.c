@@ -640,7 +640,7 @@ static void draw_state(struct generator *g)
     }
 }
 
-static void finish(struct snippet *snippet, uint32_t address, uint32_t end_address)
+void snippet_finish(struct snippet *snippet, uint32_t address, uint32_t end_address)
 {
     uint8_t *at = snippet->bytes + snippet->length;
     memset(at, 0xcc, ORACLE_CODE_BYTES - snippet->length);
@@ -679,5 +679,5 @@ void snippet_generate(uint64_t seed, uint64_t number, uint32_t address, uint32_t
             snippet->count++;
         }
     }
-    finish(snippet, address, end_address);
+    snippet_finish(snippet, address, end_address);
 }

@@ -29,6 +29,9 @@ bool snippet_allows(const struct insn *insn);
 void snippet_generate(uint64_t seed, uint64_t number, uint32_t address, uint32_t end_address,
                       struct snippet *snippet, struct oracle_slot *slot);
 
+/* Puts a jump to `end_address` and padding behind the instructions of a snippet at `address`. */
+void snippet_finish(struct snippet *snippet, uint32_t address, uint32_t end_address);
+
 /* The EFLAGS bits that are defined when a snippet stops at `eip` with `vector`. */
 uint32_t snippet_defined_flags(const struct snippet *snippet, uint32_t address, uint32_t eip,
                                uint32_t vector);
