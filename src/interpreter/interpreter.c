@@ -470,7 +470,7 @@ static struct block *find_known_block(struct interpreter *in)
     struct block *block = entry->block;
     if (entry->tag != (in->jump_context | linear)) {
         uint64_t phys;
-        if (!mmu_try_fetch(in->mmu, linear, cpu->cpl == 3, &phys)) {
+        if (cpu->rip > cpu->segment[CPU_CS].limit || !mmu_try_fetch(in->mmu, linear, cpu->cpl == 3, &phys)) {
             return NULL;
         }
         block = block_cache_find(in, phys);
@@ -505,7 +505,7 @@ static void execute_cold(struct interpreter *in)
     }
     do {
         visit(in, block);
-        if (cpu_needs_attention(cpu)) {
+        if (cpu_needs_attention(cpu) || cpu->retired >= in->stop_at) {
             return;
         }
         cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
