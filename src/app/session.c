@@ -37,6 +37,9 @@
 #define NAP_NS (100 * NS_PER_MILLISECOND)
 /* How often whoever waits for a search is asked. */
 #define PATIENCE_NS (20 * NS_PER_MILLISECOND)
+/* How often gdb is listened to while the guest runs. In counted time a slice takes the host much less than
+ * that. */
+#define GDB_INTERVAL_NS (2 * NS_PER_MILLISECOND)
 
 /* For history, unless the host has little memory. */
 #define HISTORY_BYTES GIB
@@ -61,6 +64,7 @@ struct session {
     int signal_fd;
     struct tty_guard guard; /* of the terminal, which streams and the monitor put into other modes */
     uint64_t asked_ns;      /* when somebody was last asked whether a search is to go on */
+    uint64_t served_ns;     /* when gdb was last listened to */
     bool quit;
     bool off; /* the guest switched the machine off */
     int exit_status;
@@ -407,6 +411,19 @@ static void read_console(struct session *session, short events)
     }
 }
 
+/* The descriptors that are only there to wake up for: what comes by them is looked for anyway. */
+static size_t wakeup_fds(const struct session *session, struct pollfd *fds)
+{
+    size_t count = 0;
+    for (unsigned i = 0; i < STREAMS; i++) {
+        if (session->streams[i] != NULL) {
+            count += char_device_poll_fds(session->streams[i], fds + count);
+        }
+    }
+    count += gdb_link_poll_fds(session->gdb, fds + count);
+    return count + front_end_poll_fds(session->front_end, fds + count);
+}
+
 /* Waits up to `limit_ns` for a descriptor of anybody, and reads the console's. */
 static void wait_for_something(struct session *session, uint64_t limit_ns)
 {
@@ -418,13 +435,9 @@ static void wait_for_something(struct session *session, uint64_t limit_ns)
         console = count;
         fds[count++] = (struct pollfd){.fd = STDIN_FILENO, .events = POLLIN};
     }
-    for (unsigned i = 0; i < STREAMS; i++) {
-        if (session->streams[i] != NULL) {
-            count += char_device_poll_fds(session->streams[i], fds + count);
-        }
+    if (limit_ns > 0) {
+        count += wakeup_fds(session, fds + count);
     }
-    count += gdb_link_poll_fds(session->gdb, fds + count);
-    count += front_end_poll_fds(session->front_end, fds + count);
     struct timespec limit = {.tv_sec = (time_t)(limit_ns / NS_PER_SECOND),
                              .tv_nsec = (long)(limit_ns % NS_PER_SECOND)};
     int ready = ppoll(fds, (nfds_t)count, &limit, NULL);
@@ -560,8 +573,19 @@ static void serve_monitor(struct session *session)
     }
 }
 
-static void serve_gdb(struct session *session)
+/* Whether the guest goes on without a look at what gdb wants. */
+static bool gdb_can_wait(const struct session *session, uint64_t slept_ns, uint64_t now)
 {
+    const bool waits = slept_ns > 0 || machine_is_paused(session->machine) || gdb_link_is_busy(session->gdb);
+    return !waits && now - session->served_ns < GDB_INTERVAL_NS;
+}
+
+static void serve_gdb(struct session *session, uint64_t slept_ns, uint64_t now)
+{
+    if (gdb_can_wait(session, slept_ns, now)) {
+        return;
+    }
+    session->served_ns = now;
     bool was_paused = machine_is_paused(session->machine);
     gdb_link_poll(session->gdb);
     bool is_paused = machine_is_paused(session->machine);
@@ -585,8 +609,9 @@ static void drive(struct session *session)
                 char_device_poll(session->streams[i]);
             }
         }
-        serve_gdb(session);
-        front_end_update(session->front_end, host_clock_monotonic_ns(NULL));
+        const uint64_t now = host_clock_monotonic_ns(NULL);
+        serve_gdb(session, sleep_ns, now);
+        front_end_update(session->front_end, now);
     }
     front_end_finish(session->front_end);
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
-# interrupt.sh DOPPEL IMAGE: gdb's Ctrl+C while doppel searches the past. The answer is a stop by it, and the machine is as it was
-# where the search began. gdb is this script: packets through pipes.
+# interrupt.sh DOPPEL IMAGE: gdb's Ctrl+C while doppel searches the past, and while the guest runs. The answer is a stop by it, and after a
+# search the machine is as it was where that began. gdb is this script: packets through pipes.
 #
 # IMAGE is the demo disk. The search would be a long one, for a store to code of which nothing is wanted.
 set -eu
@@ -76,5 +76,13 @@ T02*) ;;
 esac
 [ "$(packet 8)" = "$(packet 12)" ] || fail "the machine is not what it was"
 [ "$(packet 10)" = "$(packet 14)" ] || fail "registers are not what they were"
+send c
+sleep 0.2
+printf '\003' >&3
+wait_for 15
+case $(packet 15) in
+T02*) ;;
+*) fail "the running guest has stopped by something else: $(packet 15)" ;;
+esac
 send k
 wait "$process" || fail "doppel ended with status $?"
