@@ -59,6 +59,16 @@ unsigned cpu_probe_room(const struct cpu_state *cpu, uint64_t address)
     return (left != 0 ? word * 64 + (unsigned)__builtin_ctzll(left) : CPU_PROBE_PAGE) - start;
 }
 
+unsigned cpu_probe_room_at_linear(const struct cpu_state *cpu, uint32_t linear)
+{
+    const unsigned left = CPU_PROBE_PAGE - linear % CPU_PROBE_PAGE;
+    unsigned room = cpu_probe_room(cpu, linear);
+    while (room < left && !cpu_probe_is_at_linear(cpu, linear + room)) {
+        room += cpu_probe_room(cpu, linear + room);
+    }
+    return room;
+}
+
 static bool watch_overlaps(const struct cpu_watch *watch, uint64_t first, uint64_t last)
 {
     return watch->first <= last && first <= watch->last;

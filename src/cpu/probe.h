@@ -3,8 +3,9 @@
  * Code. `offsets` has a bit for each offset within a page at which an instruction may be one to stop at. An
  * address is the same offset on whatever linear or physical page it is looked at, so engines make no code
  * that goes on across such an offset, remember no way to code that begins there, and ask at_code() before
- * they execute the instruction. Only what begins at these offsets costs anything: one in 4096, and less where
- * linear addresses are known (`exact`).
+ * they execute the instruction. Only what goes across these offsets costs anything: one in 4096, but a short
+ * loop that is cut in its middle takes a third longer. Therefore, where linear addresses are known, only code
+ * at the addresses themselves is cut (`exact`).
  *
  * Data. Pages with bytes of a `watch` are kept off the fast paths of memory (mmu_page_needs_care()); every
  * access of the CPU to them passes cpu_probe_note_access() before it is made. The same goes for pages by
@@ -107,6 +108,9 @@ static inline bool cpu_probe_stops(const struct cpu_state *cpu)
 
 /* Bytes from an address on to the next offset behind it that is in `offsets`, or to the page's end. */
 unsigned cpu_probe_room(const struct cpu_state *cpu, uint64_t address);
+
+/* The same for an address that is known to be linear: offsets of other places do not matter. */
+unsigned cpu_probe_room_at_linear(const struct cpu_state *cpu, uint32_t linear);
 
 /* Whether the page of `linear` has bytes of a watch. */
 bool cpu_probe_watches_page(const struct cpu_state *cpu, uint64_t linear);

@@ -122,11 +122,20 @@ static bool insn_is_movable(const struct insn *insn)
     return !is_far && !(has_eip && insn->operand_size == 2);
 }
 
+/* How far the block may go before the probe is to be asked. */
+static unsigned probe_room(const struct builder *b, const struct guest_code *code)
+{
+    const struct cpu_state *cpu = b->t->cpu;
+    return mode_tells_linear(b->mode)
+               ? cpu_probe_room_at_linear(cpu, (uint32_t)(cpu->segment[CPU_CS].base + b->first_eip))
+               : cpu_probe_room(cpu, code->phys);
+}
+
 /* Decodes as many instructions as make a block; returns the bytes. */
 static unsigned discover(struct builder *b, const struct guest_code *code)
 {
     struct decode_mode mode = isa_decode_mode(b->t->cpu);
-    unsigned room = cpu_probe_room(b->t->cpu, code->phys);
+    unsigned room = probe_room(b, code);
     unsigned used = 0;
     bool ended = false;
     while (!ended && b->count < b->most && used < room) {

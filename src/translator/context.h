@@ -52,6 +52,12 @@ enum block_mode {
     MODE_SEGMENTS_SHIFT = 7    /* enum segment_class of ES CS SS DS FS GS, two bits each */
 };
 
+/* Whether a block of this mode is at one linear address only. */
+static inline bool mode_tells_linear(uint32_t mode)
+{
+    return (mode & (MODE_CODE_FLAT | MODE_PARAGRAPH)) != 0;
+}
+
 /* How an offset in a data segment becomes a linear address. */
 enum segment_class {
     SEGMENT_FLAT,    /* base 0, limit 4 GiB, readable and writable; in protected mode only */

@@ -220,8 +220,8 @@ static struct code_block *make_block(struct translator *t, uint64_t phys, uint32
  * address only, it is not about others that lie alike on their pages. */
 static bool is_for_probe(const struct translator *t, uint32_t linear)
 {
-    return t->mode & (MODE_CODE_FLAT | MODE_PARAGRAPH) ? cpu_probe_is_at_linear(t->cpu, linear)
-                                                       : cpu_probe_is_at(t->cpu, linear);
+    return mode_tells_linear(t->mode) ? cpu_probe_is_at_linear(t->cpu, linear)
+                                      : cpu_probe_is_at(t->cpu, linear);
 }
 
 /* A block for CS:eip that is there. False: whether there is one cannot be said, since the fallback meets a

@@ -91,6 +91,14 @@ static void change_block(const struct code_block *block, uint8_t *code, uint32_t
     }
 }
 
+/* Whether the probe is to be asked about an instruction within the block at its new EIP, and was not at the
+ * old one. Elsewhere than in flat code that is the same for both. */
+static bool has_probe_within(const struct translator *t, const struct code_block *block, uint32_t eip,
+                             uint32_t mode)
+{
+    return (mode & MODE_CODE_FLAT) && cpu_probe_room_at_linear(t->cpu, eip) < block->length;
+}
+
 struct code_block *translator_move_version(struct translator *t, uint64_t phys, uint32_t eip, uint32_t mode)
 {
     if (!relocation_is_possible(mode)) {
@@ -107,7 +115,8 @@ struct code_block *translator_move_version(struct translator *t, uint64_t phys, 
             oldest = block;
         }
     }
-    if (oldest == NULL || (versions < VERSIONS_MAX && now - oldest->used < VERSION_AGE)) {
+    if (oldest == NULL || (versions < VERSIONS_MAX && now - oldest->used < VERSION_AGE) ||
+        has_probe_within(t, oldest, eip, mode)) {
         return NULL;
     }
     uint32_t distance = eip - translator_block_eip(oldest);

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "cpu/probe.h"
 #include "cpu_bench.h"
 
 #define RAM_SIZE (8 * MIB)
@@ -370,6 +371,77 @@ static void code_at_many_addresses_is_translated_a_few_times_and_then_moved(void
     cpu_bench_destroy(bench);
 }
 
+/* ---- places that a debugger asks about */
+
+struct visits {
+    const struct cpu_state *cpu;
+    uint32_t place;
+    unsigned count;
+};
+
+static bool note_visit(void *opaque)
+{
+    struct visits *visits = opaque;
+    visits->count += visits->cpu->segment[CPU_CS].base + visits->cpu->rip == visits->place;
+    return false;
+}
+
+static void ask_at(struct cpu_bench *bench, struct cpu_probe *probe, struct visits *visits, uint32_t linear)
+{
+    *visits = (struct visits){.cpu = &bench->cpu, .place = linear};
+    *probe = (struct cpu_probe){.at_code = note_visit, .opaque = visits};
+    cpu_probe_add_place(probe, linear);
+    bench->cpu.probe = probe;
+}
+
+static void a_place_in_code_that_is_moved_to_it_is_asked_about(void **state)
+{
+    (void)state;
+    for (uint32_t i = 0; i < ALIASES; i++) {
+        struct cpu_bench *bench = create_bench(0);
+        struct cpu_probe probe;
+        struct visits visits;
+        ask_at(bench, &probe, &visits, alias(i) + 7); /* the jc, which follows an instruction of its block */
+        call_aliases(bench, 1000);
+        assert_int_equal(visits.count, 1000 / ALIASES);
+        assert_true(count(bench, COUNTER_BLOCKS_MOVED) > 500);
+        cpu_bench_destroy(bench);
+    }
+}
+
+/* Blocks translated of a loop of four instructions, in real mode or flat, when a debugger asks
+ * about a place. */
+static uint64_t translated_with_place(bool real, uint32_t place)
+{
+    struct cpu_bench *bench = create_bench(0);
+    struct cpu_probe probe;
+    struct visits visits;
+    if (real) {
+        cpu_bench_enter_real(bench);
+    }
+    ask_at(bench, &probe, &visits, place);
+    /* jmp 0; again: inc bx; inc dx; dec cx; jnz again; hlt */
+    cpu_bench_load(bench, BENCH_CODE, BENCH_BYTES(0xeb, 0x00, 0x43, 0x42, 0x49, 0x75, 0xfb, 0xf4));
+    bench->cpu.gpr[CPU_CX].d = 100;
+    assert_int_equal(cpu_bench_run(bench, 10000), STOP_HALTED);
+    assert_int_equal(visits.count, place == BENCH_CODE + 3 ? 100 : 0);
+    uint64_t translated = count(bench, COUNTER_BLOCKS_TRANSLATED);
+    cpu_bench_destroy(bench);
+    return translated;
+}
+
+static void a_place_on_another_page_leaves_code_whole(void **state)
+{
+    (void)state;
+    for (unsigned real = 0; real < 2; real++) {
+        const uint64_t whole = translated_with_place(real, BENCH_CODE + 0x40);
+        assert_true(translated_with_place(real, BENCH_CODE + 3) > whole);
+        assert_int_equal(translated_with_place(real, BENCH_CODE + 0x5003), whole);
+    }
+}
+
+/* ---- code whose bytes come back */
+
 /* Calls `add eax, 1; ret` at FUNCTION, whose 1 becomes a 2 before the first call, a 1 before the second, … */
 static void call_patched(struct cpu_bench *bench, uint32_t times)
 {
@@ -427,6 +499,8 @@ int main(void)
         cmocka_unit_test(code_that_is_not_executed_gives_way_to_stores),
         cmocka_unit_test(a_handler_is_not_taken_for_the_next_instruction),
         cmocka_unit_test(code_at_many_addresses_is_translated_a_few_times_and_then_moved),
+        cmocka_unit_test(a_place_in_code_that_is_moved_to_it_is_asked_about),
+        cmocka_unit_test(a_place_on_another_page_leaves_code_whole),
         cmocka_unit_test(code_whose_bytes_come_back_is_revived),
         cmocka_unit_test(code_whose_bytes_come_back_is_not_revived_when_a_probe_has_changed_meanwhile),
     };
