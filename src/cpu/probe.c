@@ -76,7 +76,7 @@ static bool watch_overlaps(const struct cpu_watch *watch, uint64_t first, uint64
 
 static bool watches_any(const struct cpu_state *cpu, uint64_t first, uint64_t last)
 {
-    for (unsigned i = 0; cpu->probe != NULL && i < cpu->probe->watch_count; i++) {
+    for (unsigned i = 0; i < cpu->probe->watch_count; i++) {
         const struct cpu_watch *watch = &cpu->probe->watch[i];
         if (watch_overlaps(watch, first, last) ||
             (last > UINT32_MAX && watch_overlaps(watch, 0, last - UINT32_MAX - 1))) {
@@ -111,7 +111,7 @@ static bool loads_any(const struct cpu_probe *probe, uint64_t first, uint64_t la
 bool cpu_probe_watches_frame(const struct cpu_state *cpu, uint64_t phys)
 {
     const uint64_t first = phys & ~(uint64_t)(CPU_PROBE_PAGE - 1);
-    return cpu->probe != NULL && loads_any(cpu->probe, first, first + CPU_PROBE_PAGE - 1);
+    return loads_any(cpu->probe, first, first + CPU_PROBE_PAGE - 1);
 }
 
 void cpu_probe_note_load(const struct cpu_state *cpu, uint64_t phys, unsigned length)

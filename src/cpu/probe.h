@@ -112,6 +112,18 @@ unsigned cpu_probe_room(const struct cpu_state *cpu, uint64_t address);
 /* The same for an address that is known to be linear: offsets of other places do not matter. */
 unsigned cpu_probe_room_at_linear(const struct cpu_state *cpu, uint32_t linear);
 
+/* Whether there are watches, and `loads`. Only then may the functions below be called that look at them: a
+ * breakpoint costs no call for each page that is remembered. */
+static inline bool cpu_probe_has_watches(const struct cpu_state *cpu)
+{
+    return UNLIKELY(cpu->probe != NULL) && cpu->probe->watch_count != 0;
+}
+
+static inline bool cpu_probe_has_loads(const struct cpu_state *cpu)
+{
+    return UNLIKELY(cpu->probe != NULL) && cpu->probe->load_count != 0;
+}
+
 /* Whether the page of `linear` has bytes of a watch. */
 bool cpu_probe_watches_page(const struct cpu_state *cpu, uint64_t linear);
 

@@ -101,12 +101,12 @@ bool mmu_page_needs_care(const struct mmu *mmu, uint64_t linear, bool user)
 {
     return (user && mmu->cpu->alignment_checks) ||
            ((mmu->cpu->pending & CPU_PENDING_DEBUG) && cpu_page_is_watched(mmu->cpu, linear & ~PAGE_MASK)) ||
-           (mmu->cpu->probe != NULL && cpu_probe_watches_page(mmu->cpu, linear));
+           (cpu_probe_has_watches(mmu->cpu) && cpu_probe_watches_page(mmu->cpu, linear));
 }
 
 bool mmu_frame_needs_care(const struct mmu *mmu, uint64_t phys)
 {
-    return UNLIKELY(mmu->cpu->probe != NULL) && cpu_probe_watches_frame(mmu->cpu, phys);
+    return cpu_probe_has_loads(mmu->cpu) && cpu_probe_watches_frame(mmu->cpu, phys);
 }
 
 struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
@@ -230,7 +230,7 @@ static inline void note_access(struct mmu *mmu, uint64_t linear, unsigned width,
     if (mmu->cpu->pending & CPU_PENDING_DEBUG) {
         cpu_note_access(mmu->cpu, linear, width, write);
     }
-    if (UNLIKELY(mmu->cpu->probe != NULL)) {
+    if (cpu_probe_has_watches(mmu->cpu)) {
         cpu_probe_note_access(mmu->cpu, linear, width, write);
     }
 }
@@ -238,7 +238,7 @@ static inline void note_access(struct mmu *mmu, uint64_t linear, unsigned width,
 /* A load that comes by here as well, or the part of it that is in one page. */
 static inline void note_load(struct mmu *mmu, uint64_t phys, unsigned length)
 {
-    if (UNLIKELY(mmu->cpu->probe != NULL)) {
+    if (cpu_probe_has_loads(mmu->cpu)) {
         cpu_probe_note_load(mmu->cpu, phys, length);
     }
 }

@@ -57,7 +57,7 @@ NEVER_INLINE uint8_t *store_by_pae(struct mmu *mmu, uint32_t linear, uint32_t ac
 ALWAYS_INLINE uint8_t *plain_walk(struct mmu *mmu, uint32_t linear, uint32_t access, bool store, bool user)
 {
     const struct cpu_state *cpu = mmu->cpu;
-    bool is_watched = UNLIKELY(cpu->probe != NULL) && cpu->probe->watch_count + cpu->probe->load_count != 0;
+    bool is_watched = cpu_probe_has_watches(cpu) || cpu_probe_has_loads(cpu);
     bool careful = (cpu->pending & CPU_PENDING_DEBUG) || is_watched || (user && cpu->alignment_checks);
     bool in_page = (linear & PAGE_MASK) + (access & WIDTH_MASK) <= PAGE_SIZE &&
                    !(linear & access >> PLAIN_WALK_ALIGNMENT_SHIFT);
