@@ -31,6 +31,11 @@ enum cpu_habit {
 /* The bits of enum cpu_habit that hold for `model` on this host. */
 uint32_t cpu_habits_of(const struct cpu_model *model);
 
+/* A CRC-32 of what results of `model` depend on the host's processor for: its habits, and the last bits of
+ * transcendental functions and of SSE's approximations, where the model has them. Two hosts on which it
+ * differs are not good for the same run. */
+uint32_t cpu_habits_crc(const struct cpu_model *model);
+
 /* The host processor's own habits; none on a host of another instruction set. */
 uint32_t cpu_habits_of_host(void);
 

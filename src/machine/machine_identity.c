@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/crc32.h"
+#include "cpu/habits.h"
 #include "devices/floppy.h"
 #include "devices/fw_cfg.h"
 #include "devices/ide.h"
@@ -124,6 +125,8 @@ static struct status describe(struct machine *machine, FILE *out)
     const struct machine_debug_exit_config *exit_port = &machine->debug_exit;
     fprintf(out, "memory: %" PRIu64 " KiB\n", memory_bus_ram_size(machine->memory) / KIB);
     fprintf(out, "processor: %s\n", machine->cpu.model->name);
+    fprintf(out, "results that are the host processor's: CRC-32 %08" PRIx32 "\n",
+            cpu_habits_crc(machine->cpu.model));
     fprintf(out, "time of an instruction: %" PRIu64 " ns\n", machine->ns_per_instruction);
     fprintf(out, "clock at power-on: %" PRIu64 " s\n", machine->rtc_epoch);
     describe_rom(out, "system ROM", &machine->system_rom);

@@ -137,6 +137,17 @@ static void old_models_have_their_own(void **state)
     assert_int_equal(cpu_habits_of(cpu_model_find("pentium4")), cpu_habits_of_host());
 }
 
+/* 64 samples tell one processor from another; what a model lacks does not count. */
+static void the_crc_is_that_of_a_models_results(void **state)
+{
+    (void)state;
+    uint32_t newest = cpu_habits_crc(cpu_model_find("max"));
+    assert_int_equal(cpu_habits_crc(cpu_model_find("max")), newest);
+    assert_int_equal(cpu_habits_crc(cpu_model_find("pentium3")), cpu_habits_crc(cpu_model_find("pentium4")));
+    assert_int_not_equal(cpu_habits_crc(cpu_model_find("pentium2")), newest);
+    assert_int_not_equal(cpu_habits_crc(cpu_model_find("8086")), newest);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +155,7 @@ int main(void)
         cmocka_unit_test(an_engine_has_the_hosts_habits),
         cmocka_unit_test(a_divide_error_changes_no_flags),
         cmocka_unit_test(old_models_have_their_own),
+        cmocka_unit_test(the_crc_is_that_of_a_models_results),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
