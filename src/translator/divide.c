@@ -8,7 +8,6 @@
 #include <stddef.h>
 
 #include "cpu/habits.h"
-
 #include "translator/builder.h"
 
 enum { AH_NUMBER = 4, OPCODE_SAHF = 0x9e, OPCODE_LAHF = 0x9f };

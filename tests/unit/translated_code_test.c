@@ -3,7 +3,7 @@
  *
  *  - rsp, r12, r14 and r15 stay as they are (but for guest calls and returns, which are the host's), r13 is
  * only counted with;
- *  - what may change flags is the guest's instruction itself;
+ *  - what may change flags is the guest's instruction itself, or puts back what it has changed;
  *  - a guest register changes only where the guest's instruction writes it;
  *  - memory is reached through addresses that were looked up, never through a guest register;
  *  - instructions that are emulated (sensitive ones, repeated strings) may do as they like with guest
@@ -163,23 +163,25 @@ static unsigned host_register_of(unsigned guest)
     return guest == 1 ? (unsigned)GUEST_ECX : guest == 4 ? (unsigned)GUEST_ESP : guest;
 }
 
+/* The guest's instruction, what does its work, or undoes it. */
 static bool is_own(const struct piece_context *context, const cs_insn *insn)
 {
     const cs_insn *guest = context->guest;
     if (guest == NULL) {
         return false;
     }
-    bool compares = false;
+    bool helps = false;
     switch (guest->id) {
     case X86_INS_CMPSB:
     case X86_INS_CMPSW:
     case X86_INS_CMPSD:
     case X86_INS_SCASB:
     case X86_INS_SCASW:
-    case X86_INS_SCASD: compares = insn->id == X86_INS_CMP; break;
+    case X86_INS_SCASD: helps = insn->id == X86_INS_CMP; break;
+    case X86_INS_IDIV: helps = insn->id == X86_INS_SAHF; break; /* in front of a #DE */
     default: break;
     }
-    return compares || insn->id == guest->id;
+    return helps || insn->id == guest->id;
 }
 
 static void check_memory(const struct piece_context *context, const cs_insn *insn)
