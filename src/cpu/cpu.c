@@ -84,6 +84,7 @@ void cpu_init(struct cpu_state *cpu, const struct cpu_model *model)
     cpu->retired = 0;
     cpu->taken = 0;
     cpu->tsc_offset = 0;
+    cpu_seed_random(cpu, (const uint8_t[CPU_RANDOM_SEED]){0});
     cpu->unwind = NULL;
     cpu->exception = (struct cpu_exception){0};
     power_up(cpu);

@@ -12,6 +12,8 @@
 #include "cpu/flags.h"
 #include "cpu/model.h"
 
+#define CPU_RANDOM_SEED 32 /* bytes */
+
 /* ---- life cycle */
 
 /* Prepares *cpu for `model` and resets it. memory_ops, memory, pins, log and counters are set by the caller
@@ -193,5 +195,11 @@ uint64_t cpu_read_time_stamp(struct cpu_state *cpu); /* RDTSC's value; CR4.TSD c
 
 /* CPUID: EAX and ECX in, EAX EBX ECX EDX out, written to the registers. */
 void cpu_identify(struct cpu_state *cpu);
+
+/* What RDRAND says from now on follows from `seed`; cpu_init() takes zeros. A reset changes nothing. */
+void cpu_seed_random(struct cpu_state *cpu, const uint8_t seed[CPU_RANDOM_SEED]);
+
+/* RDRAND's next number, which changes `cpu`. */
+uint32_t cpu_draw_random(struct cpu_state *cpu);
 
 #endif

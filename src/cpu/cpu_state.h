@@ -242,6 +242,13 @@ struct cpu_pins {
     void *opaque;
 };
 
+/* A generator of random numbers (random.c). */
+struct cpu_random {
+    uint32_t seed[8];
+    uint32_t block[16]; /* the numbers from `drawn` rounded down to 16 on, if that is not `drawn` */
+    uint64_t drawn;     /* numbers so far */
+};
+
 struct cpu_state {
     union gpr gpr[CPU_GPR_SLOTS]; /* [CPU_ZERO] is always zero: "no register" in address arithmetic */
     uint64_t rip;
@@ -281,6 +288,7 @@ struct cpu_state {
                        where the CPU is */
     uint64_t idle_hints; /* times DOS said that it waits for the user (INT 28h, INT 2Fh AX=1680h) */
     uint64_t tsc_offset;
+    struct cpu_random random;
     uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
     bool has_local_apic; /* the machine wires one; otherwise it is disabled for good, and CPUID does not tell
                             of it */

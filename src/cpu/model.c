@@ -26,7 +26,8 @@
 #define FEATURES_PENTIUM4 (FEATURES_PENTIUM3 | BIT(FEATURE_CLFSH) | BIT(FEATURE_SSE2))
 
 #define FEATURES_MAX                                                                                         \
-    (FEATURES_PENTIUM4 | BIT(FEATURE_SSE3) | BIT(FEATURE_SSSE3) | BIT(FEATURE_MOVBE) | BIT(FEATURE_POPCNT))
+    (FEATURES_PENTIUM4 | BIT(FEATURE_SSE3) | BIT(FEATURE_SSSE3) | BIT(FEATURE_MOVBE) | BIT(FEATURE_POPCNT) | \
+     BIT(FEATURE_RDRAND))
 
 #define FLAGS_8086    (EFLAGS_ARITHMETIC | (uint32_t)EFLAGS_TF | (uint32_t)EFLAGS_IF | (uint32_t)EFLAGS_DF)
 #define FLAGS_80286   (FLAGS_8086 | (uint32_t)EFLAGS_IOPL | (uint32_t)EFLAGS_NT)
@@ -190,8 +191,8 @@ static const struct cpu_model models[] = {
     },
     {
         .name = "max",
-        .description =
-            "every 32-bit feature there is here: SSE3, SSSE3, POPCNT, MOVBE, NX; otherwise a Pentium 4",
+        .description = "every 32-bit feature there is here: SSE3, SSSE3, POPCNT, MOVBE, RDRAND, NX; "
+                       "otherwise a Pentium 4",
         .generation = CPU_NETBURST,
         .address_bits = 36,
         .max_insn_length = 15,

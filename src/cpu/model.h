@@ -52,7 +52,8 @@ enum cpu_feature {
     FEATURE_SSE41 = 51,
     FEATURE_SSE42 = 52,
     FEATURE_MOVBE = 54,
-    FEATURE_POPCNT = 55
+    FEATURE_POPCNT = 55,
+    FEATURE_RDRAND = 62
 };
 
 /* Bits of CPUID leaf 80000001h EDX. */

@@ -303,6 +303,8 @@ static bool decode_special(struct decoding *d, struct insn *insn, unsigned attri
     case INSN_MOV_TR:
     case INSN_SWAPGS: return (insn->id == INSN_SWAPGS) == (d->code_index == 2);
 
+    case INSN_RDRAND: return !(insn->prefixes & (PREFIX_REP | PREFIX_REPNE)); /* SDM 2A §3.1.1.1, NFx */
+
     case INSN_MOVD:
     case INSN_PEXTRD:
     case INSN_PINSRD:

@@ -64,7 +64,8 @@ enum insn_level {
     INSN_LEVEL_SSE41,
     INSN_LEVEL_SSE42,
     INSN_LEVEL_X86_64, /* only in 64-bit mode or only on CPUs that have it */
-    INSN_LEVEL_OTHER /* separate CPUID bit (MOVBE, POPCNT, LZCNT, ADX, CLFLUSH …): engine looks at the id */
+    INSN_LEVEL_OTHER /* separate CPUID bit (MOVBE, POPCNT, RDRAND, LZCNT, ADX, CLFLUSH …): engine looks at the
+                        id */
 };
 
 enum operand_kind {

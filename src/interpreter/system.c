@@ -1,5 +1,5 @@
 /* Segment registers, I/O, system registers (SDM 2: MOV Sreg, LDS…LSS, IN, OUT, CLI, STI, HLT, SGDT…LMSW, LAR,
- * LSL, VERR, VERW, ARPL, MOV CR/DR/TR, CLTS, INVD, INVLPG, WBINVD, CPUID, RDTSC, RDMSR, WRMSR).
+ * LSL, VERR, VERW, ARPL, MOV CR/DR/TR, CLTS, INVD, INVLPG, WBINVD, CPUID, RDTSC, RDRAND, RDMSR, WRMSR).
  *
  * The rules live in cpu/; here are operands and the checks common to all privileged instructions. */
 #include "cpu/debug_registers.h"
@@ -496,7 +496,7 @@ uop_handler *select_cache(const struct insn *insn, const struct cpu_model *model
     return insn->id == INSN_INVLPG ? invlpg : invalidate_caches;
 }
 
-/* ---- CPUID, RDTSC, RDPMC, MSRs */
+/* ---- CPUID, RDTSC, RDPMC, RDRAND, MSRs */
 
 static void cpuid(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
@@ -533,11 +533,20 @@ static void rdpmc(struct cpu_state *cpu, const struct uop *uop, struct interpret
     uop_next(cpu, uop, in);
 }
 
+/* There is always a number to be had: CF = 1, and the other flags are 0 (SDM 2, RDRAND). */
+static void rdrand(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
+{
+    register_write(cpu, uop->destination, uop->operand_size, cpu_draw_random(cpu));
+    flags_from_eflags(&cpu->flags, EFLAGS_CF);
+    uop_next(cpu, uop, in);
+}
+
 uop_handler *select_cpuid(const struct insn *insn, const struct cpu_model *model)
 {
     switch (insn->id) {
     case INSN_CPUID: return model->has_cpuid ? cpuid : NULL;
     case INSN_RDTSC: return cpu_model_has(model, FEATURE_TSC) ? rdtsc : NULL;
+    case INSN_RDRAND: return rdrand;
     default: return model->generation >= CPU_P6 ? rdpmc : NULL;
     }
 }

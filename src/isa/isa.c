@@ -29,6 +29,7 @@ static bool level_exists(const struct cpu_model *model, const struct insn *insn)
     case INSN_CLFLUSH: return cpu_model_has(model, FEATURE_CLFSH);
     case INSN_MOVBE: return cpu_model_has(model, FEATURE_MOVBE);
     case INSN_POPCNT: return cpu_model_has(model, FEATURE_POPCNT);
+    case INSN_RDRAND: return cpu_model_has(model, FEATURE_RDRAND);
     default: return true;
     }
 }

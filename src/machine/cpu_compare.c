@@ -57,6 +57,8 @@ static const struct field fields[] = {
     FIELD("NMI blocked", nmi_blocked),
     FIELD("retired", retired),
     FIELD("TSC offset", tsc_offset),
+    FIELDS("random seed", random.seed),
+    FIELD("random numbers", random.drawn),
     FIELD("SYSENTER CS", sysenter_cs),
     FIELD("SYSENTER ESP", sysenter_esp),
     FIELD("SYSENTER EIP", sysenter_eip),

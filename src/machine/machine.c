@@ -13,6 +13,7 @@
 
 #include "devices/vga.h"
 #include "host/host_clock.h"
+#include "host/host_random.h"
 #include "machine/engine_factory.h"
 #include "machine/machine_internal.h"
 
@@ -150,6 +151,17 @@ static struct status create_clock(struct machine *machine, const struct machine_
     return status_ok();
 }
 
+/* Counted runs are the same each time: they go on with the seed that cpu_init() takes. */
+static struct status seed_random(struct machine *machine, const struct machine_config *config)
+{
+    uint8_t seed[CPU_RANDOM_SEED];
+    struct status status = config->counted ? status_ok() : host_random_bytes(seed, sizeof seed);
+    if (status_is_ok(&status) && !config->counted) {
+        cpu_seed_random(&machine->cpu, seed);
+    }
+    return status;
+}
+
 /* CPU, memory and ports: what every chip is attached to. */
 static struct status create_core(struct machine *machine, const struct machine_config *config)
 {
@@ -177,6 +189,10 @@ static struct status create_core(struct machine *machine, const struct machine_c
                                           .opaque = machine};
     machine->cpu.has_local_apic = cpu_model_has(model, FEATURE_APIC);
     cpu_init(&machine->cpu, model);
+    status = seed_random(machine, config);
+    if (!status_is_ok(&status)) {
+        return status;
+    }
     if (machine->memory != NULL) {
         machine->mmu = mmu_create(&machine->cpu, machine->memory);
     }

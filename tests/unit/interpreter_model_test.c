@@ -65,6 +65,11 @@ static void instructions_exist_from_their_model_on(void **state)
         {"nop modrm", {0x0f, 0x1f, 0xc0}, "pentium", "pentium2"},
         {"popcnt ax, bx", {0xf3, 0x0f, 0xb8, 0xc3}, "pentium4", NULL},
         {"movbe ax, [bx]", {0x0f, 0x38, 0xf0, 0x07}, "pentium4", NULL},
+        {"rdrand ax", {0x0f, 0xc7, 0xf0}, "pentium4", "max"},
+        {"lock rdrand ax", {0xf0, 0x0f, 0xc7, 0xf0}, "max", NULL},
+        {"rep rdrand ax", {0xf3, 0x0f, 0xc7, 0xf0}, "max", NULL},
+        {"repne rdrand ax", {0xf2, 0x0f, 0xc7, 0xf0}, "max", NULL},
+        {"rdrand [bx]", {0x0f, 0xc7, 0x37}, "max", NULL},
         {"movnti [bx], eax", {0x0f, 0xc3, 0x07}, "pentium3", "pentium4"},
         {"syscall", {0x0f, 0x05}, "pentium4", NULL},
         {"ud2", {0x0f, 0x0b}, "pentium4", NULL},
@@ -204,6 +209,30 @@ static void word_and_byte_results_leave_the_rest_of_the_register(void **state)
     }
 }
 
+/* The numbers are those of cpu_random_test; each comes with CF alone. */
+static void rdrand_writes_a_number_of_its_operand_size(void **state)
+{
+    static const struct {
+        unsigned code_size;
+        uint32_t ebp, esi, edi;
+    } rows[] = {{2, 0x5566b876, 0x903df1a0, 0x55665d40}, {4, 0xade0b876, 0x5566f1a0, 0xe56a5d40}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct cpu_bench *bench = cpu_bench_create(cpu_model_find("max"), RAM_SIZE);
+        cpu_bench_enter_flat(bench, rows[i].code_size, 0);
+        bench->cpu.gpr[CPU_BP].q = bench->cpu.gpr[CPU_SI].q = bench->cpu.gpr[CPU_DI].q = OLD;
+        cpu_set_eflags(&bench->cpu, (EFLAGS_ARITHMETIC & ~(uint32_t)EFLAGS_CF) | EFLAGS_DF | EFLAGS_FIXED);
+        cpu_bench_load(bench, BENCH_CODE,
+                       BENCH_BYTES(0x0f, 0xc7, 0xf5, 0x66, 0x0f, 0xc7, 0xf6, 0x0f, 0xc7, 0xf7, 0xf4));
+        assert_int_equal(cpu_bench_run(bench, 1000), STOP_HALTED);
+        assert_int_equal(bench->cpu.gpr[CPU_BP].q, rows[i].ebp);
+        assert_int_equal(bench->cpu.gpr[CPU_SI].q, rows[i].esi);
+        assert_int_equal(bench->cpu.gpr[CPU_DI].q, rows[i].edi);
+        assert_int_equal(cpu_eflags(&bench->cpu), EFLAGS_CF | EFLAGS_DF | EFLAGS_FIXED);
+        cpu_bench_destroy(bench);
+    }
+}
+
 static void sixteen_bit_stack_leaves_the_rest_of_esp(void **state)
 {
     (void)state;
@@ -281,6 +310,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instructions_exist_from_their_model_on),
+        cmocka_unit_test(rdrand_writes_a_number_of_its_operand_size),
         cmocka_unit_test(lock_is_refused_since_the_80386_where_it_makes_no_sense),
         cmocka_unit_test(instructions_may_be_as_long_as_the_model_says),
         cmocka_unit_test(word_and_byte_results_leave_the_rest_of_the_register),

@@ -53,6 +53,18 @@ static void history_makes_no_difference_to_the_guest(void **state)
     assert_memory_equal(kept, rig->marks, sizeof kept);
 }
 
+static void random_numbers_come_again(void **state)
+{
+    struct history_rig *rig = *state;
+    history_rig_power_on(rig);
+    history_rig_start(rig, HISTORY_RIG_BUDGET);
+    history_rig_live(rig, 15);
+    const uint32_t first = cpu_draw_random(machine_cpu(rig->machine));
+    assert_int_not_equal(cpu_draw_random(machine_cpu(rig->machine)), first);
+    history_rig_seek(rig, &rig->marks[1]);
+    assert_int_equal(cpu_draw_random(machine_cpu(rig->machine)), first);
+}
+
 /* What a person sees of the CPU. */
 static uint32_t cpu_crc(struct machine *machine)
 {
@@ -245,6 +257,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RIG_TEST(every_place_is_found_again_as_it_was),
         RIG_TEST(history_makes_no_difference_to_the_guest),
+        RIG_TEST(random_numbers_come_again),
         RIG_TEST(a_thousand_steps_back_are_those_that_led_there),
         RIG_TEST(checkpoints_are_listed_backwards_to_the_first),
         RIG_TEST(places_outside_history_are_refused),

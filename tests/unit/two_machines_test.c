@@ -24,12 +24,12 @@ struct guest {
     struct engine_config engine;
 };
 
-static struct machine *create(const struct guest *guest, uint64_t ram_size)
+static struct machine *create_in_time(const struct guest *guest, uint64_t ram_size, bool counted)
 {
     struct machine_config config = {.ram_size = ram_size,
                                     .engine = guest->engine,
                                     .floppy[0] = {.path = guest->disk, .read_only = true},
-                                    .counted = true,
+                                    .counted = counted,
                                     .ns_per_instruction = 8,
                                     .rtc_epoch = 946684800};
     struct machine *machine = NULL;
@@ -39,6 +39,11 @@ static struct machine *create(const struct guest *guest, uint64_t ram_size)
     }
     machine_set_instruction_limit(machine, INSTRUCTIONS);
     return machine;
+}
+
+static struct machine *create(const struct guest *guest, uint64_t ram_size)
+{
+    return create_in_time(guest, ram_size, true);
 }
 
 /* Runs a slice. False once the machine is at its instruction limit. */
@@ -139,6 +144,22 @@ static void slice_length_does_not_change_a_counted_run(void **state)
     machine_destroy(machine);
 }
 
+/* Nor are its random numbers, which the machines of real time have. */
+static void random_numbers_are_the_same_in_counted_time_alone(void **state)
+{
+    for (unsigned counted = 0; counted < 2; counted++) {
+        struct machine *one = create_in_time(*state, 2 * MIB, counted);
+        struct machine *other = create_in_time(*state, 2 * MIB, counted);
+        unsigned same = 0;
+        for (unsigned i = 0; i < 8; i++) {
+            same += cpu_draw_random(machine_cpu(one)) == cpu_draw_random(machine_cpu(other));
+        }
+        assert_int_equal(same, counted ? 8 : 0);
+        machine_destroy(one);
+        machine_destroy(other);
+    }
+}
+
 int main(int argc, char **argv)
 {
     unsigned engine = ENGINE_INTERP;
@@ -152,6 +173,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_prestate(interleaved_machines_do_what_each_does_alone, &guest),
         cmocka_unit_test_prestate(machines_on_two_threads_do_what_each_does_alone, &guest),
         cmocka_unit_test_prestate(slice_length_does_not_change_a_counted_run, &guest),
+        cmocka_unit_test_prestate(random_numbers_are_the_same_in_counted_time_alone, &guest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
