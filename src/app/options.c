@@ -20,6 +20,7 @@
 #define REVERSE_MAX_MIB      1048576u
 #define DEFAULT_ICOUNT_SHIFT 3
 #define MAX_ICOUNT_SHIFT     20
+#define FEATURE_COLUMNS      100
 #define COUNTED_RTC_EPOCH    946684800u /* 2000-01-01 00:00:00 UTC */
 
 #define OPTION(symbol, name, argument, section, help) static option_handler option_##symbol;
@@ -621,6 +622,26 @@ void options_print_help(FILE *out)
           out);
 }
 
+static void print_features(FILE *out)
+{
+    fputs(
+        "\nfeatures of those that have CPUID, to be added (pentium3,+rdrand or pentium3,rdrand=on) or taken "
+        "away\n(pentium3,-sse or pentium3,sse=off); the 80386 and 80486 can do without fpu:",
+        out);
+    size_t column = FEATURE_COLUMNS;
+    const char *name;
+    for (size_t i = 0; (name = cpu_feature_name(i)) != NULL; i++) {
+        column += 1 + strlen(name);
+        if (column > FEATURE_COLUMNS) {
+            column = strlen(name);
+            fprintf(out, "\n%s", name);
+        } else {
+            fprintf(out, " %s", name);
+        }
+    }
+    fputc('\n', out);
+}
+
 void options_print_cpus(FILE *out)
 {
     const struct cpu_model *model;
@@ -628,6 +649,7 @@ void options_print_cpus(FILE *out)
         fprintf(out, "%-12s %s%s\n", model->name, model->description,
                 strcmp(model->name, cpu_model_default_name) == 0 ? " (default)" : "");
     }
+    print_features(out);
 }
 
 void options_print_log_categories(FILE *out)

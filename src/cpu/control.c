@@ -103,7 +103,7 @@ static void write_cr0(struct cpu_state *cpu, uint64_t value)
 
 static void write_cr4(struct cpu_state *cpu, uint64_t value)
 {
-    if (value & ~(uint64_t)cpu->model->cr4_writable) {
+    if (value & ~(uint64_t)cpu_model_cr4_writable(cpu->model)) {
         cpu_raise_error(cpu, VECTOR_GP, 0);
     }
     uint64_t changed = cpu->cr4 ^ value;
@@ -121,7 +121,7 @@ static bool control_exists(const struct cpu_state *cpu, unsigned number)
     case 0:
     case 2:
     case 3: return true;
-    case 4: return cpu->model->cr4_writable != 0;
+    case 4: return cpu->model->has_cpuid; /* the Pentium brought both */
     default: return false;
     }
 }

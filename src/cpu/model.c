@@ -13,7 +13,7 @@
 #include "base/bits.h"
 #include "cpu/cpu_state.h"
 
-#define BIT(n) ((uint64_t)1 << (n))
+#define BIT(feature) ((uint32_t)1 << (feature) % 32)
 
 #define FEATURES_PENTIUM                                                                                     \
     (BIT(FEATURE_FPU) | BIT(FEATURE_VME) | BIT(FEATURE_DE) | BIT(FEATURE_PSE) | BIT(FEATURE_TSC) |           \
@@ -25,9 +25,9 @@
 #define FEATURES_PENTIUM3 (FEATURES_PENTIUM2 | BIT(FEATURE_SSE))
 #define FEATURES_PENTIUM4 (FEATURES_PENTIUM3 | BIT(FEATURE_CLFSH) | BIT(FEATURE_SSE2))
 
+/* In ECX. */
 #define FEATURES_MAX                                                                                         \
-    (FEATURES_PENTIUM4 | BIT(FEATURE_SSE3) | BIT(FEATURE_SSSE3) | BIT(FEATURE_MOVBE) | BIT(FEATURE_POPCNT) | \
-     BIT(FEATURE_RDRAND))
+    (BIT(FEATURE_SSE3) | BIT(FEATURE_SSSE3) | BIT(FEATURE_MOVBE) | BIT(FEATURE_POPCNT) | BIT(FEATURE_RDRAND))
 
 #define FLAGS_8086    (EFLAGS_ARITHMETIC | (uint32_t)EFLAGS_TF | (uint32_t)EFLAGS_IF | (uint32_t)EFLAGS_DF)
 #define FLAGS_80286   (FLAGS_8086 | (uint32_t)EFLAGS_IOPL | (uint32_t)EFLAGS_NT)
@@ -41,10 +41,20 @@
     (CR0_BITS_80286 | (uint32_t)CR0_PG | (uint32_t)CR0_NE | (uint32_t)CR0_WP | (uint32_t)CR0_AM |            \
      (uint32_t)CR0_NW | (uint32_t)CR0_CD)
 
-#define CR4_BITS_PENTIUM ((uint32_t)CR4_VME | CR4_PVI | CR4_TSD | CR4_DE | CR4_PSE | CR4_MCE)
-#define CR4_BITS_PENTIUM2                                                                                    \
-    (CR4_BITS_PENTIUM | (uint32_t)CR4_PAE | (uint32_t)CR4_PGE | (uint32_t)CR4_PCE | (uint32_t)CR4_OSFXSR)
-#define CR4_BITS_PENTIUM3 (CR4_BITS_PENTIUM2 | (uint32_t)CR4_OSXMMEXCPT)
+/* Leaf 2: caches and TLBs. 01-04: 4 KiB and 4 MiB page TLBs; 08, 0C: 16 KiB L1 code and data; 43, 82: L2 of
+ * 512 and 256 KiB; 50, 5B, 66, 70, 7B: Netburst's TLBs, L1 data, trace cache and 512 KiB L2; 40: no L3. */
+#define CACHES_PENTIUM2                                                                                      \
+    {                                                                                                        \
+        .eax = 0x03020101, .edx = 0x0c040843                                                                 \
+    }
+#define CACHES_PENTIUM3                                                                                      \
+    {                                                                                                        \
+        .eax = 0x03020101, .edx = 0x0c040882                                                                 \
+    }
+#define CACHES_PENTIUM4                                                                                      \
+    {                                                                                                        \
+        .eax = 0x665b5001, .edx = 0x007b7040                                                                 \
+    }
 
 const char *const cpu_model_default_name = "pentium3";
 
@@ -95,7 +105,7 @@ static const struct cpu_model models[] = {
         .eflags_writable = FLAGS_80386,
         .reset_edx = 0x0308,
         .cr0_writable = CR0_BITS_80386,
-        .features = BIT(FEATURE_FPU),
+        .features = {BIT(FEATURE_FPU)},
     },
     {
         .name = "80486",
@@ -106,7 +116,7 @@ static const struct cpu_model models[] = {
         .eflags_writable = FLAGS_80486,
         .reset_edx = 0x0432,
         .cr0_writable = CR0_BITS_80486,
-        .features = BIT(FEATURE_FPU),
+        .features = {BIT(FEATURE_FPU)},
     },
     {
         .name = "pentium",
@@ -118,8 +128,7 @@ static const struct cpu_model models[] = {
         .eflags_writable = FLAGS_PENTIUM,
         .reset_edx = 0x0525,
         .cr0_writable = CR0_BITS_80486,
-        .cr4_writable = CR4_BITS_PENTIUM,
-        .features = FEATURES_PENTIUM,
+        .features = {FEATURES_PENTIUM},
         .cpuid_max_leaf = 1,
         .cpuid_signature = 0x0525,
         .cpuid_vendor = "GenuineIntel",
@@ -134,8 +143,7 @@ static const struct cpu_model models[] = {
         .eflags_writable = FLAGS_PENTIUM,
         .reset_edx = 0x0543,
         .cr0_writable = CR0_BITS_80486,
-        .cr4_writable = CR4_BITS_PENTIUM,
-        .features = FEATURES_PENTIUM | BIT(FEATURE_MMX),
+        .features = {FEATURES_PENTIUM | BIT(FEATURE_MMX)},
         .cpuid_max_leaf = 1,
         .cpuid_signature = 0x0543,
         .cpuid_vendor = "GenuineIntel",
@@ -150,10 +158,10 @@ static const struct cpu_model models[] = {
         .eflags_writable = FLAGS_PENTIUM,
         .reset_edx = 0x0652,
         .cr0_writable = CR0_BITS_80486,
-        .cr4_writable = CR4_BITS_PENTIUM2,
-        .features = FEATURES_PENTIUM2,
+        .features = {FEATURES_PENTIUM2},
         .cpuid_max_leaf = 2,
         .cpuid_signature = 0x0652,
+        .cpuid_caches = CACHES_PENTIUM2,
         .cpuid_vendor = "GenuineIntel",
     },
     {
@@ -166,10 +174,11 @@ static const struct cpu_model models[] = {
         .eflags_writable = FLAGS_PENTIUM,
         .reset_edx = 0x0686,
         .cr0_writable = CR0_BITS_80486,
-        .cr4_writable = CR4_BITS_PENTIUM3,
-        .features = FEATURES_PENTIUM3,
+        .features = {FEATURES_PENTIUM3},
         .cpuid_max_leaf = 2,
         .cpuid_signature = 0x0686,
+        .cpuid_brand_index = 2,
+        .cpuid_caches = CACHES_PENTIUM3,
         .cpuid_vendor = "GenuineIntel",
     },
     {
@@ -182,10 +191,11 @@ static const struct cpu_model models[] = {
         .eflags_writable = FLAGS_PENTIUM,
         .reset_edx = 0x0f29,
         .cr0_writable = CR0_BITS_80486,
-        .cr4_writable = CR4_BITS_PENTIUM3,
-        .features = FEATURES_PENTIUM4,
+        .features = {FEATURES_PENTIUM4},
         .cpuid_max_leaf = 2,
         .cpuid_signature = 0x0f29,
+        .cpuid_brand_index = 9,
+        .cpuid_caches = CACHES_PENTIUM4,
         .cpuid_vendor = "GenuineIntel",
         .cpuid_brand = "              Intel(R) Pentium(R) 4 CPU 2.80GHz",
     },
@@ -200,11 +210,13 @@ static const struct cpu_model models[] = {
         .eflags_writable = FLAGS_PENTIUM,
         .reset_edx = 0x0f4a,
         .cr0_writable = CR0_BITS_80486,
-        .cr4_writable = CR4_BITS_PENTIUM3,
-        .features = FEATURES_MAX,
-        .extended_features = EXTENDED_FEATURE_NX,
+        .features = {[FEATURE_WORD_1_EDX] = FEATURES_PENTIUM4,
+                     [FEATURE_WORD_1_ECX] = FEATURES_MAX,
+                     [FEATURE_WORD_80000001_EDX] = BIT(FEATURE_NX)},
         .cpuid_max_leaf = 2,
         .cpuid_signature = 0x0f4a,
+        .cpuid_brand_index = 9,
+        .cpuid_caches = CACHES_PENTIUM4,
         .cpuid_vendor = "GenuineIntel",
         .cpuid_brand = "doppel 32-bit CPU",
     },
@@ -223,4 +235,14 @@ const struct cpu_model *cpu_model_find(const char *name)
 const struct cpu_model *cpu_model_at(size_t index)
 {
     return index < ARRAY_COUNT(models) ? &models[index] : NULL;
+}
+
+uint32_t cpu_model_cr4_writable(const struct cpu_model *model)
+{
+    uint32_t bits = model->generation >= CPU_P6 ? CR4_PCE : 0;
+#define CPU_FEATURE(symbol, word, bit, name, alias, needs, needs_too, cr4)                                   \
+    bits |= cpu_model_has(model, FEATURE_##symbol) ? (uint32_t)(cr4) : 0;
+#include "cpu/feature.def"
+#undef CPU_FEATURE
+    return bits;
 }

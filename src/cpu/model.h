@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/status.h"
+
 enum cpu_generation {
     CPU_8086,
     CPU_80186,
@@ -20,44 +22,16 @@ enum cpu_generation {
     CPU_NETBURST
 };
 
-/* CPUID feature bits are used as feature flags inside the emulator too (leaf 1 EDX in the low word, ECX in
- * the high word). */
-enum cpu_feature {
-    FEATURE_FPU,
-    FEATURE_VME,
-    FEATURE_DE,
-    FEATURE_PSE,
-    FEATURE_TSC,
-    FEATURE_MSR,
-    FEATURE_PAE,
-    FEATURE_MCE,
-    FEATURE_CX8,
-    FEATURE_APIC,
-    FEATURE_SEP = 11,
-    FEATURE_MTRR,
-    FEATURE_PGE,
-    FEATURE_MCA,
-    FEATURE_CMOV,
-    FEATURE_PAT,
-    FEATURE_PSE36,
-    FEATURE_CLFSH = 19,
-    FEATURE_MMX = 23,
-    FEATURE_FXSR,
-    FEATURE_SSE,
-    FEATURE_SSE2,
-    FEATURE_SSE3 = 32,
-    FEATURE_MONITOR = 35,
-    FEATURE_SSSE3 = 41,
-    FEATURE_CX16 = 45,
-    FEATURE_SSE41 = 51,
-    FEATURE_SSE42 = 52,
-    FEATURE_MOVBE = 54,
-    FEATURE_POPCNT = 55,
-    FEATURE_RDRAND = 62
-};
+/* The registers in which CPUID tells of features. */
+enum cpu_feature_word { FEATURE_WORD_1_EDX, FEATURE_WORD_1_ECX, FEATURE_WORD_80000001_EDX, FEATURE_WORDS };
 
-/* Bits of CPUID leaf 80000001h EDX. */
-enum cpu_extended_feature { EXTENDED_FEATURE_NX = 1u << 20 };
+/* The rows of feature.def: 32 * word + bit. */
+enum cpu_feature {
+#define CPU_FEATURE(symbol, word, bit, ...) FEATURE_##symbol = 32 * FEATURE_WORD_##word + (bit),
+#include "cpu/feature.def"
+#undef CPU_FEATURE
+    FEATURE_NONE
+};
 
 struct cpu_model {
     const char *name;        /* what -cpu takes */
@@ -73,23 +47,28 @@ struct cpu_model {
     bool idiv_rejects_minimum;        /* 8086/80186: quotient 80h/8000h is #DE */
     bool offset_wraps; /* 8086: word accesses at FFFF wrap within the segment; no segment limit faults */
     bool has_cpuid;    /* EFLAGS.ID can be changed and CPUID works */
-    uint32_t eflags_writable;   /* bits POPF/IRET can change at CPL 0; others are fixed */
-    uint32_t eflags_forced;     /* bits that always read as one (8086: 12-15) */
-    uint32_t reset_edx;         /* component and stepping id in DX/EDX at reset */
-    uint32_t cr0_writable;      /* 80286: PE MP EM TS */
-    uint32_t cr4_writable;      /* 0: no CR4 */
-    uint64_t features;          /* bit n: enum cpu_feature n */
-    uint32_t extended_features; /* CPUID leaf 80000001h EDX: enum cpu_extended_feature */
+    uint32_t eflags_writable; /* bits POPF/IRET can change at CPL 0; others are fixed */
+    uint32_t eflags_forced;   /* bits that always read as one (8086: 12-15) */
+    uint32_t reset_edx;       /* component and stepping id in DX/EDX at reset */
+    uint32_t cr0_writable;    /* 80286: PE MP EM TS */
+    uint32_t features[FEATURE_WORDS];
     uint32_t cpuid_max_leaf;
-    uint32_t cpuid_signature; /* leaf 1 EAX */
+    uint32_t cpuid_signature;  /* leaf 1 EAX */
+    uint8_t cpuid_brand_index; /* leaf 1 EBX */
+    struct {
+        uint32_t eax, edx;
+    } cpuid_caches;           /* leaf 2 */
     const char *cpuid_vendor; /* 12 characters */
-    const char *cpuid_brand;  /* up to 47 characters, NULL: no extended leaves */
+    const char *cpuid_brand;  /* up to 47 characters, NULL: none */
 };
 
 static inline bool cpu_model_has(const struct cpu_model *model, enum cpu_feature feature)
 {
-    return (model->features >> feature) & 1;
+    return (model->features[feature / 32] >> feature % 32) & 1;
 }
+
+/* The bits of CR4 that can be set. */
+uint32_t cpu_model_cr4_writable(const struct cpu_model *model);
 
 /* The model named `name`, NULL when there is none. */
 const struct cpu_model *cpu_model_find(const char *name);
@@ -97,5 +76,20 @@ extern const char *const cpu_model_default_name;
 
 /* All models, oldest first; NULL past the end. */
 const struct cpu_model *cpu_model_at(size_t index);
+
+/* ---- a model with features of choice (model_features.c) */
+
+/* Reads what -cpu takes: MODEL[,+FEATURE|,-FEATURE|,FEATURE=on|off]... Errors are unknown names, features
+ * that the model cannot have, and those that need others. */
+struct status cpu_model_parse(const char *text, struct cpu_model *model) STATUS_MUST_CHECK;
+
+/* Enough for cpu_model_print(). */
+#define CPU_MODEL_TEXT 256
+
+/* Writes the same in a standard form: the name, and how `model` differs from the model of that name. */
+void cpu_model_print(const struct cpu_model *model, char *text, size_t size);
+
+/* The names of all features, in CPUID's order; NULL past the end. */
+const char *cpu_feature_name(size_t index);
 
 #endif

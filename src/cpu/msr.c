@@ -16,15 +16,19 @@ enum msr_number {
     MSR_SYSENTER_ESP = 0x175,
     MSR_SYSENTER_EIP = 0x176,
     MSR_MCG_CAP = 0x179,
+    MSR_MCG_STATUS = 0x17a,
+    MSR_MCG_CTL = 0x17b,
     MSR_MTRR_PHYSICAL = 0x200, /* base and mask pairs */
     MSR_MTRR_FIXED_64K = 0x250,
     MSR_MTRR_FIXED_16K = 0x258, /* and 259 */
     MSR_MTRR_FIXED_4K = 0x268,  /* to 26f */
     MSR_PAT = 0x277,
-    MSR_MTRR_DEF_TYPE = 0x2ff
+    MSR_MTRR_DEF_TYPE = 0x2ff,
+    MSR_MC0_CTL = 0x400
 };
 #define MSR_EFER 0xc0000080u
 
+#define MCG_CTL_PRESENT     0x100u
 #define MTRR_PHYSICAL_COUNT 8
 #define PAT_RESET           UINT64_C(0x0007040600070406)
 
@@ -36,14 +40,18 @@ struct msr_range {
 static const struct msr_range inert_pentium[] = {{0x00, 0x02}, {0x04, 0x09}, {0x0b, 0x0e}, {0x11, 0x13}};
 static const struct msr_range inert_p6[] = {
     {0x00, 0x01},   {0x17, 0x17},   {0x2a, 0x2a},   {0x79, 0x79},   {0x88, 0x8b},
-    {0xc1, 0xc2},   {0x116, 0x116}, {0x118, 0x11b}, {0x11e, 0x11e}, {0x17a, 0x17b},
-    {0x186, 0x187}, {0x1d9, 0x1d9}, {0x1db, 0x1de}, {0x1e0, 0x1e0}, {0x400, 0x413},
+    {0xc1, 0xc2},   {0x116, 0x116}, {0x118, 0x11b}, {0x11e, 0x11e}, {0x186, 0x187},
+    {0x1d9, 0x1d9}, {0x1db, 0x1de}, {0x1e0, 0x1e0},
 };
 static const struct msr_range inert_netburst[] = {
-    {0x00, 0x01},   {0x17, 0x17},   {0x2a, 0x2c},   {0x79, 0x79},   {0x8b, 0x8b},
-    {0x17a, 0x17b}, {0x19a, 0x19c}, {0x1a0, 0x1a0}, {0x1d7, 0x1de}, {0x300, 0x311},
-    {0x340, 0x371}, {0x3a0, 0x3f2}, {0x400, 0x40f},
+    {0x00, 0x01},   {0x17, 0x17},   {0x2a, 0x2c},   {0x79, 0x79},   {0x8b, 0x8b},   {0x19a, 0x19c},
+    {0x1a0, 0x1a0}, {0x1d7, 0x1de}, {0x300, 0x311}, {0x340, 0x371}, {0x3a0, 0x3f2},
 };
+
+static unsigned machine_check_banks(const struct cpu_model *model)
+{
+    return model->generation == CPU_P6 ? 5 : 4;
+}
 
 static bool ranges_contain(const struct msr_range *ranges, size_t count, uint32_t number)
 {
@@ -55,8 +63,18 @@ static bool ranges_contain(const struct msr_range *ranges, size_t count, uint32_
     return false;
 }
 
+/* MCG_STATUS, MCG_CTL, and four registers for each bank. */
+static bool is_machine_check(const struct cpu_model *model, uint32_t number)
+{
+    return number == MSR_MCG_STATUS || number == MSR_MCG_CTL ||
+           (number >= MSR_MC0_CTL && number < MSR_MC0_CTL + 4 * machine_check_banks(model));
+}
+
 static bool msr_is_inert(const struct cpu_model *model, uint32_t number)
 {
+    if (cpu_model_has(model, FEATURE_MCA) && is_machine_check(model, number)) {
+        return true;
+    }
     switch (model->generation) {
     case CPU_PENTIUM: return ranges_contain(inert_pentium, ARRAY_COUNT(inert_pentium), number);
     case CPU_P6: return ranges_contain(inert_p6, ARRAY_COUNT(inert_p6), number);
@@ -110,7 +128,7 @@ static uint64_t *msr_slot(struct cpu_state *cpu, uint32_t number)
         return exists ? &cpu->apic_base : NULL;
     }
     if (number == MSR_EFER) {
-        return cpu->model->extended_features & EXTENDED_FEATURE_NX ? &cpu->efer : NULL;
+        return cpu_model_has(cpu->model, FEATURE_NX) ? &cpu->efer : NULL;
     }
     if (number == MSR_PAT) {
         return cpu_model_has(cpu->model, FEATURE_PAT) ? &cpu->pat : NULL;
@@ -148,11 +166,11 @@ uint64_t cpu_read_msr(struct cpu_state *cpu, uint32_t number)
     if (slot != NULL) {
         return *slot;
     }
-    if (number == MSR_TSC) {
+    if (number == MSR_TSC && cpu_model_has(cpu->model, FEATURE_TSC)) {
         return cpu_read_time_stamp(cpu);
     }
     if (number == MSR_MCG_CAP && cpu_model_has(cpu->model, FEATURE_MCA)) {
-        return cpu->model->generation == CPU_P6 ? 0x105 : 0x104;
+        return MCG_CTL_PRESENT | machine_check_banks(cpu->model);
     }
     if (!msr_is_inert(cpu->model, number)) {
         cpu_raise_error(cpu, VECTOR_GP, 0);
@@ -213,7 +231,7 @@ void cpu_write_msr(struct cpu_state *cpu, uint32_t number, uint64_t value)
         if (number == MSR_EFER) {
             cpu->memory_ops->flush_tlb(cpu, true);
         }
-    } else if (number == MSR_TSC) {
+    } else if (number == MSR_TSC && cpu_model_has(cpu->model, FEATURE_TSC)) {
         /* Before the Pentium 4, WRMSR clears the upper half (SDM 3B §17.17.3). */
         value = cpu->model->generation < CPU_NETBURST ? value & UINT32_MAX : value;
         cpu->tsc_offset += value - cpu_read_time_stamp(cpu);

@@ -48,7 +48,9 @@ static void info_cpus(struct monitor *monitor, FILE *out)
                                         [CPU_MODE_V86] = "virtual-8086 mode",
                                         [CPU_MODE_PROTECTED] = "protected mode"};
     const struct cpu_state *cpu = machine_cpu(monitor->machine);
-    fprintf(out, "cpu 0: %s (%s), %s, ring %u, %u-bit code, %s\n", cpu->model->name, cpu->model->description,
+    char model[CPU_MODEL_TEXT];
+    cpu_model_print(cpu->model, model, sizeof model);
+    fprintf(out, "cpu 0: %s (%s), %s, ring %u, %u-bit code, %s\n", model, cpu->model->description,
             modes[cpu->mode], cpu->cpl, cpu->code_size * 8u, cpu->halted ? "halted" : "executing");
 }
 

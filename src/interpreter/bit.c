@@ -135,9 +135,7 @@ static void popcnt_m(struct cpu_state *cpu, const struct uop *uop, struct interp
 
 uop_handler *select_popcnt(const struct insn *insn, const struct cpu_model *model)
 {
-    if (!cpu_model_has(model, FEATURE_POPCNT)) {
-        return NULL;
-    }
+    (void)model;
     return operand_in_memory(insn, 1) ? popcnt_m : popcnt_r;
 }
 
@@ -213,6 +211,7 @@ EXCHANGE_HANDLERS(compare_exchange, 4)
 
 uop_handler *select_exchange_add(const struct insn *insn, const struct cpu_model *model)
 {
+    (void)model;
     static uop_handler *const handlers[2][2][3] = {
         {{exchange_add_r_1, exchange_add_r_2, exchange_add_r_4},
          {exchange_add_m_1, exchange_add_m_2, exchange_add_m_4}},
@@ -220,7 +219,7 @@ uop_handler *select_exchange_add(const struct insn *insn, const struct cpu_model
          {compare_exchange_m_1, compare_exchange_m_2, compare_exchange_m_4}},
     };
     if (insn->id == INSN_CMPXCHG8B) {
-        return cpu_model_has(model, FEATURE_CX8) ? compare_exchange_8b : NULL;
+        return compare_exchange_8b;
     }
     return handlers[insn->id == INSN_CMPXCHG][operand_in_memory(insn, 0)][width_index(insn->operand[0].size)];
 }

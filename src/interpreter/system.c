@@ -543,11 +543,12 @@ static void rdrand(struct cpu_state *cpu, const struct uop *uop, struct interpre
 
 uop_handler *select_cpuid(const struct insn *insn, const struct cpu_model *model)
 {
+    (void)model;
     switch (insn->id) {
-    case INSN_CPUID: return model->has_cpuid ? cpuid : NULL;
-    case INSN_RDTSC: return cpu_model_has(model, FEATURE_TSC) ? rdtsc : NULL;
-    case INSN_RDRAND: return rdrand;
-    default: return model->generation >= CPU_P6 ? rdpmc : NULL;
+    case INSN_CPUID: return cpuid;
+    case INSN_RDTSC: return rdtsc;
+    case INSN_RDPMC: return rdpmc;
+    default: return rdrand;
     }
 }
 
@@ -567,8 +568,6 @@ static void wrmsr(struct cpu_state *cpu, const struct uop *uop, struct interpret
 
 uop_handler *select_msr(const struct insn *insn, const struct cpu_model *model)
 {
-    if (!cpu_model_has(model, FEATURE_MSR)) {
-        return NULL;
-    }
+    (void)model;
     return insn->id == INSN_RDMSR ? rdmsr : wrmsr;
 }

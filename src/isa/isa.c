@@ -3,7 +3,8 @@
 
 static bool level_exists(const struct cpu_model *model, const struct insn *insn)
 {
-    if ((insn_info((enum insn_id)insn->id)->properties & INSN_X87) && !cpu_model_has(model, FEATURE_FPU)) {
+    bool x87 = (insn_info((enum insn_id)insn->id)->properties & INSN_X87) != 0;
+    if (x87 && !cpu_model_has(model, FEATURE_FPU)) {
         return true; /* any escape is the absent coprocessor's business */
     }
     switch (insn->level) {
@@ -13,24 +14,38 @@ static bool level_exists(const struct cpu_model *model, const struct insn *insn)
     case INSN_LEVEL_80386: return model->generation >= CPU_80386;
     case INSN_LEVEL_80486: return model->generation >= CPU_80486;
     case INSN_LEVEL_PENTIUM: return model->generation >= CPU_PENTIUM;
-    case INSN_LEVEL_P6:
-        return model->generation >= CPU_P6 && (insn->id != INSN_CMOV || cpu_model_has(model, FEATURE_CMOV));
+    case INSN_LEVEL_P6: return x87 ? cpu_model_has(model, FEATURE_CMOV) : model->generation >= CPU_P6;
     case INSN_LEVEL_MMX: return cpu_model_has(model, FEATURE_MMX);
     case INSN_LEVEL_SSE: return cpu_model_has(model, FEATURE_SSE);
     case INSN_LEVEL_SSE2: return cpu_model_has(model, FEATURE_SSE2);
     case INSN_LEVEL_SSE3: return cpu_model_has(model, FEATURE_SSE3);
     case INSN_LEVEL_SSSE3: return cpu_model_has(model, FEATURE_SSSE3);
-    case INSN_LEVEL_SSE41: return cpu_model_has(model, FEATURE_SSE41);
-    case INSN_LEVEL_SSE42: return cpu_model_has(model, FEATURE_SSE42);
+    case INSN_LEVEL_SSE41:
+    case INSN_LEVEL_SSE42:
     case INSN_LEVEL_X86_64: return false;
-    default: break;
+    default: return true;
     }
+}
+
+/* Instructions with a feature of their own come with that, whatever the generation. */
+static bool encoding_exists(const struct cpu_model *model, const struct insn *insn)
+{
     switch (insn->id) {
+    case INSN_CPUID: return model->has_cpuid;
+    case INSN_RDTSC: return cpu_model_has(model, FEATURE_TSC);
+    case INSN_RDMSR:
+    case INSN_WRMSR: return cpu_model_has(model, FEATURE_MSR);
+    case INSN_CMPXCHG8B: return cpu_model_has(model, FEATURE_CX8);
+    case INSN_SYSENTER:
+    case INSN_SYSEXIT: return cpu_model_has(model, FEATURE_SEP);
+    case INSN_CMOV: return cpu_model_has(model, FEATURE_CMOV);
     case INSN_CLFLUSH: return cpu_model_has(model, FEATURE_CLFSH);
+    case INSN_FXSAVE:
+    case INSN_FXRSTOR: return cpu_model_has(model, FEATURE_FXSR);
     case INSN_MOVBE: return cpu_model_has(model, FEATURE_MOVBE);
     case INSN_POPCNT: return cpu_model_has(model, FEATURE_POPCNT);
     case INSN_RDRAND: return cpu_model_has(model, FEATURE_RDRAND);
-    default: return true;
+    default: return level_exists(model, insn);
     }
 }
 
@@ -61,7 +76,7 @@ static bool lock_is_valid(const struct cpu_model *model, const struct insn *insn
 
 bool isa_has(const struct cpu_model *model, const struct insn *insn)
 {
-    return level_exists(model, insn) && prefixes_exist(model, insn) && lock_is_valid(model, insn);
+    return encoding_exists(model, insn) && prefixes_exist(model, insn) && lock_is_valid(model, insn);
 }
 
 struct decode_mode isa_decode_mode(const struct cpu_state *cpu)

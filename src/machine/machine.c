@@ -165,10 +165,12 @@ static struct status seed_random(struct machine *machine, const struct machine_c
 /* CPU, memory and ports: what every chip is attached to. */
 static struct status create_core(struct machine *machine, const struct machine_config *config)
 {
-    const struct cpu_model *model =
-        cpu_model_find(config->cpu != NULL ? config->cpu : cpu_model_default_name);
-    /* Display memory follows, so that shadow page tables can map it too. */
-    struct status status = host_memory_allocate(config->ram_size + VGA_DEFAULT_VRAM, &machine->ram);
+    const struct cpu_model *model = &machine->model;
+    struct status status = machine_config_model(config, &machine->model);
+    if (status_is_ok(&status)) {
+        /* Display memory follows, so that shadow page tables can map it too. */
+        status = host_memory_allocate(config->ram_size + VGA_DEFAULT_VRAM, &machine->ram);
+    }
     if (!status_is_ok(&status)) {
         return status;
     }

@@ -83,7 +83,7 @@ struct machine_debug_exit_config {
 
 struct machine_config {
     uint64_t ram_size; /* bytes, 1 MiB to 3 GiB, multiple of 4 KiB (8086: 1 MiB at most is visible) */
-    const char *cpu;   /* model name, NULL: default */
+    const char *cpu;   /* what cpu_model_parse() reads, NULL: default */
     struct engine_config engine;
     /* What makes the engine; NULL: machine_engine_create(). Tests put engines of their own in. */
     struct status (*create_engine)(const struct engine_config *config, struct cpu_state *cpu, struct mmu *mmu,

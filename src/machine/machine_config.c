@@ -3,21 +3,10 @@
 #include <string.h>
 
 #include "base/bits.h"
-#include "machine/machine.h"
+#include "machine/machine_internal.h"
 
 #define RAM_MIN (1 * MIB)
 #define RAM_MAX (3 * GIB)
-
-static struct status unknown_cpu(const char *name)
-{
-    char known[160] = "";
-    const struct cpu_model *model;
-    for (size_t i = 0; (model = cpu_model_at(i)) != NULL; i++) {
-        size_t length = strlen(known);
-        snprintf(known + length, sizeof known - length, "%s%s", i == 0 ? "" : ", ", model->name);
-    }
-    return status_error(STATUS_INVALID_ARGUMENT, "unknown CPU model \"%.32s\"; known are: %s", name, known);
-}
 
 static struct status check_boot_order(const char *order)
 {
@@ -60,6 +49,11 @@ static struct status check_boot_places(const struct machine_config *config)
     return status_ok();
 }
 
+struct status machine_config_model(const struct machine_config *config, struct cpu_model *model)
+{
+    return cpu_model_parse(config->cpu != NULL ? config->cpu : cpu_model_default_name, model);
+}
+
 struct status machine_config_check(const struct machine_config *config)
 {
     if (config->ram_size < RAM_MIN || config->ram_size > RAM_MAX || config->ram_size % PAGE_SIZE != 0) {
@@ -67,17 +61,18 @@ struct status machine_config_check(const struct machine_config *config)
                             "memory size %llu KiB is impossible: 1 MiB to 3 GiB in steps of 4 KiB are",
                             (unsigned long long)(config->ram_size / KIB));
     }
-    const char *name = config->cpu != NULL ? config->cpu : cpu_model_default_name;
-    const struct cpu_model *model = cpu_model_find(name);
-    if (model == NULL) {
-        return unknown_cpu(name);
+    struct cpu_model model;
+    struct status status = machine_config_model(config, &model);
+    if (!status_is_ok(&status)) {
+        return status;
     }
-    if (model->generation < CPU_80486 && config->bios == NULL) {
+    if (model.generation < CPU_80486 && config->bios == NULL) {
         return status_error(
             STATUS_INVALID_ARGUMENT,
-            "SeaBIOS needs an 80486 or later (BSWAP): give a ROM made for the %s with -bios FILE", name);
+            "SeaBIOS needs an 80486 or later (BSWAP): give a ROM made for the %s with -bios FILE",
+            model.name);
     }
-    struct status status = kernel_loader_check(&config->kernel);
+    status = kernel_loader_check(&config->kernel);
     if (!status_is_ok(&status)) {
         return status;
     }

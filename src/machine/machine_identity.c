@@ -109,6 +109,19 @@ static void describe_rom(FILE *out, const char *name, const struct firmware *rom
             crc32_append(0, rom->bytes, rom->size));
 }
 
+/* By its name, and by what the name stands for here. */
+static void describe_processor(FILE *out, const struct cpu_model *model)
+{
+    char text[CPU_MODEL_TEXT];
+    cpu_model_print(model, text, sizeof text);
+    fprintf(out, "processor: %s\n", text);
+    fputs("processor's features:", out);
+    for (unsigned i = 0; i < FEATURE_WORDS; i++) {
+        fprintf(out, " %08" PRIx32, model->features[i]);
+    }
+    fputc('\n', out);
+}
+
 static uint32_t settings_crc(struct machine *machine)
 {
     uint8_t cmos[256] = {0};
@@ -124,9 +137,9 @@ static struct status describe(struct machine *machine, FILE *out)
 {
     const struct machine_debug_exit_config *exit_port = &machine->debug_exit;
     fprintf(out, "memory: %" PRIu64 " KiB\n", memory_bus_ram_size(machine->memory) / KIB);
-    fprintf(out, "processor: %s\n", machine->cpu.model->name);
+    describe_processor(out, &machine->model);
     fprintf(out, "results that are the host processor's: CRC-32 %08" PRIx32 "\n",
-            cpu_habits_crc(machine->cpu.model));
+            cpu_habits_crc(&machine->model));
     fprintf(out, "time of an instruction: %" PRIu64 " ns\n", machine->ns_per_instruction);
     fprintf(out, "clock at power-on: %" PRIu64 " s\n", machine->rtc_epoch);
     describe_rom(out, "system ROM", &machine->system_rom);

@@ -84,6 +84,7 @@ struct machine_chips {
 
 struct machine {
     struct cpu_state cpu;
+    struct cpu_model model; /* the processor's */
     struct log log;
     struct counters counters;
     struct host_memory ram;
@@ -159,6 +160,12 @@ void machine_reset_now(struct machine *machine);
 void machine_request_reset(struct machine *machine, enum machine_reset_request request, const char *reason);
 /* Ends machine_run() with MACHINE_POWER_OFF at the next instruction boundary. `reason`: a static string. */
 void machine_request_power_off(struct machine *machine, const char *reason);
+
+/* ---- machine_config.c */
+
+/* The processor that is asked for. */
+struct status machine_config_model(const struct machine_config *config,
+                                   struct cpu_model *model) STATUS_MUST_CHECK;
 
 /* ---- machine_pc.c: the board */
 

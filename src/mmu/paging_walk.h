@@ -137,12 +137,13 @@ ALWAYS_INLINE bool walk_32bit(struct walk *walk, struct paging_result *result, u
     }
     gather_rights(walk, entry);
     if ((entry & PDE_LARGE) && (cpu->cr4 & CR4_PSE)) {
-        bool pse36 = cpu_model_has(cpu->model, FEATURE_PSE36);
-        if (entry & (pse36 ? bits_mask(22) & ~bits_mask(17) : bits_mask(22) & ~bits_mask(13))) {
+        /* SDM 3A §4.3: without PSE-36 an address has 32 bits. */
+        unsigned upper = cpu_model_has(cpu->model, FEATURE_PSE36) ? cpu->model->address_bits - 32u : 0;
+        if (entry & bits_mask(22) & ~bits_mask(13 + upper)) {
             *error_code = fault_code(walk, PF_PRESENT | PF_RESERVED);
             return false;
         }
-        uint64_t base = (entry & 0xffc00000u) | (pse36 ? bits_extract(entry, 13, 4) << 32 : 0);
+        uint64_t base = (entry & 0xffc00000u) | bits_extract(entry, 13, upper) << 32;
         return finish(walk, address, 4, entry, base, bits_mask(22), result, error_code);
     }
     if (!set_entry_bits(walk, address, 4, entry, PTE_ACCESSED)) {

@@ -141,6 +141,9 @@ check "disc that is no disc" 1 "multiple of 2048" -cdrom odd.iso
 check "disk, disc and debug exit" 0 "" -drive "file=$image,readonly=on" -drive "file=$image,media=cdrom" \
     -device isa-debug-exit,iobase=0x501,iosize=2 -script quit
 check "unknown CPU" 2 "80486" -cpu z80
+check "unknown CPU feature" 2 "rdrand" -cpu pentium3,+avx
+check "a feature of later processors" 2 "CPUID" -cpu 80486,+rdrand
+check "a feature without what it needs" 2 "+sse" -cpu pentium2,+sse2
 check "SeaBIOS on an 8086" 2 "-bios" -cpu 8086
 check "SeaBIOS on an 80386" 2 "-bios" -cpu 80386
 check "unknown engine" 2 "known are: interp, dbt" -engine kvm
@@ -213,6 +216,7 @@ fi
 check "help" 0 "-snapshot" --help
 check "version" 0 "doppel " -version
 check "CPU models" 0 "pentium3" -cpu help
+check "CPU features" 0 "rdrand" -cpu help
 check "engines" 0 "interp" -engine help
 check "memory strategies" 0 "softtlb" -mmu help
 check "what becomes of sensitive instructions" 0 "callout" -sensitive help

@@ -132,6 +132,7 @@ refused()
 
 refused 1 'memory: 65536 KiB' -replay log -fda disk.img -m 8
 refused 1 'processor: pentium3' -replay log -fda disk.img -cpu pentium
+refused 1 'pentium3,+rdrand' -replay log -fda disk.img -cpu pentium3,+rdrand
 refused 1 'boot order' -replay log -fda disk.img -boot c
 refused 1 'clock at power-on' -replay log -fda disk.img -rtc base=2001-02-04
 refused 1 'time of an instruction' -replay log -fda disk.img -icount shift=5

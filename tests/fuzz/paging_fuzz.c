@@ -283,10 +283,10 @@ static void set_mode(struct rig *rig)
              (uint64_t)(fuzz_byte(&rig->input) % RAM_PAGES) * PAGE_SIZE | PAGE_PRESENT);
     }
     write_control(rig, 0, cpu->cr0 & ~(uint64_t)CR0_PG);
-    if (cpu->model->cr4_writable != 0) {
-        write_control(rig, 4, cr4 & cpu->model->cr4_writable);
+    if (cpu->model->has_cpuid) {
+        write_control(rig, 4, cr4 & cpu_model_cr4_writable(cpu->model));
     }
-    cpu->efer = (choice & 8) && (cpu->model->extended_features & EXTENDED_FEATURE_NX) ? EFER_NXE : 0;
+    cpu->efer = (choice & 8) && cpu_model_has(cpu->model, FEATURE_NX) ? EFER_NXE : 0;
     write_control(rig, 3, (uint64_t)(root % RAM_PAGES) * PAGE_SIZE);
     write_control(rig, 0, (cpu->cr0 & ~(uint64_t)CR0_WP) | CR0_PG | (choice & 16 ? CR0_WP : 0u));
     rig->stale = true;

@@ -6,5 +6,6 @@ doppel_test(cpu_transfer_test SOURCES cpu_transfer_test.c MODULES cpu LIBRARIES 
 doppel_test(cpu_exception_test SOURCES cpu_exception_test.c MODULES cpu LIBRARIES cpu_harness)
 doppel_test(cpu_task_test SOURCES cpu_task_test.c MODULES cpu LIBRARIES cpu_harness)
 doppel_test(cpu_control_test SOURCES cpu_control_test.c MODULES cpu LIBRARIES cpu_harness)
+doppel_test(cpu_feature_test SOURCES cpu_feature_test.c MODULES cpu LIBRARIES cpu_harness)
 doppel_test(cpu_random_test SOURCES cpu_random_test.c MODULES cpu)
 doppel_test(cpu_model_test SOURCES cpu_model_test.c MODULES cpu LIBRARIES cpu_harness)

@@ -77,15 +77,15 @@ struct machine *machine_create(const char *model)
 {
     struct machine *m = calloc(1, sizeof *m);
     assert_non_null(m);
-    const struct cpu_model *found = cpu_model_find(model == NULL ? cpu_model_default_name : model);
-    assert_non_null(found);
+    struct status status = cpu_model_parse(model == NULL ? cpu_model_default_name : model, &m->model);
+    assert_string_equal(status.message, "");
     m->absent_page = m->readonly_page = UINT64_MAX;
     m->cpu.memory_ops = &ram_ops;
     m->cpu.memory = m;
     m->cpu.log = &m->log;
     m->cpu.counters = &m->counters;
     m->cpu.has_local_apic = true;
-    cpu_init(&m->cpu, found);
+    cpu_init(&m->cpu, &m->model);
     return m;
 }
 

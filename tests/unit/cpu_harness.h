@@ -77,6 +77,7 @@ struct machine {
     unsigned flushes, global_flushes;
     struct log log;
     struct counters counters;
+    struct cpu_model model;
 };
 
 static inline uint8_t access_dpl(unsigned access, unsigned dpl)
@@ -84,7 +85,8 @@ static inline uint8_t access_dpl(unsigned access, unsigned dpl)
     return (uint8_t)(access | dpl << 5);
 }
 
-/* A CPU of the default model, or of `model`, at reset. machine_free() when done. */
+/* A CPU of the default model, or of `model` (what cpu_model_parse() reads), at reset. machine_free() when
+ * done. */
 struct machine *machine_create(const char *model);
 void machine_free(struct machine *m);
 

@@ -11,12 +11,14 @@
 
 #define RAM_SIZE MIB
 
-/* Runs one instruction in real mode on `name`; its vector, -1 when it raised nothing. */
+/* Runs one instruction in real mode on `name`, a model with or without features; its vector, -1 when it
+ * raised nothing. */
 static int run_one(const char *name, const uint8_t *bytes, size_t count)
 {
-    const struct cpu_model *model = cpu_model_find(name);
-    assert_non_null(model);
-    struct cpu_bench *bench = cpu_bench_create(model, RAM_SIZE);
+    struct cpu_model model;
+    struct status status = cpu_model_parse(name, &model);
+    assert_string_equal(status.message, "");
+    struct cpu_bench *bench = cpu_bench_create(&model, RAM_SIZE);
     cpu_bench_enter_real(bench);
     cpu_bench_load(bench, BENCH_CODE, bytes, count);
     bench->cpu.gpr[CPU_BX].q = BENCH_DATA;
@@ -36,6 +38,18 @@ struct availability {
     const char *lacks; /* the last model without it */
     const char *has;   /* the first one with it */
 };
+
+static void check_availability(const struct availability *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct availability *row = &rows[i];
+        int without = row->lacks == NULL ? VECTOR_UD : run_one(row->lacks, row->bytes, sizeof row->bytes);
+        int with = row->has == NULL ? -1 : run_one(row->has, row->bytes, sizeof row->bytes);
+        if (without != VECTOR_UD || with != -1) {
+            fail_msg("%s: vector %d on %s, %d on %s", row->name, without, row->lacks, with, row->has);
+        }
+    }
+}
 
 static void instructions_exist_from_their_model_on(void **state)
 {
@@ -65,11 +79,6 @@ static void instructions_exist_from_their_model_on(void **state)
         {"nop modrm", {0x0f, 0x1f, 0xc0}, "pentium", "pentium2"},
         {"popcnt ax, bx", {0xf3, 0x0f, 0xb8, 0xc3}, "pentium4", NULL},
         {"movbe ax, [bx]", {0x0f, 0x38, 0xf0, 0x07}, "pentium4", NULL},
-        {"rdrand ax", {0x0f, 0xc7, 0xf0}, "pentium4", "max"},
-        {"lock rdrand ax", {0xf0, 0x0f, 0xc7, 0xf0}, "max", NULL},
-        {"rep rdrand ax", {0xf3, 0x0f, 0xc7, 0xf0}, "max", NULL},
-        {"repne rdrand ax", {0xf2, 0x0f, 0xc7, 0xf0}, "max", NULL},
-        {"rdrand [bx]", {0x0f, 0xc7, 0x37}, "max", NULL},
         {"movnti [bx], eax", {0x0f, 0xc3, 0x07}, "pentium3", "pentium4"},
         {"syscall", {0x0f, 0x05}, "pentium4", NULL},
         {"ud2", {0x0f, 0x0b}, "pentium4", NULL},
@@ -79,14 +88,38 @@ static void instructions_exist_from_their_model_on(void **state)
         {"mov cs, ax", {0x8e, 0xc8}, "pentium4", "8086"},
     };
     (void)state;
-    for (size_t i = 0; i < ARRAY_COUNT(instructions); i++) {
-        const struct availability *row = &instructions[i];
-        int without = row->lacks == NULL ? VECTOR_UD : run_one(row->lacks, row->bytes, sizeof row->bytes);
-        int with = row->has == NULL ? -1 : run_one(row->has, row->bytes, sizeof row->bytes);
-        if (without != VECTOR_UD || with != -1) {
-            fail_msg("%s: vector %d on %s, %d on %s", row->name, without, row->lacks, with, row->has);
-        }
-    }
+    check_availability(instructions, ARRAY_COUNT(instructions));
+}
+
+static void instructions_go_with_their_features(void **state)
+{
+    static const struct availability instructions[] = {
+        {"rdtsc", {0x0f, 0x31}, "pentium3,-tsc", "pentium3"},
+        {"rdmsr", {0x0f, 0x32}, "pentium,-msr", NULL},
+        {"cmpxchg8b [bx]", {0x0f, 0xc7, 0x0f}, "pentium3,-cx8", "pentium3"},
+        {"sysenter", {0x0f, 0x34}, "pentium3,-sep", NULL},
+        {"cmovc ax, bx", {0x0f, 0x42, 0xc3}, "pentium3,-cmov", "pentium,+cmov"},
+        {"fcmovb st, st1", {0xda, 0xc1}, "pentium3,-cmov", "pentium,+cmov"},
+        {"fcomi st, st1", {0xdb, 0xf1}, "pentium3,-cmov", "pentium,+cmov"},
+        {"fld1", {0xd9, 0xe8}, NULL, "80486"},
+        {"fld1 without a coprocessor", {0xd9, 0xe8}, NULL, "80486,-fpu"},
+        {"emms", {0x0f, 0x77}, "pentium2,-mmx", "pentium,+mmx"},
+        {"fxsave [bx]", {0x0f, 0xae, 0x07}, "pentium2,-fxsr", "pentium,+fxsr"},
+        {"sfence", {0x0f, 0xae, 0xf8}, "pentium3,-sse", "pentium2,+sse"},
+        {"mfence", {0x0f, 0xae, 0xf0}, "pentium4,-sse2", "pentium3,+sse2"},
+        {"clflush [bx]", {0x0f, 0xae, 0x3f}, "pentium4,-clflush", "pentium3,+clflush"},
+        {"fisttp word [bx]", {0xdf, 0x0f}, "max,-pni,-ssse3", "pentium4,+pni"},
+        {"movbe ax, [bx]", {0x0f, 0x38, 0xf0, 0x07}, "max,-movbe", "pentium,+movbe"},
+        {"popcnt ax, bx", {0xf3, 0x0f, 0xb8, 0xc3}, "max,-popcnt", "pentium,+popcnt"},
+        {"rdrand ax", {0x0f, 0xc7, 0xf0}, "pentium4", "max"},
+        {"rdrand eax", {0x66, 0x0f, 0xc7, 0xf0}, "max,-rdrand", "pentium,+rdrand"},
+        {"lock rdrand ax", {0xf0, 0x0f, 0xc7, 0xf0}, "max", NULL},
+        {"rep rdrand ax", {0xf3, 0x0f, 0xc7, 0xf0}, "max", NULL},
+        {"repne rdrand ax", {0xf2, 0x0f, 0xc7, 0xf0}, "max", NULL},
+        {"rdrand [bx]", {0x0f, 0xc7, 0x37}, "max", NULL},
+    };
+    (void)state;
+    check_availability(instructions, ARRAY_COUNT(instructions));
 }
 
 static void lock_is_refused_since_the_80386_where_it_makes_no_sense(void **state)
@@ -310,6 +343,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instructions_exist_from_their_model_on),
+        cmocka_unit_test(instructions_go_with_their_features),
         cmocka_unit_test(rdrand_writes_a_number_of_its_operand_size),
         cmocka_unit_test(lock_is_refused_since_the_80386_where_it_makes_no_sense),
         cmocka_unit_test(instructions_may_be_as_long_as_the_model_says),

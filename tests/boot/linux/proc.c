@@ -44,6 +44,19 @@ static bool has_flag(const char *name)
     return found;
 }
 
+static void check_random_numbers(void)
+{
+    unsigned numbers[4];
+    bool given = true;
+    for (size_t i = 0; i < 4; i++) {
+        unsigned char carry;
+        __asm__ volatile("rdrand %0\n\tsetc %1" : "=r"(numbers[i]), "=qm"(carry) : : "cc");
+        given = given && carry == 1;
+    }
+    check(given && (numbers[0] != numbers[1] || numbers[2] != numbers[3]), "RDRAND has numbers",
+          "%x, %x, %x, %x", numbers[0], numbers[1], numbers[2], numbers[3]);
+}
+
 static void check_cpuinfo(void)
 {
     unsigned eax = 0;
@@ -65,11 +78,15 @@ static void check_cpuinfo(void)
     static const struct {
         const char *name;
         unsigned bit;
-    } features[] = {{"fpu", 0},  {"tsc", 4},   {"cx8", 8},  {"cmov", 15},
-                    {"mmx", 23}, {"fxsr", 24}, {"sse", 25}, {"sse2", 26}};
+    } features[] = {{"fpu", 0},   {"tsc", 4},  {"cx8", 8},   {"cmov", 15},  {"mmx", 23},
+                    {"fxsr", 24}, {"sse", 25}, {"sse2", 26}, {"rdrand", 62}};
     for (size_t i = 0; i < sizeof(features) / sizeof(features[0]); i++) {
         snprintf(line, sizeof(line), "cpuinfo and CPUID agree on %s", features[i].name);
-        check_equal(line, has_flag(features[i].name), edx >> features[i].bit & 1);
+        check_equal(line, has_flag(features[i].name),
+                    ((unsigned long long)ecx << 32 | edx) >> features[i].bit & 1);
+    }
+    if (ecx >> 30 & 1) {
+        check_random_numbers();
     }
     const char *bugs = strstr(text, "bugs\t\t:");
     check(bugs != NULL && strstr(bugs, "f00f") == NULL, "the kernel found neither F00F nor other old bugs",
