@@ -218,9 +218,14 @@ static void add_marker_stream(struct command *command, enum workload_marker wher
     }
 }
 
-/* A Pentium III, and the least that has SSE2 where that is asked for. */
+/* What the user wants of a boot; otherwise a Pentium III, and the least that has SSE2 where that is asked
+ * for.
+ */
 static const char *processor_for(const struct workload *workload, enum configuration_kind kind)
 {
+    if (workload->boot != NULL && workload->boot->cpu != NULL) {
+        return workload->boot->cpu;
+    }
     bool sse2 = (workload->properties & WORKLOAD_SSE2) != 0;
     switch (kind) {
     case CONFIGURATION_QEMU: return sse2 ? "pentium3,+sse2" : "pentium3";
@@ -387,7 +392,7 @@ bool command_is_applicable(const struct workload *workload, const struct configu
     const struct workload_boot *boot = workload->boot;
     switch (configuration->kind) {
     case CONFIGURATION_NATIVE: return boot == NULL && (workload->properties & WORKLOAD_NATIVE);
-    case CONFIGURATION_BOCHS: return boot == NULL || boot->kernel == NULL;
+    case CONFIGURATION_BOCHS: return boot == NULL || (boot->kernel == NULL && boot->cpu == NULL);
     default: return true;
     }
 }

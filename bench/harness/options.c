@@ -95,6 +95,12 @@ static struct status option_peers(struct options *options, char *value)
     return status_ok();
 }
 
+static struct status option_cpu(struct options *options, char *value)
+{
+    options->cpu = value;
+    return status_ok();
+}
+
 static struct status option_list(struct options *options, char *value)
 {
     (void)value;

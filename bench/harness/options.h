@@ -32,6 +32,7 @@ struct options {
     const char *image, *kernel, *initrd, *append, *marker_start, *marker_end, *results, *name;
     enum workload_marker marker_on;
     unsigned memory_mib;
+    const char *cpu;
     const char *guests, *downloads, *debian;
     const char *compare_old, *compare_new;
     const char *html_results; /* what OPTIONS_HTML reports */

@@ -122,6 +122,9 @@ static struct status choose_workloads(const struct options *options, struct work
     }
     for (size_t i = 0; i < list->count; i++) {
         struct workload_boot *boot = list->items[i].boot;
+        if (boot != NULL) {
+            boot->cpu = options->cpu;
+        }
         if (boot != NULL && options->timeout > 0) {
             boot->timeout_seconds = 0;
         }

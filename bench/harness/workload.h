@@ -27,6 +27,7 @@ struct workload_boot {
     char *marker_start; /* a line that contains it; NULL: the emulator's start */
     char *marker_end;
     unsigned memory_mib;
+    const char *cpu; /* in words of doppel and QEMU, borrowed; NULL: a Pentium III */
     /* The guest prints a line "TIME NAME ..." when it is done with NAME, and this workload is what it did
      * since the line before, or the start marker. NULL: all of it. */
     char *result;

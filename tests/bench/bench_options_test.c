@@ -69,14 +69,16 @@ static void test_values_follow_or_are_attached(void **state)
 {
     (void)state;
     struct options options;
-    struct status status =
-        parse(WORDS("--quick", "-repeat", "7", "--filter=a/*", "--budget", "0", "--peers=qemu"), &options);
+    struct status status = parse(WORDS("--quick", "-repeat", "7", "--filter=a/*", "--budget", "0",
+                                       "--peers=qemu", "--cpu", "max,-sse3"),
+                                 &options);
     assert_string_equal(status.message, "");
     assert_true(options.quick);
     assert_int_equal(options.repeat, 7);
     assert_string_equal(options.filter, "a/*");
     assert_true(options.budget >= 0 && options.budget < 1e-9);
     assert_string_equal(options.configurations.peers, "qemu");
+    assert_string_equal(options.cpu, "max,-sse3");
 }
 
 static void test_compare_takes_two_files(void **state)

@@ -174,6 +174,42 @@ static void test_what_cannot_run_somewhere_is_not_run_there(void **state)
     assert_true(command_is_applicable(&boot, &doppel));
 }
 
+/* The word behind -cpu in the command of a boot. */
+static void assert_processor(const char *chosen, enum configuration_kind kind, const char *expected)
+{
+    struct rig rig;
+    rig_create(&rig);
+    struct workload_boot boot = {.kernel = "/dev/null", .marker_end = "m", .memory_mib = 64, .cpu = chosen};
+    const struct workload workload = {.group = "g", .name = "n", .boot = &boot};
+    const struct configuration configuration = {.kind = kind, .program = "emulator"};
+    struct command command;
+    struct status status = command_prepare(&workload, &configuration, 1, "", rig.work, &command);
+    assert_string_equal(status.message, "");
+    size_t at = 0;
+    while (at + 1 < command.count && strcmp(command.argv[at], "-cpu") != 0) {
+        at++;
+    }
+    assert_true(at + 1 < command.count);
+    assert_string_equal(command.argv[at + 1], expected);
+    command_free(&command);
+    rig_destroy(&rig);
+}
+
+static void test_doppel_and_qemu_boot_on_the_same_processor(void **state)
+{
+    (void)state;
+    assert_processor(NULL, CONFIGURATION_DOPPEL, "pentium3");
+    assert_processor(NULL, CONFIGURATION_QEMU, "pentium3");
+    assert_processor("pentium3,+rdrand", CONFIGURATION_DOPPEL, "pentium3,+rdrand");
+    assert_processor("pentium3,+rdrand", CONFIGURATION_QEMU, "pentium3,+rdrand");
+    struct workload_boot boot = {.image = "i", .marker_end = "m", .cpu = "max"};
+    const struct workload workload = {.group = "g", .name = "n", .boot = &boot};
+    const struct configuration bochs = {.kind = CONFIGURATION_BOCHS};
+    assert_false(command_is_applicable(&workload, &bochs));
+    boot.cpu = NULL;
+    assert_true(command_is_applicable(&workload, &bochs));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +223,7 @@ int main(void)
         cmocka_unit_test(test_a_program_that_is_missing_is_a_column_that_says_so),
         cmocka_unit_test(test_patterns_match_groups_and_names),
         cmocka_unit_test(test_what_cannot_run_somewhere_is_not_run_there),
+        cmocka_unit_test(test_doppel_and_qemu_boot_on_the_same_processor),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
