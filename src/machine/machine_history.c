@@ -23,6 +23,8 @@
 #define CHECKPOINTS_MAX 512u
 #define COST_SHARE      10u /* of the host's time, one part is for checkpoints */
 #define INTERVAL_MIN_NS (50 * NS_PER_MILLISECOND)
+#define DISK_PARTS      8u /* between two of them is at most such a part of the memory in old contents of disks \
+                            */
 
 /* Searching a place leaves checkpoints this far in front of it, twice as far, and so on. */
 #define NEAR_INSTRUCTIONS ((uint64_t)1 << 15)
@@ -42,6 +44,7 @@ struct machine_history {
     bool seeks;
     struct status failure; /* of the present beginning: nothing is kept */
     uint64_t next_ns;      /* host time of the next checkpoint */
+    uint64_t disks_then;   /* bytes of the journal at the latest one */
     uint64_t last_cost_ns, total_cost_ns;
 };
 
@@ -154,6 +157,14 @@ static void plan_next(struct machine_history *history)
     uint64_t interval = (COST_SHARE - 1) * history->last_cost_ns;
     history->next_ns =
         host_clock_monotonic_ns(NULL) + (interval > INTERVAL_MIN_NS ? interval : INTERVAL_MIN_NS);
+    history->disks_then = undo_journal_bytes(history->disks);
+}
+
+/* The journal is dropped from one checkpoint to the next: they may not have much of it between them. */
+static bool next_is_due(const struct machine_history *history)
+{
+    return host_clock_monotonic_ns(NULL) >= history->next_ns ||
+           undo_journal_bytes(history->disks) > history->disks_then + history->bytes_allowed / DISK_PARTS;
 }
 
 /* Makes a checkpoint here, unless there is one. False when out of memory. */
@@ -308,9 +319,11 @@ void machine_history_note(struct machine *machine)
     struct machine_history *history = machine->history;
     begin_if_over(machine);
     note_end(machine);
-    if (!history->seeks && status_is_ok(&history->failure) &&
-        host_clock_monotonic_ns(NULL) >= history->next_ns) {
-        (void)add_checkpoint(machine); /* the next one may find memory */
+    if (!history->seeks && status_is_ok(&history->failure)) {
+        if (next_is_due(history)) {
+            (void)add_checkpoint(machine); /* the next one may find memory */
+        }
+        make_room(history, machine->cpu.retired, false);
     }
 }
 
