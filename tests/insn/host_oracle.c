@@ -284,7 +284,7 @@ static void compare_slot(struct oracle *oracle, uint64_t number, uint32_t index)
     for (unsigned i = 0; i < snippet->count; i++) {
         oracle->met[snippet->id[i]]++;
     }
-    unsigned way = oracle_way_met(oracle->ways, snippet, slot_address(index), &slot->after);
+    unsigned way = oracle_way_met(oracle->ways, snippet, slot_address(index), slot);
     if (way < ORACLE_WAYS) {
         oracle->left_out[way]++;
     }

@@ -8,6 +8,8 @@
 #include "cpu/x87.h"
 #include "host_oracle_float.h"
 
+#define MXCSR_MM (1u << 17) /* AMD64 manual 2 §3.1.8: SSE operands need not be aligned */
+
 enum { NOWHERE = 0x1000, ELSEWHERE = 0x3000, TOP = 3 };
 
 struct way {
@@ -17,12 +19,13 @@ struct way {
     bool anywhere; /* matters wherever it stands in a snippet, and not only where the host left it */
     uint32_t ax, cx, si, di;
     bool (*has)(const struct oracle_slot *slot); /* from the outcome of `code` */
-    /* Whether an instruction that the host left with `vector` is of the kind. */
-    bool (*concerns)(const struct insn *insn, uint32_t vector);
+    /* Whether an instruction of a snippet that the host left as in the slot is of the kind. */
+    bool (*concerns)(const struct insn *insn, const struct oracle_slot *slot);
 };
 
-static bool is_access_fault(uint32_t vector)
+static bool ends_in_access_fault(const struct oracle_slot *slot)
 {
+    uint32_t vector = slot->after.vector;
     return vector == VECTOR_SS || vector == VECTOR_GP || vector == VECTOR_PF || vector == VECTOR_AC;
 }
 
@@ -36,9 +39,9 @@ static bool traps_in_front(const struct oracle_slot *slot)
     return slot->after.vector == VECTOR_DB && slot->after.eip == slot->before.eip;
 }
 
-static bool is_int1(const struct insn *insn, uint32_t vector)
+static bool is_int1(const struct insn *insn, const struct oracle_slot *slot)
 {
-    return insn->id == INSN_INT1 && vector == VECTOR_DB;
+    return insn->id == INSN_INT1 && slot->after.vector == VECTOR_DB;
 }
 
 static bool leaves_top(const struct oracle_slot *slot)
@@ -46,9 +49,9 @@ static bool leaves_top(const struct oracle_slot *slot)
     return (load_le16(slot->float_after + FX_STATUS) & X87_TOP) >> X87_TOP_SHIFT == TOP;
 }
 
-static bool is_mmx_store(const struct insn *insn, uint32_t vector)
+static bool is_mmx_store(const struct insn *insn, const struct oracle_slot *slot)
 {
-    return is_access_fault(vector) && stores(insn) &&
+    return ends_in_access_fault(slot) && stores(insn) &&
            (insn_info((enum insn_id)insn->id)->properties & INSN_MMX);
 }
 
@@ -57,7 +60,7 @@ static bool page_faults(const struct oracle_slot *slot)
     return slot->after.vector == VECTOR_PF;
 }
 
-static bool is_x87_store(const struct insn *insn, uint32_t vector)
+static bool is_x87_store(const struct insn *insn, const struct oracle_slot *slot)
 {
     switch (insn->id) {
     case INSN_FST:
@@ -65,14 +68,14 @@ static bool is_x87_store(const struct insn *insn, uint32_t vector)
     case INSN_FIST:
     case INSN_FISTP:
     case INSN_FISTTP:
-    case INSN_FBSTP: return is_access_fault(vector) && stores(insn);
+    case INSN_FBSTP: return ends_in_access_fault(slot) && stores(insn);
     default: return false;
     }
 }
 
-static bool is_bound(const struct insn *insn, uint32_t vector)
+static bool is_bound(const struct insn *insn, const struct oracle_slot *slot)
 {
-    return insn->id == INSN_BOUND && is_access_fault(vector);
+    return insn->id == INSN_BOUND && ends_in_access_fault(slot);
 }
 
 static bool loads_source_first(const struct oracle_slot *slot)
@@ -80,9 +83,9 @@ static bool loads_source_first(const struct oracle_slot *slot)
     return slot->after.cr2 == slot->before.gpr[GPR_SI];
 }
 
-static bool is_cmps(const struct insn *insn, uint32_t vector)
+static bool is_cmps(const struct insn *insn, const struct oracle_slot *slot)
 {
-    return insn->id == INSN_CMPS && is_access_fault(vector);
+    return insn->id == INSN_CMPS && ends_in_access_fault(slot);
 }
 
 static bool has_cleared_zf(const struct oracle_slot *slot)
@@ -95,9 +98,10 @@ static bool is_repeated(const struct insn *insn)
     return insn->prefixes & (PREFIX_REP | PREFIX_REPNE);
 }
 
-static bool is_repeated_comparison(const struct insn *insn, uint32_t vector)
+static bool is_repeated_comparison(const struct insn *insn, const struct oracle_slot *slot)
 {
-    return (insn->id == INSN_CMPS || insn->id == INSN_SCAS) && is_repeated(insn) && is_access_fault(vector);
+    return (insn->id == INSN_CMPS || insn->id == INSN_SCAS) && is_repeated(insn) &&
+           ends_in_access_fault(slot);
 }
 
 static bool breaks(const struct oracle_slot *slot)
@@ -105,10 +109,20 @@ static bool breaks(const struct oracle_slot *slot)
     return slot->after.vector == VECTOR_BP;
 }
 
-static bool is_repeated_loop(const struct insn *insn, uint32_t vector)
+static bool is_repeated_loop(const struct insn *insn, const struct oracle_slot *slot)
 {
-    (void)vector;
+    (void)slot;
     return (insn->id == INSN_LOOPE || insn->id == INSN_LOOPNE) && is_repeated(insn);
+}
+
+static bool loads_mm(const struct oracle_slot *slot)
+{
+    return load_le32(slot->float_after + FX_MXCSR) & MXCSR_MM;
+}
+
+static bool is_load_of_mm(const struct insn *insn, const struct oracle_slot *slot)
+{
+    return insn->id == INSN_LDMXCSR && loads_mm(slot);
 }
 
 static const struct way ways[ORACLE_WAYS] = {
@@ -157,6 +171,13 @@ static const struct way ways[ORACLE_WAYS] = {
      .cx = 2,
      .has = breaks,
      .concerns = is_repeated_loop},
+    {.text = "MXCSR has a bit 17 (MM)",
+     .code = {0x0f, 0xae, 0x10}, /* ldmxcsr [eax] */
+     .length = 3,
+     .anywhere = true,
+     .ax = ORACLE_DATA + ORACLE_WINDOW1,
+     .has = loads_mm,
+     .concerns = is_load_of_mm},
 };
 
 void oracle_ways_ask(uint32_t end_address, struct oracle_slot *slots, uint8_t *code)
@@ -180,6 +201,7 @@ void oracle_ways_ask(uint32_t end_address, struct oracle_slot *slots, uint8_t *c
         store_le16(slot->float_before + FX_CONTROL, X87_CONTROL_INIT & ~(unsigned)X87_IE);
         store_le16(slot->float_before + FX_STATUS, TOP << X87_TOP_SHIFT);
         store_le32(slot->float_before + FX_MXCSR, MXCSR_MASKS);
+        store_le32(slot->window_before, MXCSR_MASKS | MXCSR_MM);
     }
 }
 
@@ -193,16 +215,16 @@ uint32_t oracle_ways_of(const struct oracle_slot *slots)
 }
 
 unsigned oracle_way_met(uint32_t found, const struct snippet *snippet, uint32_t address,
-                        const struct oracle_registers *after)
+                        const struct oracle_slot *slot)
 {
     const struct decode_mode mode = {.code_size = 4};
     for (unsigned way = 0; found >> way != 0; way++) {
         for (unsigned i = 0; i < snippet->count; i++) {
             struct insn insn;
             unsigned start = snippet->start[i];
-            if ((found >> way & 1) && (ways[way].anywhere || after->eip == address + start) &&
+            if ((found >> way & 1) && (ways[way].anywhere || slot->after.eip == address + start) &&
                 decoder_decode(&mode, snippet->bytes + start, INSN_MAX_LENGTH, &insn) == DECODE_OK &&
-                ways[way].concerns(&insn, after->vector)) {
+                ways[way].concerns(&insn, slot)) {
                 return way;
             }
         }

@@ -7,7 +7,7 @@
 
 #include "host_oracle_snippet.h"
 
-#define ORACLE_WAYS 7u
+#define ORACLE_WAYS 8u
 
 /* Writes the questions: the `before` parts of the first ORACLE_WAYS slots, and their code. */
 void oracle_ways_ask(uint32_t end_address, struct oracle_slot *slots, uint8_t *code);
@@ -15,9 +15,9 @@ void oracle_ways_ask(uint32_t end_address, struct oracle_slot *slots, uint8_t *c
 /* From the slots as the helper leaves them: bit n is set when the host has way n. */
 uint32_t oracle_ways_of(const struct oracle_slot *slots);
 
-/* The first of `ways` that a snippet at `address` met which the host left with *after; ORACLE_WAYS: none. */
+/* The first of `ways` that a snippet at `address` met which the host left as in *slot; ORACLE_WAYS: none. */
 unsigned oracle_way_met(uint32_t ways, const struct snippet *snippet, uint32_t address,
-                        const struct oracle_registers *after);
+                        const struct oracle_slot *slot);
 
 /* What the host does, for the report. */
 const char *oracle_way_text(unsigned way);
