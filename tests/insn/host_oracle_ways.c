@@ -11,6 +11,7 @@
 #define MXCSR_MM (1u << 17) /* AMD64 manual 2 §3.1.8: SSE operands need not be aligned */
 
 enum { NOWHERE = 0x1000, ELSEWHERE = 0x3000, TOP = 3 };
+enum { FROM = 0x40, TO = FROM + 3 }; /* of a copy within the first window, whose bytes are 0, 1, 2, … */
 
 struct way {
     const char *text;
@@ -115,6 +116,18 @@ static bool is_repeated_loop(const struct insn *insn, const struct oracle_slot *
     return (insn->id == INSN_LOOPE || insn->id == INSN_LOOPNE) && is_repeated(insn);
 }
 
+static bool misses_overlap(const struct oracle_slot *slot)
+{
+    const uint8_t *window = slot->window_after;
+    return window[TO] == FROM && window[TO + TO - FROM] != FROM;
+}
+
+static bool is_move_by_16_bits(const struct insn *insn, const struct oracle_slot *slot)
+{
+    (void)slot;
+    return insn->id == INSN_MOVS && is_repeated(insn) && insn->address_size == 2;
+}
+
 static bool loads_mm(const struct oracle_slot *slot)
 {
     return load_le32(slot->float_after + FX_MXCSR) & MXCSR_MM;
@@ -171,6 +184,16 @@ static const struct way ways[ORACLE_WAYS] = {
      .cx = 2,
      .has = breaks,
      .concerns = is_repeated_loop},
+    {.text =
+         "repeated MOVS compares more of its registers than 16-bit addresses have to see whether it overlaps",
+     .code = {0x67, 0xf3, 0xa4}, /* rep movsb, DI three bytes behind SI */
+     .length = 3,
+     .anywhere = true,
+     .cx = 32,
+     .si = ORACLE_LOW + ORACLE_WINDOW1 + FROM,
+     .di = 0x10000 + ORACLE_LOW + ORACLE_WINDOW1 + TO,
+     .has = misses_overlap,
+     .concerns = is_move_by_16_bits},
     {.text = "MXCSR has a bit 17 (MM)",
      .code = {0x0f, 0xae, 0x10}, /* ldmxcsr [eax] */
      .length = 3,
@@ -201,6 +224,9 @@ void oracle_ways_ask(uint32_t end_address, struct oracle_slot *slots, uint8_t *c
         store_le16(slot->float_before + FX_CONTROL, X87_CONTROL_INIT & ~(unsigned)X87_IE);
         store_le16(slot->float_before + FX_STATUS, TOP << X87_TOP_SHIFT);
         store_le32(slot->float_before + FX_MXCSR, MXCSR_MASKS);
+        for (unsigned at = 0; at < ORACLE_WINDOW1_BYTES; at++) {
+            slot->window_before[at] = (uint8_t)at;
+        }
         store_le32(slot->window_before, MXCSR_MASKS | MXCSR_MM);
     }
 }

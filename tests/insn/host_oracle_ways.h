@@ -7,7 +7,7 @@
 
 #include "host_oracle_snippet.h"
 
-#define ORACLE_WAYS 8u
+#define ORACLE_WAYS 9u
 
 /* Writes the questions: the `before` parts of the first ORACLE_WAYS slots, and their code. */
 void oracle_ways_ask(uint32_t end_address, struct oracle_slot *slots, uint8_t *code);
