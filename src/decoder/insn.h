@@ -177,6 +177,11 @@ struct insn_info {
     uint32_t properties;      /* enum insn_property set */
 };
 
-const struct insn_info *insn_info(enum insn_id id);
+extern const struct insn_info insn_infos[INSN_COUNT];
+
+static inline const struct insn_info *insn_info(enum insn_id id)
+{
+    return &insn_infos[id];
+}
 
 #endif

@@ -1,34 +1,13 @@
 /* Which encodings a model has; see isa.h. */
 #include "isa/isa.h"
 
-static bool level_exists(const struct cpu_model *model, const struct insn *insn)
+static bool is_x87(const struct insn *insn)
 {
-    bool x87 = (insn_info((enum insn_id)insn->id)->properties & INSN_X87) != 0;
-    if (x87 && !cpu_model_has(model, FEATURE_FPU)) {
-        return true; /* any escape is the absent coprocessor's business */
-    }
-    switch (insn->level) {
-    case INSN_LEVEL_8086: return true;
-    case INSN_LEVEL_80186: return model->generation >= CPU_80186;
-    case INSN_LEVEL_80286: return model->generation >= CPU_80286;
-    case INSN_LEVEL_80386: return model->generation >= CPU_80386;
-    case INSN_LEVEL_80486: return model->generation >= CPU_80486;
-    case INSN_LEVEL_PENTIUM: return model->generation >= CPU_PENTIUM;
-    case INSN_LEVEL_P6: return x87 ? cpu_model_has(model, FEATURE_CMOV) : model->generation >= CPU_P6;
-    case INSN_LEVEL_MMX: return cpu_model_has(model, FEATURE_MMX);
-    case INSN_LEVEL_SSE: return cpu_model_has(model, FEATURE_SSE);
-    case INSN_LEVEL_SSE2: return cpu_model_has(model, FEATURE_SSE2);
-    case INSN_LEVEL_SSE3: return cpu_model_has(model, FEATURE_SSE3);
-    case INSN_LEVEL_SSSE3: return cpu_model_has(model, FEATURE_SSSE3);
-    case INSN_LEVEL_SSE41:
-    case INSN_LEVEL_SSE42:
-    case INSN_LEVEL_X86_64: return false;
-    default: return true;
-    }
+    return (insn_info((enum insn_id)insn->id)->properties & INSN_X87) != 0;
 }
 
 /* Instructions with a feature of their own come with that, whatever the generation. */
-static bool encoding_exists(const struct cpu_model *model, const struct insn *insn)
+static bool later_encoding_exists(const struct cpu_model *model, const struct insn *insn)
 {
     switch (insn->id) {
     case INSN_CPUID: return model->has_cpuid;
@@ -45,8 +24,40 @@ static bool encoding_exists(const struct cpu_model *model, const struct insn *in
     case INSN_MOVBE: return cpu_model_has(model, FEATURE_MOVBE);
     case INSN_POPCNT: return cpu_model_has(model, FEATURE_POPCNT);
     case INSN_RDRAND: return cpu_model_has(model, FEATURE_RDRAND);
-    default: return level_exists(model, insn);
+    default: break;
     }
+    switch (insn->level) {
+    case INSN_LEVEL_PENTIUM: return model->generation >= CPU_PENTIUM;
+    case INSN_LEVEL_P6:
+        return is_x87(insn) ? cpu_model_has(model, FEATURE_CMOV) : model->generation >= CPU_P6;
+    case INSN_LEVEL_MMX: return cpu_model_has(model, FEATURE_MMX);
+    case INSN_LEVEL_SSE: return cpu_model_has(model, FEATURE_SSE);
+    case INSN_LEVEL_SSE2: return cpu_model_has(model, FEATURE_SSE2);
+    case INSN_LEVEL_SSE3: return cpu_model_has(model, FEATURE_SSE3);
+    case INSN_LEVEL_SSSE3: return cpu_model_has(model, FEATURE_SSSE3);
+    case INSN_LEVEL_SSE41:
+    case INSN_LEVEL_SSE42:
+    case INSN_LEVEL_X86_64: return false;
+    default: return true;
+    }
+}
+
+static bool encoding_exists(const struct cpu_model *model, const struct insn *insn)
+{
+    switch (insn->level) {
+    case INSN_LEVEL_8086: return true;
+    case INSN_LEVEL_80186: return model->generation >= CPU_80186;
+    case INSN_LEVEL_80286: return model->generation >= CPU_80286;
+    case INSN_LEVEL_80386: return model->generation >= CPU_80386;
+    case INSN_LEVEL_80486: return model->generation >= CPU_80486;
+    default: return later_encoding_exists(model, insn);
+    }
+}
+
+/* Any escape is the absent coprocessor's business. */
+static bool is_for_absent_coprocessor(const struct cpu_model *model, const struct insn *insn)
+{
+    return !cpu_model_has(model, FEATURE_FPU) && is_x87(insn);
 }
 
 /* Before the 80386, 64h to 67h are no prefixes but opcodes that do not exist (the decoder itself knows what
@@ -76,7 +87,8 @@ static bool lock_is_valid(const struct cpu_model *model, const struct insn *insn
 
 bool isa_has(const struct cpu_model *model, const struct insn *insn)
 {
-    return encoding_exists(model, insn) && prefixes_exist(model, insn) && lock_is_valid(model, insn);
+    return (encoding_exists(model, insn) || is_for_absent_coprocessor(model, insn)) &&
+           prefixes_exist(model, insn) && lock_is_valid(model, insn);
 }
 
 struct decode_mode isa_decode_mode(const struct cpu_state *cpu)
