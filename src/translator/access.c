@@ -252,11 +252,11 @@ static struct host_address emit_group_access(struct builder *b, struct access_gr
                                              int32_t offset, int32_t register_offset)
 {
     unsigned slot = (unsigned)(group - b->groups.groups);
-    if (group->established) {
+    if (b->groups.established >> slot & 1) {
         emit_load64(&b->e, pointer, slot_field(slot));
     } else {
         emit_establish(b, group, slot, operand, width, aligned, store, register_offset, pointer);
-        group->established = true;
+        b->groups.established |= 1u << slot;
     }
     return host_at(pointer, offset);
 }
@@ -314,7 +314,7 @@ struct host_address emit_access(struct builder *b, const struct guest_operand *o
     int32_t register_offset = 0;
     bool store = kind == ACCESS_STORE;
     assert(access_is_possible(b, operand) && width >= 1 && width <= 32);
-    if (b->direct) {
+    if (builder_plan(b)->direct) {
         return emit_direct_access(b, operand, width, false, store);
     }
     struct access_group *group = groups_find(b, operand, width, store, &offset, &register_offset);
@@ -332,7 +332,7 @@ struct host_address emit_aligned_access(struct builder *b, const struct guest_op
     int32_t register_offset = 0;
     bool store = kind == ACCESS_STORE;
     assert(access_is_possible(b, operand));
-    if (b->direct) {
+    if (builder_plan(b)->direct) {
         return emit_direct_access(b, operand, ALIGNED_WIDTH, true, store);
     }
     struct access_group *group = groups_find(b, operand, ALIGNED_WIDTH, store, &offset, &register_offset);

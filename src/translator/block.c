@@ -34,60 +34,51 @@
      MAX_BLOCK_FIXUPS * sizeof(struct fixup))
 _Static_assert(MAX_TABLES_SIZE <= CODE_TABLES_MAX, "there is always room for them");
 
-static translate_function *const translators[INSN_COUNT] = {
-#define TRANSLATE(id, function) [INSN_##id] = function,
+/* How a translation function reaches guest memory. */
+enum translation_access {
+    ACCESSES_NOTHING,
+    ACCESSES_DIRECTLY,  /* each access is followed by the one host instruction that makes it, with nothing of
+                           the guest's changed before */
+    ACCESSES_VARIOUSLY, /* likewise for some instructions: accesses_directly() */
+    ACCESSES_OTHERWISE
+};
+
+enum {
+#define TRANSLATOR(function, accesses) ACCESSES_OF_##function = accesses,
+#define TRANSLATE(id, function)
 #include "translator/translate.def"
+#undef TRANSLATOR
 #undef TRANSLATE
 };
 
-bool builder_insn_is_last(const struct builder *b, const struct insn *insn)
-{
-    if (builder_insn_begins_round(b)) {
-        return false;
-    }
-    bool goes_forward = insn->id == INSN_J && (int32_t)(uint32_t)insn->immediate > 0;
-    if (goes_forward && control_is_possible(b, insn)) {
-        return false;
-    }
-    return (insn_info((enum insn_id)insn->id)->properties & INSN_ENDS_BLOCK) != 0 ||
-           !isa_has(b->t->cpu->model, insn);
-}
-
-/* Whether a block ends behind this instruction. Those that change what a block assumes, but rarely, leave it
- * then by themselves. */
-static bool insn_ends_block(const struct builder *b, const struct insn *insn)
-{
-    switch (insn->id) {
-    case INSN_POPF:
-    case INSN_STI:
-    case INSN_MOV_SEG:
-    case INSN_POP_SEG:
-    case INSN_LDS:
-    case INSN_LES:
-    case INSN_LFS:
-    case INSN_LGS:
-    case INSN_LSS:
-    case INSN_CLTS: return !isa_has(b->t->cpu->model, insn);
-    default: return builder_insn_is_last(b, insn);
-    }
-}
+static const struct translation {
+    translate_function *function;
+    enum translation_access accesses;
+} translations[INSN_COUNT] = {
+#define TRANSLATOR(function, accesses)
+#define TRANSLATE(id, function) [INSN_##id] = {function, (enum translation_access)ACCESSES_OF_##function},
+#include "translator/translate.def"
+#undef TRANSLATOR
+#undef TRANSLATE
+};
 
 struct translator_site *builder_add_site(struct builder *b, enum site_kind kind, uint8_t *jump)
 {
     assert(b->site_count < MAX_BLOCK_SITES);
-    struct pending_site *pending = &b->sites[b->site_count++];
-    *pending = (struct pending_site){
-        .jump = jump,
-        .site = {.kind = (unsigned)kind & 15,
-                 .offset = (uint16_t)(b->eip - b->first_eip),
-                 .length = (b->next_eip - b->eip) & 15,
-                 .number = (b->site_count - 1) & 1023,
-                 .remaining = (uint8_t)(b->count - b->index),
-                 .insn = b->index < b->count ? b->insns[b->index].id : (uint16_t)INSN_INVALID,
-                 .last = b->index < b->count && builder_insn_is_last(b, &b->insns[b->index]),
-                 .grouped = groups_are_in_use(b)},
+    unsigned number = b->site_count++;
+    bool in_insn = b->index < b->count;
+    b->site_jumps[number] = jump;
+    b->sites[number] = (struct translator_site){
+        .kind = (unsigned)kind & 15,
+        .offset = (uint16_t)(b->eip - b->first_eip),
+        .length = (b->next_eip - b->eip) & 15,
+        .number = number & 1023,
+        .remaining = (uint8_t)(b->count - b->index),
+        .insn = in_insn ? b->insns[b->index].id : (uint16_t)INSN_INVALID,
+        .last = in_insn && builder_plan(b)->is_last,
+        .grouped = groups_are_in_use(b),
     };
-    return &pending->site;
+    return &b->sites[number];
 }
 
 void emit_callout_unless_zero(struct builder *b)
@@ -99,6 +90,89 @@ void emit_callout_unless_zero(struct builder *b)
 
 /* ---- which instructions */
 
+/* Sensitive instructions whose function makes each access by one host instruction, with nothing of the
+ * guest's changed before, but that a far pointer or a frame may be loaded by several. */
+static bool sensitive_accesses_directly(enum insn_id id)
+{
+    switch (id) {
+    case INSN_PUSHF:
+    case INSN_POPF:
+    case INSN_PUSH_SEG:
+    case INSN_POP_SEG:
+    case INSN_MOV_SEG:
+    case INSN_SGDT:
+    case INSN_SIDT:
+    case INSN_SLDT:
+    case INSN_STR:
+    case INSN_SMSW:
+    case INSN_JMP_FAR:
+    case INSN_CALL_FAR:
+    case INSN_RETF:
+    case INSN_IRET:
+    case INSN_LDS:
+    case INSN_LES:
+    case INSN_LFS:
+    case INSN_LGS:
+    case INSN_LSS: return true;
+    default: return false;
+    }
+}
+
+/* ACCESSES_DIRECTLY, but for an XCHG with a byte, and where a bit string is changed. */
+static bool accesses_directly(const struct insn *insn)
+{
+    switch (translations[insn->id].accesses) {
+    case ACCESSES_DIRECTLY: return true;
+    case ACCESSES_VARIOUSLY: break;
+    default: return false;
+    }
+    switch (insn->id) {
+    case INSN_XCHG: return insn->operand[0].size != 1;
+    case INSN_BT: return true;
+    case INSN_BTS:
+    case INSN_BTR:
+    case INSN_BTC: return insn->opcode == 0xba;
+    default: return sensitive_accesses_directly((enum insn_id)insn->id);
+    }
+}
+
+static bool insn_is_last(const struct builder *b, const struct insn *insn, bool exists)
+{
+    bool goes_forward = insn->id == INSN_J && (int32_t)(uint32_t)insn->immediate > 0;
+    if (goes_forward && control_is_possible(b, insn)) {
+        return false;
+    }
+    return (insn_info((enum insn_id)insn->id)->properties & INSN_ENDS_BLOCK) != 0 || !exists;
+}
+
+/* Those that change what a block assumes, but rarely, and leave it then by themselves. */
+static bool insn_may_go_on(enum insn_id id)
+{
+    switch (id) {
+    case INSN_POPF:
+    case INSN_STI:
+    case INSN_MOV_SEG:
+    case INSN_POP_SEG:
+    case INSN_LDS:
+    case INSN_LES:
+    case INSN_LFS:
+    case INSN_LGS:
+    case INSN_LSS:
+    case INSN_CLTS: return true;
+    default: return false;
+    }
+}
+
+/* Plans the instruction at `eip`, behind which b->next_eip is. */
+static struct insn_plan plan_insn(const struct builder *b, const struct insn *insn, uint32_t eip)
+{
+    bool exists = isa_has(b->t->cpu->model, insn);
+    return (struct insn_plan){.exists = exists,
+                              .is_last = insn_is_last(b, insn, exists),
+                              .direct = (b->mode & MODE_DIRECT) && accesses_directly(insn) &&
+                                        translator_may_use_window(b->t, b->phys + (eip - b->first_eip))};
+}
+
 /* Repeats a loop that has been discovered. */
 static void add_rounds(struct builder *b)
 {
@@ -108,9 +182,16 @@ static void add_rounds(struct builder *b)
         return;
     }
     unsigned most = b->most < MAX_LOOP_INSNS ? b->most : MAX_LOOP_INSNS;
+    struct insn_plan ends = b->plans[b->count - 1];
+    struct insn_plan goes_on = ends;
+    goes_on.is_last = false;
+    goes_on.begins_round = true;
     for (; b->count + b->round <= most; b->count += b->round) {
         memcpy(&b->insns[b->count], b->insns, b->round * sizeof b->insns[0]);
+        memcpy(&b->plans[b->count], b->plans, b->round * sizeof b->plans[0]);
+        b->plans[b->count - 1] = goes_on;
     }
+    b->plans[b->count - 1] = ends;
 }
 
 /* Whether the instruction, moved to another EIP, has the same operand, or one that has moved with it: not so
@@ -143,12 +224,15 @@ static unsigned discover(struct builder *b, const struct guest_code *code)
         if (decoder_decode(&mode, code->bytes + used, code->available - used, insn) != DECODE_OK) {
             break; /* the fallback's, with whatever it raises */
         }
+        uint32_t eip = b->next_eip;
         used += insn->length;
-        b->count++;
         b->next_eip = b->first_eip + used;
+        struct insn_plan plan = plan_insn(b, insn, eip);
+        b->plans[b->count++] = plan;
         b->round = b->count;
         b->movable &= insn_is_movable(insn);
-        ended = insn_ends_block(b, insn);
+        b->has_checks |= !plan.direct && translations[insn->id].accesses != ACCESSES_NOTHING;
+        ended = plan.is_last && !(plan.exists && insn_may_go_on((enum insn_id)insn->id));
     }
     if (ended) {
         add_rounds(b);
@@ -173,81 +257,25 @@ static void emit_budget_check(struct builder *b)
     emit_jrcxz_to(e, e->begin - CODE_BLOCK_LEAD);
 }
 
-static void emit_callout(struct builder *b, const struct insn *insn)
+static void emit_callout(struct builder *b)
 {
     groups_forget(b);
     builder_add_site(b, SITE_CALLOUT, emit_jmp(&b->e));
     b->kind = PIECE_CALLOUT;
-    b->ended = builder_insn_is_last(b, insn);
+    b->ended = builder_plan(b)->is_last;
 }
 
 /* Sites of the present instruction go on behind it. */
 static void bind_next(struct builder *b)
 {
     for (unsigned i = b->insn_sites; i < b->site_count; i++) {
-        struct translator_site *site = &b->sites[i].site;
+        struct translator_site *site = &b->sites[i];
         if (site->kind <= SITE_FLOAT) {
             site->next = (uint16_t)builder_position(b);
             site->float_parts = b->loaded_float & 3;
             site->grouped |= groups_are_in_use(b);
         }
     }
-}
-
-/* Sensitive instructions for which the same is true, but that a far pointer or a frame may be loaded by
- * several instructions. */
-static bool keeps_sensitive_addresses(enum insn_id id)
-{
-    switch (id) {
-    case INSN_PUSHF:
-    case INSN_POPF:
-    case INSN_PUSH_SEG:
-    case INSN_POP_SEG:
-    case INSN_MOV_SEG:
-    case INSN_SGDT:
-    case INSN_SIDT:
-    case INSN_SLDT:
-    case INSN_STR:
-    case INSN_SMSW:
-    case INSN_JMP_FAR:
-    case INSN_CALL_FAR:
-    case INSN_RETF:
-    case INSN_IRET:
-    case INSN_LDS:
-    case INSN_LES:
-    case INSN_LFS:
-    case INSN_LGS:
-    case INSN_LSS: return true;
-    default: return false;
-    }
-}
-
-/* The translations whose accesses to guest memory are each followed by the one host instruction that makes
- * it, with nothing of the guest's changed before. That is not so for XCHG with a byte, nor where a bit string
- * is changed. */
-static bool keeps_addresses(translate_function *function, const struct insn *insn)
-{
-    static translate_function *const all[] = {
-        translate_update, translate_read,  translate_write, translate_shift,     translate_bit_scan,
-        translate_mov,    translate_push,  translate_pop,   translate_leave,     translate_call,
-        translate_ret,    translate_jmp,   translate_xlat,  translate_cmpxchg8b, translate_x87,
-        translate_simd,   translate_fldcw, translate_mxcsr, translate_string,    translate_div,
-        translate_idiv};
-    if (function == translate_xchg) {
-        return insn->operand[0].size != 1;
-    }
-    if (function == translate_bit_test) {
-        return insn->id == INSN_BT || insn->opcode == 0xba;
-    }
-    if (function == translate_sensitive) {
-        return keeps_sensitive_addresses((enum insn_id)insn->id);
-    }
-    for (unsigned i = 0; i < ARRAY_COUNT(all); i++) {
-        if (function == all[i]) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static void translate_insn(struct builder *b, const struct insn *insn)
@@ -257,15 +285,13 @@ static void translate_insn(struct builder *b, const struct insn *insn)
     b->ended = false;
     b->kind = PIECE_TRANSLATED;
     uint8_t *start = b->e.at;
-    translate_function *function = translators[insn->id];
-    b->direct = (b->mode & MODE_DIRECT) && keeps_addresses(function, insn) &&
-                translator_may_use_window(b->t, b->phys + (b->eip - b->first_eip));
+    translate_function *function = translations[insn->id].function;
     bool repeats = b->t->one_by_one && (insn->prefixes & (PREFIX_REP | PREFIX_REPNE)) != 0;
-    if (function == NULL || repeats || !isa_has(b->t->cpu->model, insn) || !function(b, insn)) {
+    if (function == NULL || repeats || !builder_plan(b)->exists || !function(b, insn)) {
         b->e.at = start;
         b->site_count = b->insn_sites;
         b->fixup_count = b->insn_fixups;
-        emit_callout(b, insn);
+        emit_callout(b);
     }
     bind_next(b);
     unsigned size = (unsigned)(b->e.at - start);
@@ -309,17 +335,17 @@ static unsigned store_stub_of(const struct translator_site *site)
     return is_store ? log2 : UINT_MAX;
 }
 
-static void emit_site_stub(struct builder *b, const struct pending_site *pending, struct hubs *hubs,
+static void emit_site_stub(struct builder *b, const struct translator_site *site, struct hubs *hubs,
                            const struct block_tables *tables)
 {
     struct emitter *e = &b->e;
-    const struct translator_site *site = &pending->site;
-    if (pending->jump == NULL) {
+    uint8_t *jump = b->site_jumps[site->number];
+    if (jump == NULL) {
         return;
     }
-    emit_bind32(e, pending->jump);
+    emit_bind32(e, jump);
     if (site->number > UINT8_MAX) {
-        emit_mov_immediate64(e, HOST_RCX, (uint64_t)(uintptr_t)&tables->sites[site->number]);
+        emit_mov_immediate64(e, HOST_RCX, (uint64_t)(uintptr_t)site);
         emit_jmp_to(e, b->t->service_of_site);
         return;
     }
@@ -356,9 +382,6 @@ static void emit_stubs(struct builder *b, const struct block_tables *tables)
 static size_t write_tables(const struct builder *b, struct block_tables *tables, unsigned length)
 {
     tables->site_count = (uint16_t)b->site_count;
-    for (unsigned i = 0; i < b->site_count; i++) {
-        tables->sites[i] = b->sites[i].site;
-    }
     const struct engine_block_notes notes = {.prologue = (uint16_t)b->prologue, .round = (uint16_t)b->round};
     uint8_t *at = (uint8_t *)&tables->sites[b->site_count];
     memcpy(at, &notes, sizeof notes);
@@ -394,7 +417,7 @@ static bool emit_block(struct builder *b)
         b->next_eip = b->eip + insn->length;
         translate_insn(b, insn);
         groups_advance(b, insn);
-        b->eip = builder_insn_begins_round(b) ? b->first_eip : b->next_eip;
+        b->eip = builder_plan(b)->begins_round ? b->first_eip : b->next_eip;
         if (!has_room_for_another(b)) {
             return false;
         }
@@ -422,11 +445,11 @@ static void begin_block(struct builder *b, struct code_space space, const struct
     size_t size = space.size < UINT16_MAX ? space.size : UINT16_MAX; /* positions in tables have 16 bits */
     b->e = (struct emitter){
         .at = space.write, .begin = space.write, .end = space.write + size, .exec = space.exec};
-    b->first_eip = b->eip = eip;
+    b->first_eip = b->eip = b->next_eip = eip;
     b->page_offset = (unsigned)(code->phys & PAGE_MASK);
     b->has_tail = code->tail != CODE_NO_TAIL;
     b->index = b->count = b->round = 0;
-    b->ended = false;
+    b->ended = b->has_checks = false;
     b->site_count = b->insn_sites = b->side_exit_count = 0;
     b->loaded_float = 0;
     b->fixup_count = b->insn_fixups = 0;
@@ -474,16 +497,17 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
 {
     struct builder *b = t->builder;
     struct code_space space = code_cache_reserve(t->cache);
+    struct block_tables *tables = space.tables;
     b->t = t;
     b->mode = mode;
     b->place = (uint32_t)t->context;
     b->bytes = code->bytes;
     b->phys = code->phys;
+    b->sites = tables->sites;
     unsigned length = build(b, space, code, eip);
     if (length == 0 || (b->has_tail && !tail_is_possible(mode, eip, length))) {
         return NULL;
     }
-    struct block_tables *tables = space.tables;
     emit_stubs(b, tables);
     uint64_t key = translator_block_key(t, eip, mode);
     struct code_block *block =

@@ -2,8 +2,8 @@
  *
  * translator_make_block() decodes the guest's bytes and calls one function of translate.def for each
  * instruction. That function writes host code, or returns false before it has changed anything that matters:
- * then the instruction becomes a callout. What an access needs when it misses, and every exit, is a
- * `pending_site`: its out-of-line code, if any, follows the block's own, and its struct is in the tables. */
+ * then the instruction becomes a callout. What an access needs when it misses, and every exit, is a site: its
+ * out-of-line code, if any, follows the block's own, and its struct is in the tables. */
 #ifndef DOPPEL_TRANSLATOR_BUILDER_H
 #define DOPPEL_TRANSLATOR_BUILDER_H
 
@@ -37,12 +37,6 @@ enum added_offset {
     ADDED_BITS32
 };
 
-struct pending_site {
-    struct translator_site site;
-    uint8_t *jump; /* 32-bit displacement to be bound to the out-of-line code; NULL: there is none, a fault
-                      (window.c) or the budget leads to the site */
-};
-
 /* The target of a Jcc in the middle of the block. */
 struct side_exit {
     uint8_t *jump;
@@ -63,6 +57,15 @@ struct fixup {
 };
 #define MAX_BLOCK_FIXUPS (4 * MAX_BLOCK_INSNS)
 
+/* What is known of an instruction before any host code is written. */
+struct insn_plan {
+    bool exists;       /* the CPU model has it */
+    bool is_last;      /* the block cannot go on behind it: control, or what the block assumes, may change */
+    bool begins_round; /* it jumps to the block's beginning, behind which the block goes on with another pass
+                        */
+    bool direct;       /* its accesses go to the window */
+};
+
 struct builder {
     struct translator *t;
     struct emitter e;
@@ -79,7 +82,7 @@ struct builder {
     unsigned count;        /* of instructions in the block */
     unsigned round;        /* of these, how many are one pass through the guest's bytes */
     bool ended;            /* nothing that follows is reached from here */
-    bool direct;           /* accesses of this instruction go to the window */
+    bool has_checks;       /* some accesses may not go to the window */
     uint64_t phys;         /* of first_eip */
     const uint8_t *bytes;  /* the guest's, at first_eip */
     unsigned loaded_float; /* enum float_part set: loaded at this point of the block */
@@ -89,7 +92,11 @@ struct builder {
     unsigned prologue;                /* bytes of host code in front of the first instruction */
     uint16_t pieces[MAX_BLOCK_INSNS]; /* as in struct engine_block_notes */
     struct insn insns[MAX_BLOCK_INSNS];
-    struct pending_site sites[MAX_BLOCK_SITES];
+    struct insn_plan plans[MAX_BLOCK_INSNS];
+    struct translator_site *sites;        /* in the block's tables */
+    uint8_t *site_jumps[MAX_BLOCK_SITES]; /* 32-bit displacements to be bound to the sites' code out of line;
+                                              NULL: there is none, a fault (window.c) or the budget leads to
+                                              the site */
     struct group_state groups;
     bool movable; /* all that depends on EIP is in `fixups` or in sites */
     unsigned fixup_count;
@@ -107,14 +114,10 @@ static inline bool builder_walks(const struct builder *b)
     return b->t->mmu->strategy == MMU_WALK;
 }
 
-/* Whether the block cannot go on behind this instruction: control, or what the block assumes, may change. */
-bool builder_insn_is_last(const struct builder *b, const struct insn *insn);
-
-/* Whether the present instruction is a jump to the block's beginning, behind which the block goes on with
- * another pass. */
-static inline bool builder_insn_begins_round(const struct builder *b)
+/* What is known of the instruction that is being translated. */
+static inline const struct insn_plan *builder_plan(const struct builder *b)
 {
-    return b->index + 1 < b->count && (b->index + 1) % b->round == 0;
+    return &b->plans[b->index];
 }
 
 /* ---- sites (block.c) */
@@ -221,8 +224,10 @@ void emit_return(struct builder *b);
 void emit_target_check(struct builder *b, const struct insn *insn);
 
 /* The functions of translate.def. */
-#define TRANSLATE(id, function) translate_function function;
+#define TRANSLATOR(function, accesses) translate_function function;
+#define TRANSLATE(id, function)
 #include "translator/translate.def"
+#undef TRANSLATOR
 #undef TRANSLATE
 
 #endif

@@ -158,12 +158,12 @@ bool translate_jcc(struct builder *b, const struct insn *insn)
     if (!control_is_possible(b, insn)) {
         return false;
     }
-    if (builder_insn_begins_round(b)) {
+    if (builder_plan(b)->begins_round) {
         add_side_exit(b, emit_jcc(&b->e, insn->condition ^ 1u), b->next_eip);
         return true;
     }
     uint8_t *taken = emit_jcc(&b->e, insn->condition);
-    if (!builder_insn_is_last(b, insn)) {
+    if (!builder_plan(b)->is_last) {
         add_side_exit(b, taken, relative_target(b, insn));
         return true;
     }
@@ -204,7 +204,7 @@ bool translate_jmp(struct builder *b, const struct insn *insn)
         return false;
     }
     if (insn->operand[0].kind == OPERAND_RELATIVE) {
-        if (!builder_insn_begins_round(b)) {
+        if (!builder_plan(b)->begins_round) {
             emit_exit(b, relative_target(b, insn));
             b->ended = true;
         }
@@ -361,7 +361,7 @@ bool translate_loop(struct builder *b, const struct insn *insn)
     uint8_t *zero = emit_jrcxz(e);
     uint8_t *taken = insn->id == INSN_LOOP ? emit_jmp(e) : emit_jcc(e, condition);
     emit_bind8(e, zero);
-    if (builder_insn_begins_round(b)) {
+    if (builder_plan(b)->begins_round) {
         add_side_exit(b, emit_jmp(e), b->next_eip);
         emit_bind32(e, taken);
         return true;

@@ -24,7 +24,7 @@ bool translator_x87_is_store(const struct insn *insn)
  */
 static bool stores_in_parts(const struct builder *b, const struct insn *insn)
 {
-    return insn->id == INSN_FBSTP && b->direct;
+    return insn->id == INSN_FBSTP && builder_plan(b)->direct;
 }
 
 bool translate_x87(struct builder *b, const struct insn *insn)

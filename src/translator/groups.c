@@ -348,7 +348,7 @@ void groups_begin(struct builder *b)
 
 void groups_plan(struct builder *b)
 {
-    b->groups.count = 0;
+    b->groups.count = b->groups.established = 0;
     if ((b->mode & MODE_SINGLE) || builder_walks(b)) {
         return;
     }
@@ -362,19 +362,12 @@ void groups_plan(struct builder *b)
 
 void groups_forget(struct builder *b)
 {
-    for (unsigned i = 0; i < b->groups.count; i++) {
-        b->groups.groups[i].established = false;
-    }
+    b->groups.established = 0;
 }
 
 bool groups_are_in_use(const struct builder *b)
 {
-    for (unsigned i = 0; i < b->groups.count; i++) {
-        if (b->groups.groups[i].established) {
-            return true;
-        }
-    }
-    return false;
+    return b->groups.established != 0;
 }
 
 struct access_group *groups_find(struct builder *b, const struct guest_operand *operand, unsigned width,

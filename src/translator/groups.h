@@ -42,7 +42,6 @@ struct access_group {
     uint16_t members;
     int32_t low, high; /* offsets [low, high) from the root */
     bool store;        /* some member writes */
-    bool established;  /* code that fills the slot has been written */
     uint16_t aligned;  /* bit n: a check has found low + n, modulo 16, to be a multiple of 16 */
 };
 
@@ -50,6 +49,7 @@ struct group_state {
     struct tracked_value gpr[8];
     uint16_t next_root;
     unsigned count;
+    unsigned established;                    /* bit n: code that fills the slot of group n has been written */
     struct access_group groups[GROUP_SLOTS]; /* each has the slot of its index */
 };
 
