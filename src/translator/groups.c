@@ -181,7 +181,7 @@ static void advance_string(struct group_state *g)
     renew(g, GPR_AX);
 }
 
-void groups_advance(struct builder *b, const struct insn *insn)
+static void advance(struct builder *b, const struct insn *insn)
 {
     if (insn->id == INSN_IMUL && insn->operand_count == 1) {
         advance_several(&b->groups, insn);
@@ -348,15 +348,26 @@ void groups_begin(struct builder *b)
 
 void groups_plan(struct builder *b)
 {
-    b->groups.count = b->groups.established = 0;
-    if ((b->mode & MODE_SINGLE) || builder_walks(b)) {
+    struct group_state *g = &b->groups;
+    g->count = g->established = 0;
+    if ((b->mode & MODE_SINGLE) || builder_walks(b) || !b->has_checks) {
         return;
     }
     groups_begin(b);
     for (unsigned i = 0; i < b->count; i++) {
         plan_memory_operand(b, &b->insns[i]);
         plan_stack_access(b, &b->insns[i]);
-        groups_advance(b, &b->insns[i]);
+        advance(b, &b->insns[i]);
+    }
+    while (g->count > 0 && g->groups[g->count - 1].members == 1) {
+        g->count--; /* nobody shares that one */
+    }
+}
+
+void groups_advance(struct builder *b, const struct insn *insn)
+{
+    if (b->groups.count != 0) {
+        advance(b, insn);
     }
 }
 
