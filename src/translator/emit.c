@@ -2,75 +2,49 @@
 #include "translator/emit.h"
 
 #include <assert.h>
-#include <string.h>
 
 enum { PREFIX_GS = 0x65, PREFIX_ADDRESS32 = 0x67 };
 
-void emit_u8(struct emitter *e, unsigned value)
-{
-    *e->at++ = (uint8_t)value;
-}
+/* ---- prefixes, ModRM, SIB: each returns where the next byte goes */
 
-void emit_u16(struct emitter *e, unsigned value)
-{
-    uint16_t bytes = (uint16_t)value;
-    memcpy(e->at, &bytes, sizeof bytes);
-    e->at += sizeof bytes;
-}
-
-void emit_u32(struct emitter *e, uint32_t value)
-{
-    memcpy(e->at, &value, sizeof value);
-    e->at += sizeof value;
-}
-
-void emit_u64(struct emitter *e, uint64_t value)
-{
-    memcpy(e->at, &value, sizeof value);
-    e->at += sizeof value;
-}
-
-/* ---- prefixes, ModRM, SIB */
-
-static void emit_prefixes(struct emitter *e, struct host_opcode op, unsigned reg, unsigned index,
-                          unsigned base)
+static inline uint8_t *put_prefixes(uint8_t *at, struct host_opcode op, unsigned reg, unsigned index,
+                                    unsigned base)
 {
     if (op.prefixes & HOST_66) {
-        emit_u8(e, 0x66);
+        *at++ = 0x66;
     }
-    if (op.prefixes & HOST_F2) {
-        emit_u8(e, 0xf2);
-    }
-    if (op.prefixes & HOST_F3) {
-        emit_u8(e, 0xf3);
+    if (op.prefixes & (HOST_F2 | HOST_F3)) {
+        *at++ = op.prefixes & HOST_F2 ? 0xf2 : 0xf3;
     }
     unsigned rex =
         (op.prefixes & HOST_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
     if (rex != 0) {
-        emit_u8(e, 0x40 | rex);
+        *at++ = (uint8_t)(0x40 | rex);
     }
+    return at;
 }
 
-static void emit_opcode(struct emitter *e, struct host_opcode op)
+static inline uint8_t *put_opcode(uint8_t *at, struct host_opcode op)
 {
     if (op.map != 0) {
-        emit_u8(e, 0x0f);
+        *at++ = 0x0f;
+        if (op.map != 1) {
+            *at++ = op.map == 2 ? 0x38 : 0x3a;
+        }
     }
-    if (op.map == 2) {
-        emit_u8(e, 0x38);
-    } else if (op.map == 3) {
-        emit_u8(e, 0x3a);
-    }
-    emit_u8(e, op.opcode);
+    *at++ = op.opcode;
+    return at;
 }
 
-static void emit_modrm(struct emitter *e, unsigned mod, unsigned reg, unsigned rm)
+/* ModRM, and a SIB likewise: SS, index and base. */
+static inline uint8_t *put_modrm(uint8_t *at, unsigned mod, unsigned reg, unsigned rm)
 {
-    emit_u8(e, mod << 6 | (reg & 7) << 3 | (rm & 7));
+    *at = (uint8_t)(mod << 6 | (reg & 7) << 3 | (rm & 7));
+    return at + 1;
 }
 
 /* ModRM, SIB and displacement of a memory operand (SDM 2A tables 2-2 and 2-3). */
-static void emit_address(struct emitter *e, unsigned reg, struct host_address address)
+static inline uint8_t *put_address(uint8_t *at, unsigned reg, struct host_address address)
 {
     bool has_base = address.base != HOST_NONE;
     bool has_index = address.index != HOST_NONE;
@@ -80,44 +54,42 @@ static void emit_address(struct emitter *e, unsigned reg, struct host_address ad
     if (has_base && (address.displacement != 0 || (address.base & 7) == HOST_RBP)) {
         mod = address.displacement == (int8_t)address.displacement ? 1 : 2;
     }
-    emit_modrm(e, mod, reg, needs_sib ? HOST_RSP : address.base);
+    at = put_modrm(at, mod, reg, needs_sib ? HOST_RSP : address.base);
     if (needs_sib) {
-        unsigned index = has_index ? address.index : HOST_RSP;
-        unsigned base = has_base ? address.base : HOST_RBP;
-        emit_u8(e, (unsigned)address.scale << 6 | (index & 7) << 3 | (base & 7));
+        at = put_modrm(at, address.scale, has_index ? address.index : HOST_RSP,
+                       has_base ? address.base : HOST_RBP);
     }
     if (mod == 1) {
-        emit_u8(e, (uint8_t)address.displacement);
+        *at++ = (uint8_t)address.displacement;
     } else if (mod == 2 || !has_base) {
-        emit_u32(e, (uint32_t)address.displacement);
+        memcpy(at, &address.displacement, sizeof address.displacement);
+        at += sizeof address.displacement;
     }
+    return at;
 }
 
 void emit_reg(struct emitter *e, struct host_opcode op, unsigned reg, unsigned rm)
 {
-    emit_prefixes(e, op, reg, 0, rm);
-    emit_opcode(e, op);
-    emit_modrm(e, 3, reg, rm);
+    uint8_t *at = put_prefixes(e->at, op, reg, 0, rm);
+    e->at = put_modrm(put_opcode(at, op), 3, reg, rm);
 }
 
 void emit_mem(struct emitter *e, struct host_opcode op, unsigned reg, struct host_address address)
 {
-    unsigned index = address.index == HOST_NONE ? 0 : address.index;
-    unsigned base = address.base == HOST_NONE ? 0 : address.base;
+    uint8_t *at = e->at;
     if (address.window) {
-        emit_u8(e, PREFIX_GS);
-        emit_u8(e, PREFIX_ADDRESS32);
+        *at++ = PREFIX_GS;
+        *at++ = PREFIX_ADDRESS32;
     }
-    emit_prefixes(e, op, reg, index, base);
-    emit_opcode(e, op);
-    emit_address(e, reg, address);
+    at = put_prefixes(at, op, reg, address.index, address.base);
+    e->at = put_address(put_opcode(at, op), reg, address);
 }
 
 void emit_short(struct emitter *e, struct host_opcode op, unsigned reg)
 {
-    emit_prefixes(e, op, 0, 0, reg);
+    uint8_t *at = put_prefixes(e->at, op, 0, 0, reg);
     op.opcode = (uint8_t)(op.opcode | (reg & 7));
-    emit_opcode(e, op);
+    e->at = put_opcode(at, op);
 }
 
 /* ---- moves */
@@ -229,11 +201,12 @@ enum { VEX_66 = 1, VEX_F3 = 2, VEX_F2 = 3 };
 static void emit_vex(struct emitter *e, unsigned map, unsigned prefix, bool wide, unsigned opcode,
                      unsigned reg, unsigned third, unsigned rm)
 {
-    emit_u8(e, 0xc4);
-    emit_u8(e, (reg & 8 ? 0u : 0x80u) | 0x40u | (rm & 8 ? 0u : 0x20u) | map);
-    emit_u8(e, (wide ? 0x80u : 0u) | (~third & 15u) << 3 | prefix);
-    emit_u8(e, opcode);
-    emit_modrm(e, 3, reg, rm);
+    uint8_t *at = e->at;
+    at[0] = 0xc4;
+    at[1] = (uint8_t)((reg & 8 ? 0u : 0x80u) | 0x40u | (rm & 8 ? 0u : 0x20u) | map);
+    at[2] = (uint8_t)((wide ? 0x80u : 0u) | (~third & 15u) << 3 | prefix);
+    at[3] = (uint8_t)opcode;
+    e->at = put_modrm(at + 4, 3, reg, rm);
 }
 
 void emit_rorx(struct emitter *e, unsigned to, unsigned from, unsigned count)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum host_register {
     HOST_RAX,
@@ -67,10 +68,29 @@ static inline struct host_address host_sum(enum host_register base, enum host_re
                                  .displacement = displacement};
 }
 
-void emit_u8(struct emitter *e, unsigned value);
-void emit_u16(struct emitter *e, unsigned value);
-void emit_u32(struct emitter *e, uint32_t value);
-void emit_u64(struct emitter *e, uint64_t value);
+static inline void emit_u8(struct emitter *e, unsigned value)
+{
+    *e->at++ = (uint8_t)value;
+}
+
+static inline void emit_u16(struct emitter *e, unsigned value)
+{
+    uint16_t bytes = (uint16_t)value;
+    memcpy(e->at, &bytes, sizeof bytes);
+    e->at += sizeof bytes;
+}
+
+static inline void emit_u32(struct emitter *e, uint32_t value)
+{
+    memcpy(e->at, &value, sizeof value);
+    e->at += sizeof value;
+}
+
+static inline void emit_u64(struct emitter *e, uint64_t value)
+{
+    memcpy(e->at, &value, sizeof value);
+    e->at += sizeof value;
+}
 
 /* op reg, rm and op reg, [address]; `reg` may be an opcode extension. Immediates follow by emit_u*(). A REX
  * prefix is written when a register number or W asks for it. */
