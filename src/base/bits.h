@@ -18,6 +18,8 @@
 
 /* For inline functions whose callers pass constants that decide what is left of them. */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
+/* For functions that are seldom called and would cost their callers registers and stack even then. */
+#define NEVER_INLINE static __attribute__((noinline))
 
 #define UNLIKELY(condition) __builtin_expect(!!(condition), 0)
 

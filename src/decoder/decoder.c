@@ -22,6 +22,9 @@
 /* Fourteen prefixes and the longest rest, the last field loaded as eight bytes. */
 #define WINDOW_SIZE 32
 
+/* The 80286's: all modes allow that many bytes. */
+#define SHORTEST_LIMIT 10
+
 #define NO_OVERRIDE SEGMENT_COUNT
 
 /* The state between the steps of one instruction. */
@@ -87,16 +90,13 @@ static const struct address_form address_forms_32[32] = {
     FORMS32(0, 0)[5] = {GPR_NONE, GPR_NONE, 4, 0, false, true},
     FORMS32(1, 1) FORM32(1, 5, 1) FORMS32(2, 4) FORM32(2, 5, 4) FORMS_REGISTER};
 
-/* Effective operand size index by [promotion][code index << 2 | REX.W << 1 | 66] (SDM 1 §3.6.1, 2A §2.2.1.7).
+/* Effective operand size index in 64-bit mode by [promotion][REX.W << 1 | 66] (SDM 1 §3.6.1, 2A §2.2.1.7).
  */
-static const uint8_t operand_size_indices[3][12] = {
-    {0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 2, 2},
-    {0, 1, 0, 1, 1, 0, 1, 0, 2, 0, 2, 2},
-    {0, 1, 0, 1, 1, 0, 1, 0, 2, 2, 2, 2},
+static const uint8_t operand_size_indices_64[3][4] = {
+    {1, 0, 2, 2},
+    {2, 0, 2, 2},
+    {2, 2, 2, 2},
 };
-
-/* Effective address size index by [code index << 1 | 67]. */
-static const uint8_t address_size_indices[6] = {0, 1, 1, 0, 2, 1};
 
 /* Column of the mandatory prefix by [66 << 2 | REPNE << 1 | REP]. */
 static const uint8_t prefix_columns[8] = {PREFIX_NP,  PREFIX_PF3, PREFIX_PF2, PREFIX_PF2,
@@ -131,8 +131,11 @@ static inline uint64_t extend_field(uint64_t raw, unsigned bytes, unsigned sign)
 
 /* Turns `result`, found after looking at `length` bytes, into what the caller must hear: bytes that were not
  * there and instructions beyond the limit go first. */
-static enum decode_result finish(const struct decoding *d, size_t length, enum decode_result result)
+ALWAYS_INLINE enum decode_result finish(const struct decoding *d, size_t length, enum decode_result result)
 {
+    if (length <= d->available && length <= SHORTEST_LIMIT) {
+        return result;
+    }
     size_t limit = d->mode->is_8086 || d->mode->max_length == 0 ? INSN_MAX_LENGTH : d->mode->max_length;
     if (length > (d->available < limit ? d->available : limit)) {
         return d->available < limit ? DECODE_TRUNCATED : DECODE_TOO_LONG;
@@ -140,7 +143,7 @@ static enum decode_result finish(const struct decoding *d, size_t length, enum d
     return result;
 }
 
-static enum decode_result finish_invalid(const struct decoding *d, struct insn *insn, size_t length)
+ALWAYS_INLINE enum decode_result finish_invalid(const struct decoding *d, struct insn *insn, size_t length)
 {
     insn->id = INSN_INVALID;
     insn->length = (uint8_t)length;
@@ -149,8 +152,8 @@ static enum decode_result finish_invalid(const struct decoding *d, struct insn *
 
 /* The row that a link (other than a prefix) in the one-byte map leads to. Consumes further opcode bytes;
  * looks at the ModRM byte without consuming it (*looked_at is then 1). */
-static const struct opcode_row *follow_link(struct decoding *d, struct insn *insn,
-                                            const struct opcode_row *row, unsigned *looked_at)
+ALWAYS_INLINE const struct opcode_row *follow_link(struct decoding *d, struct insn *insn,
+                                                   const struct opcode_row *row, unsigned *looked_at)
 {
     unsigned prefixes = insn->prefixes;
     unsigned column = prefix_columns[((prefixes >> 1) & 4u) | ((prefixes >> 1) & 3u)];
@@ -192,13 +195,13 @@ static const struct opcode_row *follow_link(struct decoding *d, struct insn *ins
     return row;
 }
 
-static inline unsigned segment_of(const struct decoding *d, unsigned fallback)
+ALWAYS_INLINE unsigned segment_of(const struct decoding *d, unsigned fallback)
 {
     return d->segment == NO_OVERRIDE ? fallback : d->segment;
 }
 
 /* SIB, displacement and the memory fields for ModRM byte `modrm` (consumed). */
-static inline void decode_address(struct decoding *d, struct insn *insn, unsigned modrm)
+ALWAYS_INLINE void decode_address(struct decoding *d, struct insn *insn, unsigned modrm)
 {
     unsigned form_index = ((modrm >> 3) & 0x18u) | (modrm & 7u);
     const struct address_form *form =
@@ -223,7 +226,8 @@ static inline void decode_address(struct decoding *d, struct insn *insn, unsigne
             scale = 0;
         }
     }
-    insn->memory.segment = (uint8_t)segment_of(d, base == GPR_SP || base == GPR_BP ? SEGMENT_SS : SEGMENT_DS);
+    bool is_stack = ((1u << GPR_SP | 1u << GPR_BP) >> base & 1) != 0;
+    insn->memory.segment = (uint8_t)segment_of(d, is_stack ? SEGMENT_SS : SEGMENT_DS);
     insn->memory.base = (uint8_t)base;
     insn->memory.index = (uint8_t)index;
     insn->memory.scale = (uint8_t)scale;
@@ -234,7 +238,7 @@ static inline void decode_address(struct decoding *d, struct insn *insn, unsigne
 
 /* The part of an encoding that only few instructions have. Returns false if it makes the instruction invalid.
  */
-static bool decode_special(struct decoding *d, struct insn *insn, unsigned attributes)
+ALWAYS_INLINE bool decode_special(struct decoding *d, struct insn *insn, unsigned attributes)
 {
     switch (ROW_IMMEDIATE(attributes)) {
     case ROW_IMMEDIATE(ROW_IMM_ENTER):
@@ -322,32 +326,39 @@ static bool decode_special(struct decoding *d, struct insn *insn, unsigned attri
     }
 }
 
-/* One operand from its template. Without REX, byte registers 4 to 7 are AH to BH (SDM 2A §2.2.1.2). */
-static inline struct operand decode_operand(const struct decoding *d, unsigned type, unsigned form,
-                                            uint64_t registers)
+/* An operand's four bytes as one number, in which `reg` and `register_class` can be counted up. */
+static inline uint32_t operand_word(struct operand operand)
 {
-    const struct operand_template *template = &decoder_operand[type][form][d->size_index];
-    struct operand operand = template->operand;
-    unsigned reg = operand.reg + ((registers >> template->source) & 0xffu);
-    unsigned is_high = (operand.register_class == REGISTER_GPR8) & (d->rex == 0) & reg >> 2;
-    operand.register_class = (uint8_t)(operand.register_class + is_high);
-    operand.reg = (uint8_t)(reg - (is_high << 2));
-    return operand;
+    uint32_t word;
+    memcpy(&word, &operand, sizeof word);
+    return word;
 }
 
-/* decoder_decode for a window of at least WINDOW_SIZE readable bytes. */
-static inline enum decode_result decode_window(const struct decode_mode *mode, const uint8_t *bytes,
-                                               size_t available, struct insn *insn)
+/* One operand from its template. Without REX, byte registers 4 to 7 are AH to BH (SDM 2A §2.2.1.2). */
+ALWAYS_INLINE void decode_operand(const struct decoding *d, const struct operand_template *template,
+                                  uint64_t registers, struct operand *operand)
+{
+    const uint32_t one_class = operand_word((struct operand){.register_class = 1});
+    const uint32_t one_reg = operand_word((struct operand){.reg = 1});
+    uint32_t reg = registers >> template->source & 0xffu;
+    uint32_t is_high = d->rex == 0 ? (reg & template->high_byte) >> 2 : 0;
+    uint32_t word = operand_word(template->operand) + reg * one_reg + is_high * (one_class - 4 * one_reg);
+    memcpy(operand, &word, sizeof word);
+}
+
+/* decoder_decode for a window of at least WINDOW_SIZE readable bytes, with is_64 for a code size of 8. */
+ALWAYS_INLINE enum decode_result decode_window(const struct decode_mode *mode, const uint8_t *bytes,
+                                               size_t available, struct insn *insn, bool is_64)
 {
     struct decoding d = {.mode = mode,
                          .start = bytes,
                          .next = bytes,
                          .available = available,
-                         .code_index = mode->code_size >> 2,
+                         .code_index = is_64 ? 2 : mode->code_size >> 2,
                          .segment = NO_OVERRIDE};
-    const struct opcode_row *map = mode->is_8086          ? decoder_one_byte_8086
-                                   : mode->code_size == 8 ? decoder_one_byte_64
-                                                          : decoder_one_byte_32;
+    const struct opcode_row *map = mode->is_8086 ? decoder_one_byte_8086
+                                   : is_64       ? decoder_one_byte_64
+                                                 : decoder_one_byte_32;
     const struct opcode_row *row;
     unsigned prefixes = 0;
     unsigned opcode;
@@ -359,7 +370,7 @@ static inline enum decode_result decode_window(const struct decode_mode *mode, c
         }
         prefixes = (prefixes & row->operand[2]) | row->operand[1];
         d.segment = row->operand[3] == NO_OVERRIDE ? d.segment : row->operand[3];
-        d.rex = row->operand[1] & PREFIX_REX ? opcode : 0;
+        d.rex = is_64 && (row->operand[1] & PREFIX_REX) ? opcode : 0;
         if (d.next - bytes == INSN_MAX_LENGTH) {
             return finish_invalid(&d, insn, INSN_MAX_LENGTH + 1);
         }
@@ -373,6 +384,7 @@ static inline enum decode_result decode_window(const struct decode_mode *mode, c
     unsigned looked_at = 0;
     if (row->attributes & ROW_LINK) {
         row = follow_link(&d, insn, row, &looked_at);
+        opcode = insn->opcode;
     }
     unsigned attributes = row->attributes;
     insn->id = row->id_and_level & 0xfffu;
@@ -383,16 +395,18 @@ static inline enum decode_result decode_window(const struct decode_mode *mode, c
 
     unsigned has_66 = prefixes >> 3 & 1u;
     unsigned has_67 = prefixes >> 4 & 1u;
-    d.size_index =
-        operand_size_indices[ROW_PROMOTION(attributes)][d.code_index << 2 | (d.rex >> 2 & 2u) | has_66];
-    d.address_index = address_size_indices[d.code_index << 1 | has_67];
+    d.size_index = is_64 ? operand_size_indices_64[ROW_PROMOTION(attributes)][(d.rex >> 2 & 2u) | has_66]
+                         : d.code_index ^ has_66;
+    d.address_index = is_64 ? 2 - has_67 : d.code_index ^ has_67;
     insn->operand_size = (uint8_t)(2u << d.size_index);
     insn->address_size = (uint8_t)(2u << d.address_index);
-    insn->prefixes &= (uint8_t) ~(attributes & ROW_MANDATORY ? PREFIX_REP | PREFIX_REPNE : 0);
-    insn->condition = attributes & ROW_CONDITION ? insn->opcode & 15u : 0;
+    insn->condition = (uint8_t)(attributes & ROW_CONDITION ? opcode & 15u : 0);
+    if (attributes & ROW_MANDATORY) {
+        insn->prefixes &= (uint8_t) ~(PREFIX_REP | PREFIX_REPNE);
+    }
 
     unsigned form = 0;
-    uint64_t registers = (uint64_t)((insn->opcode & 7u) | (d.rex & 1u) << 3) << SOURCE_LOW;
+    uint64_t registers = (uint64_t)((opcode & 7u) | (d.rex & 1u) << 3) << SOURCE_LOW;
     insn->has_modrm = (attributes & ROW_MODRM) != 0;
     if (attributes & ROW_MODRM) {
         unsigned modrm = *d.next++;
@@ -426,11 +440,13 @@ static inline enum decode_result decode_window(const struct decode_mode *mode, c
 
     insn->operand_count = (uint8_t)(attributes >> ROW_COUNT_SHIFT);
     for (unsigned i = 0; i < 2; i++) {
-        insn->operand[i] = decode_operand(&d, row->operand[i], form, registers);
+        decode_operand(&d, &decoder_operand[row->operand[i]][form][d.size_index], registers,
+                       &insn->operand[i]);
     }
     insn->operand[2] = insn->operand[3] = (struct operand){OPERAND_NONE, 0, 0, 0};
     if (insn->operand_count > 2) {
-        insn->operand[2] = decode_operand(&d, row->operand[2], form, registers);
+        decode_operand(&d, &decoder_operand[row->operand[2]][form][d.size_index], registers,
+                       &insn->operand[2]);
     }
 
     if ((attributes & ROW_SPECIAL) && !decode_special(&d, insn, attributes)) {
@@ -441,13 +457,37 @@ static inline enum decode_result decode_window(const struct decode_mode *mode, c
     return finish(&d, length, DECODE_OK);
 }
 
+static enum decode_result decode_legacy(const struct decode_mode *mode, const uint8_t *bytes,
+                                        size_t available, struct insn *insn)
+{
+    return decode_window(mode, bytes, available, insn, false);
+}
+
+static enum decode_result decode_64(const struct decode_mode *mode, const uint8_t *bytes, size_t available,
+                                    struct insn *insn)
+{
+    return decode_window(mode, bytes, available, insn, true);
+}
+
+static inline enum decode_result decode(const struct decode_mode *mode, const uint8_t *bytes,
+                                        size_t available, struct insn *insn)
+{
+    return mode->code_size == 8 ? decode_64(mode, bytes, available, insn)
+                                : decode_legacy(mode, bytes, available, insn);
+}
+
+/* In front of the end of what can be read. */
+NEVER_INLINE enum decode_result decode_last(const struct decode_mode *mode, const uint8_t *bytes,
+                                            size_t available, struct insn *insn)
+{
+    uint8_t window[WINDOW_SIZE] = {0};
+    memcpy(window, bytes, available);
+    return decode(mode, window, available, insn);
+}
+
 enum decode_result decoder_decode(const struct decode_mode *mode, const uint8_t *bytes, size_t available,
                                   struct insn *insn)
 {
-    if (available >= WINDOW_SIZE) {
-        return decode_window(mode, bytes, available, insn);
-    }
-    uint8_t window[WINDOW_SIZE] = {0};
-    memcpy(window, bytes, available);
-    return decode_window(mode, window, available, insn);
+    return available >= WINDOW_SIZE ? decode(mode, bytes, available, insn)
+                                    : decode_last(mode, bytes, available, insn);
 }

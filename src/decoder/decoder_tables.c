@@ -232,11 +232,15 @@ const struct opcode_row decoder_x87_escape = ROW_WITH(0u, ESC, Ew, _, _, 0, 8086
 #define CLASS_MMX(i)     REGISTER_MMX
 #define CLASS_XMM(i)     REGISTER_XMM
 
-#define IS_REGISTER(kind) (OPERAND_##kind == OPERAND_REGISTER)
+#define IS_REGISTER(kind)       (OPERAND_##kind == OPERAND_REGISTER)
+#define IS_BYTE(i, kind, class) (IS_REGISTER(kind) && CLASS_##class(i) == REGISTER_GPR8)
 #define TEMPLATE(i, source, number, kind, class, size)                                                       \
     {                                                                                                        \
         {OPERAND_##kind, IS_REGISTER(kind) ? CLASS_##class(i) : 0, (number), SIZE_##size(i)},                \
-            IS_REGISTER(kind) ? SOURCE_##source : SOURCE_FIXED                                               \
+            IS_REGISTER(kind) ? SOURCE_##source : SOURCE_FIXED, IS_BYTE(i, kind, class) ? 4 : 0,             \
+        {                                                                                                    \
+            0, 0                                                                                             \
+        }                                                                                                    \
     }
 #define TEMPLATES(...)                                                                                       \
     {                                                                                                        \

@@ -71,6 +71,8 @@ struct opcode_row {
 struct operand_template {
     struct operand operand; /* reg: the number to which the one from `source` is added */
     uint8_t source;         /* shift into the packed register numbers (enum operand_source) */
+    uint8_t high_byte;      /* the bit in the number from `source` that makes it AH to BH; 0: there is none */
+    uint8_t unused[2];      /* eight bytes are found fastest */
 };
 
 /* Register numbers an instruction's bytes hold, as shift counts into one word of packed bytes. */

@@ -1,13 +1,11 @@
 /* Walks for translated code; see plain_walk.h. This file is compiled for general registers only: it calls
- * nothing that is not inline. */
+ * nothing that is not inline, or NEVER_INLINE: functions that are only left by tail calls, or not at all,
+ * need no registers but those they may change. */
 #include "mmu/plain_walk.h"
 
 #include "cpu/probe.h"
 #include "mmu/paging_walk.h"
 #include "mmu/tlb_fill.h"
-
-/* Functions that are only left by tail calls, or not at all, need no registers but those they may change. */
-#define NEVER_INLINE static __attribute__((noinline))
 
 enum { WIDTH_MASK = (1 << PLAIN_WALK_ALIGNMENT_SHIFT) - 1 };
 
