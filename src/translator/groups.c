@@ -3,13 +3,14 @@
 
 #include "translator/float.h"
 
-#define ROOT_NONE UINT16_MAX
+/* Fields of tracked_value.unknown. */
+enum { ROOT_BITS = 16, ROOT_NONE = (1 << ROOT_BITS) - 1 };
 
 /* ---- values */
 
 static void renew(struct group_state *g, unsigned reg)
 {
-    g->gpr[reg] = (struct tracked_value){.root = g->next_root++};
+    g->gpr[reg] = (struct tracked_value){.unknown = g->next_root++};
 }
 
 static void renew_all(struct group_state *g)
@@ -24,62 +25,11 @@ static bool is_gpr32(const struct operand *operand)
     return operand->kind == OPERAND_REGISTER && operand->register_class == REGISTER_GPR32;
 }
 
-/* The general register of which the operand is all or part. */
-static bool gpr_of(const struct operand *operand, unsigned *reg)
+/* An operand is written that may be a general register, or part of one. */
+static void renew_operand(struct group_state *g, const struct operand *operand)
 {
-    if (operand->kind != OPERAND_REGISTER || operand->register_class > REGISTER_GPR32) {
-        return false;
-    }
-    *reg = operand->register_class == REGISTER_GPR8_HIGH ? operand->reg & 3 : operand->reg;
-    return true;
-}
-
-/* Instructions that write no general register but, perhaps, their first operand. */
-static bool writes_only_destination(const struct insn *insn)
-{
-    switch (insn->id) {
-    case INSN_ADD:
-    case INSN_OR:
-    case INSN_ADC:
-    case INSN_SBB:
-    case INSN_AND:
-    case INSN_SUB:
-    case INSN_XOR:
-    case INSN_INC:
-    case INSN_DEC:
-    case INSN_NOT:
-    case INSN_NEG:
-    case INSN_CMP:
-    case INSN_TEST:
-    case INSN_MOV:
-    case INSN_MOVZX:
-    case INSN_MOVSX:
-    case INSN_LEA:
-    case INSN_CMOV:
-    case INSN_SET:
-    case INSN_ROL:
-    case INSN_ROR:
-    case INSN_RCL:
-    case INSN_RCR:
-    case INSN_SHL:
-    case INSN_SHR:
-    case INSN_SAR:
-    case INSN_SHLD:
-    case INSN_SHRD:
-    case INSN_BSF:
-    case INSN_BSR:
-    case INSN_BT:
-    case INSN_BTS:
-    case INSN_BTR:
-    case INSN_BTC:
-    case INSN_BSWAP:
-    case INSN_NOP:
-    case INSN_J:
-    case INSN_JMP_NEAR: return true;
-    case INSN_IMUL: return insn->operand_count > 1;
-    default:
-        /* floating point, but for what moves to general registers */
-        return (insn_info((enum insn_id)insn->id)->properties & (INSN_X87 | INSN_MMX | INSN_SSE)) != 0;
+    if (operand->kind == OPERAND_REGISTER && operand->register_class <= REGISTER_GPR32) {
+        renew(g, operand->register_class == REGISTER_GPR8_HIGH ? operand->reg & 3 : operand->reg);
     }
 }
 
@@ -91,14 +41,13 @@ static void add_constant(struct group_state *g, unsigned reg, uint32_t value)
 static void advance_stack(struct builder *b, const struct insn *insn)
 {
     struct group_state *g = &b->groups;
-    unsigned reg = 0;
     if (!(b->mode & MODE_STACK32)) {
         renew(g, GPR_SP);
     } else {
         add_constant(g, GPR_SP, insn->id == INSN_PUSH ? -(uint32_t)insn->operand_size : insn->operand_size);
     }
-    if (insn->id == INSN_POP && gpr_of(&insn->operand[0], &reg)) {
-        renew(g, reg);
+    if (insn->id == INSN_POP) {
+        renew_operand(g, &insn->operand[0]);
     }
 }
 
@@ -114,65 +63,41 @@ static void advance_leave(struct builder *b, const struct insn *insn)
     renew(g, GPR_BP);
 }
 
-static void advance_destination(struct group_state *g, const struct insn *insn)
+/* Sums and copies: whether the destination's new value is known by the old ones. */
+static bool advance_sum(struct group_state *g, const struct insn *insn)
 {
     unsigned to = insn->operand[0].reg;
-    if (is_gpr32(&insn->operand[0])) {
-        const struct insn_memory *memory = &insn->memory;
-        switch (insn->id) {
-        case INSN_CMP:
-        case INSN_TEST:
-        case INSN_BT: return;
-        case INSN_INC: add_constant(g, to, 1); return;
-        case INSN_DEC: add_constant(g, to, UINT32_MAX); return;
-        case INSN_ADD:
-        case INSN_SUB:
-            if (insn->operand[1].kind == OPERAND_IMMEDIATE) {
-                uint32_t value = (uint32_t)insn->immediate;
-                add_constant(g, to, insn->id == INSN_ADD ? value : -value);
-                return;
-            }
-            break;
-        case INSN_MOV:
-            if (is_gpr32(&insn->operand[1])) {
-                g->gpr[to] = g->gpr[insn->operand[1].reg];
-                return;
-            }
-            break;
-        case INSN_LEA:
-            if (memory->base != GPR_NONE && memory->index == GPR_NONE && insn->address_size == 4) {
-                g->gpr[to] = g->gpr[memory->base];
-                add_constant(g, to, (uint32_t)insn->displacement);
-                return;
-            }
-            break;
-        default: break;
-        }
+    const struct insn_memory *memory = &insn->memory;
+    if (!is_gpr32(&insn->operand[0])) {
+        return false;
     }
-    for (unsigned i = 0; i < insn->operand_count; i++) {
-        unsigned reg = 0;
-        if (gpr_of(&insn->operand[i], &reg) && (i == 0 || insn->id == INSN_SHLD)) {
-            renew(g, reg);
+    switch (insn->id) {
+    case INSN_INC: add_constant(g, to, 1); return true;
+    case INSN_DEC: add_constant(g, to, UINT32_MAX); return true;
+    case INSN_ADD:
+    case INSN_SUB:
+        if (insn->operand[1].kind != OPERAND_IMMEDIATE) {
+            return false;
         }
+        add_constant(g, to, insn->id == INSN_ADD ? (uint32_t)insn->immediate : -(uint32_t)insn->immediate);
+        return true;
+    case INSN_MOV:
+        if (!is_gpr32(&insn->operand[1])) {
+            return false;
+        }
+        g->gpr[to] = g->gpr[insn->operand[1].reg];
+        return true;
+    default: /* LEA */
+        if (memory->base == GPR_NONE || memory->index != GPR_NONE || insn->address_size != 4) {
+            return false;
+        }
+        g->gpr[to] = g->gpr[memory->base];
+        add_constant(g, to, (uint32_t)insn->displacement);
+        return true;
     }
 }
 
-/* XCHG writes its registers, the others EAX and EDX at most. */
-static void advance_several(struct group_state *g, const struct insn *insn)
-{
-    unsigned reg = 0;
-    for (unsigned i = 0; i < 2 && insn->id == INSN_XCHG; i++) {
-        if (gpr_of(&insn->operand[i], &reg)) {
-            renew(g, reg);
-        }
-    }
-    if (insn->id != INSN_XCHG) {
-        renew(g, GPR_AX);
-        renew(g, GPR_DX);
-    }
-}
-
-/* The registers that one of these instructions may write. */
+/* The registers that a string instruction may write. */
 static void advance_string(struct group_state *g)
 {
     renew(g, GPR_SI);
@@ -181,32 +106,89 @@ static void advance_string(struct group_state *g)
     renew(g, GPR_AX);
 }
 
+/* EDX:EAX, or one of them. */
+static void advance_pair(struct group_state *g)
+{
+    renew(g, GPR_AX);
+    renew(g, GPR_DX);
+}
+
+/* Behind the instruction. */
 static void advance(struct builder *b, const struct insn *insn)
 {
-    if (insn->id == INSN_IMUL && insn->operand_count == 1) {
-        advance_several(&b->groups, insn);
-        return;
-    }
+    struct group_state *g = &b->groups;
     switch (insn->id) {
+    case INSN_CMP:
+    case INSN_TEST:
+    case INSN_BT:
+    case INSN_NOP:
+    case INSN_J:
+    case INSN_JMP_NEAR: break;
     case INSN_PUSH:
     case INSN_POP: advance_stack(b, insn); break;
     case INSN_LEAVE: advance_leave(b, insn); break;
-    case INSN_MOVS:
-    case INSN_STOS:
-    case INSN_LODS:
-    case INSN_CMPS:
-    case INSN_SCAS: advance_string(&b->groups); break;
-    case INSN_XCHG:
+    case INSN_INC:
+    case INSN_DEC:
+    case INSN_ADD:
+    case INSN_SUB:
+    case INSN_MOV:
+    case INSN_LEA:
+        if (!advance_sum(g, insn)) {
+            renew_operand(g, &insn->operand[0]);
+        }
+        break;
+    case INSN_OR:
+    case INSN_ADC:
+    case INSN_SBB:
+    case INSN_AND:
+    case INSN_XOR:
+    case INSN_NOT:
+    case INSN_NEG:
+    case INSN_MOVZX:
+    case INSN_MOVSX:
+    case INSN_CMOV:
+    case INSN_SET:
+    case INSN_ROL:
+    case INSN_ROR:
+    case INSN_RCL:
+    case INSN_RCR:
+    case INSN_SHL:
+    case INSN_SHR:
+    case INSN_SAR:
+    case INSN_SHLD:
+    case INSN_SHRD:
+    case INSN_BSF:
+    case INSN_BSR:
+    case INSN_BTS:
+    case INSN_BTR:
+    case INSN_BTC:
+    case INSN_BSWAP: renew_operand(g, &insn->operand[0]); break;
+    case INSN_IMUL:
+        if (insn->operand_count > 1) {
+            renew_operand(g, &insn->operand[0]);
+        } else {
+            advance_pair(g);
+        }
+        break;
     case INSN_CBW:
     case INSN_CWD:
     case INSN_MUL:
     case INSN_DIV:
-    case INSN_IDIV: advance_several(&b->groups, insn); break;
+    case INSN_IDIV: advance_pair(g); break;
+    case INSN_XCHG:
+        renew_operand(g, &insn->operand[0]);
+        renew_operand(g, &insn->operand[1]);
+        break;
+    case INSN_MOVS:
+    case INSN_STOS:
+    case INSN_LODS:
+    case INSN_CMPS:
+    case INSN_SCAS: advance_string(g); break;
     default:
-        if (writes_only_destination(insn)) {
-            advance_destination(&b->groups, insn);
+        if (insn_info((enum insn_id)insn->id)->properties & (INSN_X87 | INSN_MMX | INSN_SSE)) {
+            renew_operand(g, &insn->operand[0]); /* where it is a general register */
         } else {
-            renew_all(&b->groups);
+            renew_all(g);
         }
         break;
     }
@@ -223,24 +205,19 @@ static bool value_of(const struct builder *b, const struct guest_operand *operan
         mode_segment_class(b->mode, operand->segment) != SEGMENT_FLAT) {
         return false;
     }
-    *value = (struct tracked_value){.root = ROOT_NONE, .index_root = ROOT_NONE};
+    uint64_t base = ROOT_NONE;
+    uint64_t index = ROOT_NONE;
     uint32_t offset = (uint32_t)operand->displacement;
     if (operand->base != GPR_NONE) {
-        value->root = gpr[operand->base].root;
+        base = gpr[operand->base].unknown;
         offset += (uint32_t)gpr[operand->base].offset;
     }
     if (operand->index != GPR_NONE) {
-        value->index_root = gpr[operand->index].root;
-        value->scale = operand->scale;
+        index = gpr[operand->index].unknown | (uint64_t)operand->scale << ROOT_BITS;
         offset += (uint32_t)gpr[operand->index].offset << operand->scale;
     }
-    value->offset = (int32_t)offset;
+    *value = (struct tracked_value){.unknown = index << ROOT_BITS | base, .offset = (int32_t)offset};
     return true;
-}
-
-static bool same_root(const struct tracked_value *a, const struct tracked_value *b)
-{
-    return a->root == b->root && a->index_root == b->index_root && a->scale == b->scale;
 }
 
 static int32_t smaller(int32_t a, int32_t b)
@@ -269,9 +246,12 @@ static void plan_access(struct builder *b, const struct guest_operand *operand, 
     int32_t end = value.offset + (int32_t)width;
     for (unsigned i = 0; i < g->count; i++) {
         struct access_group *group = &g->groups[i];
+        if (group->unknown != value.unknown) {
+            continue;
+        }
         int32_t low = smaller(group->low, value.offset);
         int32_t high = larger(group->high, end);
-        if (same_root(&group->value, &value) && high - low <= GROUP_SPAN) {
+        if (high - low <= GROUP_SPAN) {
             group->low = low;
             group->high = high;
             group->store |= store;
@@ -281,7 +261,7 @@ static void plan_access(struct builder *b, const struct guest_operand *operand, 
     }
     if (g->count < GROUP_SLOTS) {
         g->groups[g->count++] = (struct access_group){
-            .value = value, .members = 1, .low = value.offset, .high = end, .store = store};
+            .unknown = value.unknown, .members = 1, .low = value.offset, .high = end, .store = store};
     }
 }
 
@@ -309,14 +289,15 @@ static bool writes_first_operand(const struct insn *insn)
 
 static void plan_memory_operand(struct builder *b, const struct insn *insn)
 {
+    if (!insn->has_modrm || insn->modrm >= 0xc0 || insn->id == INSN_LEA || is_bit_string(insn)) {
+        return;
+    }
     for (unsigned i = 0; i < insn->operand_count; i++) {
-        if (insn->operand[i].kind != OPERAND_MEMORY || !insn->has_modrm || insn->id == INSN_LEA ||
-            is_bit_string(insn)) {
-            continue;
+        if (insn->operand[i].kind == OPERAND_MEMORY) {
+            bool store = i == 0 && writes_first_operand(insn);
+            struct guest_operand operand = guest_operand_of(insn);
+            plan_access(b, &operand, insn->operand[i].size, store);
         }
-        bool store = i == 0 && writes_first_operand(insn);
-        struct guest_operand operand = guest_operand_of(insn);
-        plan_access(b, &operand, insn->operand[i].size, store);
     }
 }
 
@@ -390,7 +371,7 @@ struct access_group *groups_find(struct builder *b, const struct guest_operand *
     }
     for (unsigned i = 0; i < b->groups.count; i++) {
         struct access_group *group = &b->groups.groups[i];
-        if (same_root(&group->value, &value) && group->members > 1 && group->low <= value.offset &&
+        if (group->unknown == value.unknown && group->members > 1 && group->low <= value.offset &&
             value.offset + (int32_t)width <= group->high && (group->store || !store)) {
             *offset = value.offset - group->low;
             *register_offset = operand->displacement - *offset;

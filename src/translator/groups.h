@@ -31,14 +31,12 @@ struct guest_operand;
 
 /* An unknown value, a register's or an address's, plus a constant. */
 struct tracked_value {
-    uint16_t root;
-    uint16_t index_root; /* addresses: that of the index, by which `scale` counts; ROOT_NONE: none */
-    uint8_t scale;
+    uint64_t unknown; /* a root; of an address: also that of the index, and by how much that counts */
     int32_t offset;
 };
 
 struct access_group {
-    struct tracked_value value; /* offset: 0 */
+    uint64_t unknown; /* the root, as in struct tracked_value */
     uint16_t members;
     int32_t low, high; /* offsets [low, high) from the root */
     bool store;        /* some member writes */
@@ -47,7 +45,7 @@ struct access_group {
 
 struct group_state {
     struct tracked_value gpr[8];
-    uint16_t next_root;
+    uint64_t next_root;
     unsigned count;
     unsigned established;                    /* bit n: code that fills the slot of group n has been written */
     struct access_group groups[GROUP_SLOTS]; /* each has the slot of its index */
