@@ -3,11 +3,13 @@
 
 #include <assert.h>
 
+#include "base/bits.h"
+
 enum { PREFIX_GS = 0x65, PREFIX_ADDRESS32 = 0x67 };
 
 /* ---- prefixes, ModRM, SIB: each returns where the next byte goes */
 
-static inline uint8_t *put_prefixes(uint8_t *at, struct host_opcode op, unsigned reg, unsigned index,
+ALWAYS_INLINE uint8_t *put_prefixes(uint8_t *at, struct host_opcode op, unsigned reg, unsigned index,
                                     unsigned base)
 {
     if (op.prefixes & HOST_66) {
@@ -24,7 +26,7 @@ static inline uint8_t *put_prefixes(uint8_t *at, struct host_opcode op, unsigned
     return at;
 }
 
-static inline uint8_t *put_opcode(uint8_t *at, struct host_opcode op)
+ALWAYS_INLINE uint8_t *put_opcode(uint8_t *at, struct host_opcode op)
 {
     if (op.map != 0) {
         *at++ = 0x0f;
@@ -37,14 +39,14 @@ static inline uint8_t *put_opcode(uint8_t *at, struct host_opcode op)
 }
 
 /* ModRM, and a SIB likewise: SS, index and base. */
-static inline uint8_t *put_modrm(uint8_t *at, unsigned mod, unsigned reg, unsigned rm)
+ALWAYS_INLINE uint8_t *put_modrm(uint8_t *at, unsigned mod, unsigned reg, unsigned rm)
 {
     *at = (uint8_t)(mod << 6 | (reg & 7) << 3 | (rm & 7));
     return at + 1;
 }
 
 /* ModRM, SIB and displacement of a memory operand (SDM 2A tables 2-2 and 2-3). */
-static inline uint8_t *put_address(uint8_t *at, unsigned reg, struct host_address address)
+ALWAYS_INLINE uint8_t *put_address(uint8_t *at, unsigned reg, struct host_address address)
 {
     bool has_base = address.base != HOST_NONE;
     bool has_index = address.index != HOST_NONE;
@@ -74,7 +76,9 @@ void emit_reg(struct emitter *e, struct host_opcode op, unsigned reg, unsigned r
     e->at = put_modrm(put_opcode(at, op), 3, reg, rm);
 }
 
-void emit_mem(struct emitter *e, struct host_opcode op, unsigned reg, struct host_address address)
+/* Inline for the moves below, whose opcodes are constants. */
+ALWAYS_INLINE void put_mem(struct emitter *e, struct host_opcode op, unsigned reg,
+                           struct host_address address)
 {
     uint8_t *at = e->at;
     if (address.window) {
@@ -83,6 +87,11 @@ void emit_mem(struct emitter *e, struct host_opcode op, unsigned reg, struct hos
     }
     at = put_prefixes(at, op, reg, address.index, address.base);
     e->at = put_address(put_opcode(at, op), reg, address);
+}
+
+void emit_mem(struct emitter *e, struct host_opcode op, unsigned reg, struct host_address address)
+{
+    put_mem(e, op, reg, address);
 }
 
 void emit_short(struct emitter *e, struct host_opcode op, unsigned reg)
@@ -118,12 +127,12 @@ void emit_mov_immediate64(struct emitter *e, unsigned to, uint64_t value)
 
 void emit_load(struct emitter *e, unsigned to, struct host_address from)
 {
-    emit_mem(e, (struct host_opcode){.opcode = 0x8b}, to, from);
+    put_mem(e, (struct host_opcode){.opcode = 0x8b}, to, from);
 }
 
 void emit_load64(struct emitter *e, unsigned to, struct host_address from)
 {
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8b}, to, from);
+    put_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8b}, to, from);
 }
 
 void emit_load_width(struct emitter *e, unsigned to, struct host_address from, unsigned width)
@@ -137,22 +146,22 @@ void emit_load_width(struct emitter *e, unsigned to, struct host_address from, u
 
 void emit_store(struct emitter *e, struct host_address to, unsigned from)
 {
-    emit_mem(e, (struct host_opcode){.opcode = 0x89}, from, to);
+    put_mem(e, (struct host_opcode){.opcode = 0x89}, from, to);
 }
 
 void emit_store64(struct emitter *e, struct host_address to, unsigned from)
 {
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x89}, from, to);
+    put_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x89}, from, to);
 }
 
 void emit_lea(struct emitter *e, unsigned to, struct host_address address)
 {
-    emit_mem(e, (struct host_opcode){.opcode = 0x8d}, to, address);
+    put_mem(e, (struct host_opcode){.opcode = 0x8d}, to, address);
 }
 
 void emit_lea64(struct emitter *e, unsigned to, struct host_address address)
 {
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8d}, to, address);
+    put_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8d}, to, address);
 }
 
 struct host_address emit_lea_address(struct emitter *e, unsigned to, struct host_address address)
