@@ -52,7 +52,7 @@ static void emit_added_offset(struct builder *b, const struct guest_operand *ope
         emit_lea(e, to, host_sum(to, HOST_R11, 0, 0));
         break;
     case ADDED_BITS16:
-        emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .map = 1, .opcode = 0xbf}, HOST_R11,
+        emit_reg(e, HOST_W | HOST_0F | 0xbf, HOST_R11,
                  host_gpr(operand->bit_number)); /* movsx r11, 16 bits */
         emit_rorx64(e, HOST_R11, HOST_R11, 4);
         emit_lea(e, to, host_sum(to, HOST_R11, 1, 0));

@@ -229,7 +229,7 @@ static void emit_return_address(struct builder *b, const struct insn *insn)
     struct emitter *e = &b->e;
     unsigned width = insn->operand_size;
     struct host_address at = emit_push_access(b, width);
-    emit_mem(e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0xc7}, 0, at);
+    emit_mem(e, host_width(width) | 0xc7, 0, at);
     if (width == 2) {
         emit_u16(e, b->next_eip);
     } else {
@@ -353,7 +353,7 @@ bool translate_loop(struct builder *b, const struct insn *insn)
     }
     emit_lea(e, HOST_RCX, host_at(HOST_R9, -1));
     if (insn->address_size == 2) {
-        emit_reg(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, HOST_R9, HOST_RCX);
+        emit_reg(e, HOST_66 | 0x8b, HOST_R9, HOST_RCX);
     } else {
         emit_mov(e, HOST_R9, HOST_RCX);
     }

@@ -39,9 +39,7 @@ static bool emit_divisor(struct builder *b, const struct insn *insn, unsigned wi
 
 static void emit_divide(struct builder *b, unsigned width, unsigned extension)
 {
-    emit_reg(&b->e,
-             (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = width == 1 ? 0xf6 : 0xf7},
-             extension, HOST_R11);
+    emit_reg(&b->e, host_width(width) | (width == 1 ? 0xf6 : 0xf7), extension, HOST_R11);
 }
 
 /* The dividend's upper half, zero-extended. */
@@ -82,7 +80,7 @@ bool translate_div(struct builder *b, const struct insn *insn)
 static void emit_sign_extend(struct builder *b, unsigned reg, unsigned width)
 {
     if (width < 4) {
-        emit_reg(&b->e, (struct host_opcode){.map = 1, .opcode = width == 2 ? 0xbf : 0xbe}, reg, reg);
+        emit_reg(&b->e, HOST_0F | (width == 2 ? 0xbf : 0xbe), reg, reg);
     }
 }
 
@@ -138,7 +136,7 @@ static void emit_divide_64(struct builder *b, const uint8_t *elsewhere)
     emit_sign_extend32(e, HOST_R11, HOST_R11);
     emit_u8(e, 0x48); /* cqo */
     emit_u8(e, 0x99);
-    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xf7}, 7, HOST_R11);
+    emit_reg(e, HOST_W | 0xf7, 7, HOST_R11);
     emit_sign_extend32(e, HOST_RCX, HOST_RAX);
     emit_not64(e, HOST_RCX);
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_RAX, 0, 1));

@@ -9,32 +9,31 @@ enum { PREFIX_GS = 0x65, PREFIX_ADDRESS32 = 0x67 };
 
 /* ---- prefixes, ModRM, SIB: each returns where the next byte goes */
 
-ALWAYS_INLINE uint8_t *put_prefixes(uint8_t *at, struct host_opcode op, unsigned reg, unsigned index,
-                                    unsigned base)
+ALWAYS_INLINE uint8_t *put_prefixes(uint8_t *at, unsigned op, unsigned reg, unsigned index, unsigned base)
 {
-    if (op.prefixes & HOST_66) {
+    if (op & HOST_66) {
         *at++ = 0x66;
     }
-    if (op.prefixes & (HOST_F2 | HOST_F3)) {
-        *at++ = op.prefixes & HOST_F2 ? 0xf2 : 0xf3;
+    if (op & (HOST_F2 | HOST_F3)) {
+        *at++ = op & HOST_F2 ? 0xf2 : 0xf3;
     }
-    unsigned rex =
-        (op.prefixes & HOST_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
+    unsigned rex = (op & HOST_W ? 8u : 0u) | (reg >> 3 & 1) << 2 | (index >> 3 & 1) << 1 | (base >> 3 & 1);
     if (rex != 0) {
         *at++ = (uint8_t)(0x40 | rex);
     }
     return at;
 }
 
-ALWAYS_INLINE uint8_t *put_opcode(uint8_t *at, struct host_opcode op)
+ALWAYS_INLINE uint8_t *put_opcode(uint8_t *at, unsigned op)
 {
-    if (op.map != 0) {
+    unsigned map = op >> HOST_MAP_SHIFT;
+    if (map != 0) {
         *at++ = 0x0f;
-        if (op.map != 1) {
-            *at++ = op.map == 2 ? 0x38 : 0x3a;
+        if (map != 1) {
+            *at++ = map == 2 ? 0x38 : 0x3a;
         }
     }
-    *at++ = op.opcode;
+    *at++ = (uint8_t)op;
     return at;
 }
 
@@ -70,15 +69,14 @@ ALWAYS_INLINE uint8_t *put_address(uint8_t *at, unsigned reg, struct host_addres
     return at;
 }
 
-void emit_reg(struct emitter *e, struct host_opcode op, unsigned reg, unsigned rm)
+void emit_reg(struct emitter *e, unsigned op, unsigned reg, unsigned rm)
 {
     uint8_t *at = put_prefixes(e->at, op, reg, 0, rm);
     e->at = put_modrm(put_opcode(at, op), 3, reg, rm);
 }
 
 /* Inline for the moves below, whose opcodes are constants. */
-ALWAYS_INLINE void put_mem(struct emitter *e, struct host_opcode op, unsigned reg,
-                           struct host_address address)
+ALWAYS_INLINE void put_mem(struct emitter *e, unsigned op, unsigned reg, struct host_address address)
 {
     uint8_t *at = e->at;
     if (address.window) {
@@ -89,50 +87,49 @@ ALWAYS_INLINE void put_mem(struct emitter *e, struct host_opcode op, unsigned re
     e->at = put_address(put_opcode(at, op), reg, address);
 }
 
-void emit_mem(struct emitter *e, struct host_opcode op, unsigned reg, struct host_address address)
+void emit_mem(struct emitter *e, unsigned op, unsigned reg, struct host_address address)
 {
     put_mem(e, op, reg, address);
 }
 
-void emit_short(struct emitter *e, struct host_opcode op, unsigned reg)
+void emit_short(struct emitter *e, unsigned op, unsigned reg)
 {
     uint8_t *at = put_prefixes(e->at, op, 0, 0, reg);
-    op.opcode = (uint8_t)(op.opcode | (reg & 7));
-    e->at = put_opcode(at, op);
+    e->at = put_opcode(at, op | (reg & 7));
 }
 
 /* ---- moves */
 
 void emit_mov(struct emitter *e, unsigned to, unsigned from)
 {
-    emit_reg(e, (struct host_opcode){.opcode = 0x8b}, to, from);
+    emit_reg(e, 0x8b, to, from);
 }
 
 void emit_mov64(struct emitter *e, unsigned to, unsigned from)
 {
-    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8b}, to, from);
+    emit_reg(e, HOST_W | 0x8b, to, from);
 }
 
 void emit_mov_immediate(struct emitter *e, unsigned to, uint32_t value)
 {
-    emit_short(e, (struct host_opcode){.opcode = 0xb8}, to);
+    emit_short(e, 0xb8, to);
     emit_u32(e, value);
 }
 
 void emit_mov_immediate64(struct emitter *e, unsigned to, uint64_t value)
 {
-    emit_short(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xb8}, to);
+    emit_short(e, HOST_W | 0xb8, to);
     emit_u64(e, value);
 }
 
 void emit_load(struct emitter *e, unsigned to, struct host_address from)
 {
-    put_mem(e, (struct host_opcode){.opcode = 0x8b}, to, from);
+    put_mem(e, 0x8b, to, from);
 }
 
 void emit_load64(struct emitter *e, unsigned to, struct host_address from)
 {
-    put_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8b}, to, from);
+    put_mem(e, HOST_W | 0x8b, to, from);
 }
 
 void emit_load_width(struct emitter *e, unsigned to, struct host_address from, unsigned width)
@@ -140,28 +137,28 @@ void emit_load_width(struct emitter *e, unsigned to, struct host_address from, u
     if (width == 4) {
         emit_load(e, to, from);
     } else {
-        emit_mem(e, (struct host_opcode){.map = 1, .opcode = width == 2 ? 0xb7 : 0xb6}, to, from);
+        emit_mem(e, HOST_0F | (width == 2 ? 0xb7 : 0xb6), to, from);
     }
 }
 
 void emit_store(struct emitter *e, struct host_address to, unsigned from)
 {
-    put_mem(e, (struct host_opcode){.opcode = 0x89}, from, to);
+    put_mem(e, 0x89, from, to);
 }
 
 void emit_store64(struct emitter *e, struct host_address to, unsigned from)
 {
-    put_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x89}, from, to);
+    put_mem(e, HOST_W | 0x89, from, to);
 }
 
 void emit_lea(struct emitter *e, unsigned to, struct host_address address)
 {
-    put_mem(e, (struct host_opcode){.opcode = 0x8d}, to, address);
+    put_mem(e, 0x8d, to, address);
 }
 
 void emit_lea64(struct emitter *e, unsigned to, struct host_address address)
 {
-    put_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x8d}, to, address);
+    put_mem(e, HOST_W | 0x8d, to, address);
 }
 
 struct host_address emit_lea_address(struct emitter *e, unsigned to, struct host_address address)
@@ -179,28 +176,28 @@ struct host_address emit_lea_address(struct emitter *e, unsigned to, struct host
 
 void emit_not64(struct emitter *e, unsigned reg)
 {
-    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xf7}, 2, reg);
+    emit_reg(e, HOST_W | 0xf7, 2, reg);
 }
 
 void emit_zero_extend8(struct emitter *e, unsigned to, unsigned from)
 {
     assert(from < HOST_RSP || from >= HOST_R8);
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0xb6}, to, from);
+    emit_reg(e, HOST_0F | 0xb6, to, from);
 }
 
 void emit_zero_extend16(struct emitter *e, unsigned to, unsigned from)
 {
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0xb7}, to, from);
+    emit_reg(e, HOST_0F | 0xb7, to, from);
 }
 
 void emit_sign_extend32(struct emitter *e, unsigned to, unsigned from)
 {
-    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, to, from);
+    emit_reg(e, HOST_W | 0x63, to, from);
 }
 
 void emit_load_sign_extend32(struct emitter *e, unsigned to, struct host_address from)
 {
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0x63}, to, from);
+    emit_mem(e, HOST_W | 0x63, to, from);
 }
 
 /* ---- BMI2 (VEX: SDM 2A §2.3.5) */
@@ -315,12 +312,12 @@ uint8_t *emit_jcc_short(struct emitter *e, unsigned condition)
 
 void emit_jmp_memory(struct emitter *e, struct host_address at)
 {
-    emit_mem(e, (struct host_opcode){.opcode = 0xff}, 4, at);
+    emit_mem(e, 0xff, 4, at);
 }
 
 void emit_jmp_register(struct emitter *e, unsigned reg)
 {
-    emit_reg(e, (struct host_opcode){.opcode = 0xff}, 4, reg);
+    emit_reg(e, 0xff, 4, reg);
 }
 
 void emit_bind8(struct emitter *e, uint8_t *displacement)

@@ -45,14 +45,29 @@ struct host_address {
     int32_t displacement;
 };
 
-enum host_prefix { HOST_66 = 1, HOST_F2 = 2, HOST_F3 = 4, HOST_W = 8 };
-
-/* Which instruction: prefixes, escape map (0: one byte, 1: 0F, 2: 0F38, 3: 0F3A) and opcode byte. */
-struct host_opcode {
-    uint8_t prefixes; /* enum host_prefix */
-    uint8_t map;
-    uint8_t opcode;
+/* What stands with the byte of an opcode: `HOST_66 | HOST_0F | 0xaf`. */
+enum host_opcode {
+    HOST_66 = 1 << 8, /* prefixes */
+    HOST_F2 = 1 << 9,
+    HOST_F3 = 1 << 10,
+    HOST_W = 1 << 11, /* REX.W */
+    HOST_MAP_SHIFT = 12,
+    HOST_0F = 1 << HOST_MAP_SHIFT,
+    HOST_0F38 = 2 << HOST_MAP_SHIFT,
+    HOST_0F3A = 3 << HOST_MAP_SHIFT
 };
+
+/* The map with the number that struct insn has. */
+static inline unsigned host_map(unsigned map)
+{
+    return map << HOST_MAP_SHIFT;
+}
+
+/* The prefix of an instruction that operates on `width` bytes: 2, or any other. */
+static inline unsigned host_width(unsigned width)
+{
+    return width == 2 ? HOST_66 : 0;
+}
 
 static inline struct host_address host_at(enum host_register base, int32_t displacement)
 {
@@ -94,11 +109,11 @@ static inline void emit_u64(struct emitter *e, uint64_t value)
 
 /* op reg, rm and op reg, [address]; `reg` may be an opcode extension. Immediates follow by emit_u*(). A REX
  * prefix is written when a register number or W asks for it. */
-void emit_reg(struct emitter *e, struct host_opcode op, unsigned reg, unsigned rm);
-void emit_mem(struct emitter *e, struct host_opcode op, unsigned reg, struct host_address address);
+void emit_reg(struct emitter *e, unsigned op, unsigned reg, unsigned rm);
+void emit_mem(struct emitter *e, unsigned op, unsigned reg, struct host_address address);
 
 /* The instruction whose low opcode bits are a register. */
-void emit_short(struct emitter *e, struct host_opcode op, unsigned reg);
+void emit_short(struct emitter *e, unsigned op, unsigned reg);
 
 /* ---- instructions that leave the flags alone, for code between the guest's own */
 

@@ -40,11 +40,9 @@ static void emit_constant_code_segment(struct builder *b, uint16_t selector)
         return;
     }
     emit_load_cpu(b, HOST_R11);
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0xc7}, 0,
-             code_field(HOST_R11, offsetof(struct segment, selector)));
+    emit_mem(e, HOST_66 | 0xc7, 0, code_field(HOST_R11, offsetof(struct segment, selector)));
     emit_u16(e, selector);
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xc7}, 0,
-             code_field(HOST_R11, offsetof(struct segment, base)));
+    emit_mem(e, HOST_W | 0xc7, 0, code_field(HOST_R11, offsetof(struct segment, base)));
     emit_u32(e, (uint32_t)selector << 4);
     emit_mov_immediate(e, HOST_R11, (uint32_t)selector << 16);
     emit_context(b, HOST_R11);
@@ -55,8 +53,7 @@ static void emit_code_segment(struct builder *b)
 {
     struct emitter *e = &b->e;
     emit_load_cpu(b, HOST_RCX);
-    emit_mem(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x89}, HOST_R11,
-             code_field(HOST_RCX, offsetof(struct segment, selector)));
+    emit_mem(e, HOST_66 | 0x89, HOST_R11, code_field(HOST_RCX, offsetof(struct segment, selector)));
     emit_rorx(e, HOST_R11, HOST_R11, 32 - 4);
     emit_store64(e, code_field(HOST_RCX, offsetof(struct segment, base)), HOST_R11);
     emit_rorx(e, HOST_R11, HOST_R11, 32 - 12);
@@ -117,7 +114,7 @@ static void emit_return_pointer(struct builder *b, const struct insn *insn)
     unsigned width = insn->operand_size;
     struct host_address at = emit_frame_access(b, 2 * width, true);
     if (width == 2) {
-        emit_mem(e, (struct host_opcode){.opcode = 0xc7}, 0, at);
+        emit_mem(e, 0xc7, 0, at);
         emit_u32(e, b->place | return_eip(b, insn));
     } else {
         emit_mov_immediate(e, HOST_R11, b->place >> 16);

@@ -102,8 +102,7 @@ static void emit_segments(struct builder *b, const struct insn *insn)
     emit_copy64(b, segment_field(CPU_CS, offsetof(struct segment, read_first)),
                 call_field(insn, offsetof(struct fast_call, code_bounds)));
     emit_copy64(b, segment_field(CPU_SS, 0), call_field(insn, offsetof(struct fast_call, stack)));
-    emit_mem(e, (struct host_opcode){.opcode = 0xc6}, 0,
-             host_at(HOST_R11, (int32_t)offsetof(struct cpu_state, cpl)));
+    emit_mem(e, 0xc6, 0, host_at(HOST_R11, (int32_t)offsetof(struct cpu_state, cpl)));
     emit_u8(e, insn->id == INSN_SYSEXIT ? 3 : 0);
 }
 
@@ -124,7 +123,7 @@ static void emit_window(struct builder *b, const struct insn *insn)
     struct emitter *e = &b->e;
     emit_load64(e, HOST_RCX, call_field(insn, offsetof(struct fast_call, window)));
     uint8_t *none = emit_jrcxz(e);
-    emit_reg(e, (struct host_opcode){.prefixes = HOST_F3 | HOST_W, .map = 1, .opcode = 0xae}, 3, HOST_RCX);
+    emit_reg(e, HOST_F3 | HOST_W | HOST_0F | 0xae, 3, HOST_RCX);
     emit_store64(e, field(offsetof(struct translator, window)), HOST_RCX);
     emit_bind8(e, none);
 }
@@ -145,8 +144,7 @@ static void emit_context(struct builder *b, const struct insn *insn)
     for (unsigned kind = KNOWN_JUMP; kind <= KNOWN_RETURN; kind++) { /* CS is another one */
         size_t known = user * sizeof(struct known_selector[KNOWN_KINDS]) +
                        kind * sizeof(struct known_selector) + offsetof(struct known_selector, key);
-        emit_mem(e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xc7}, 0,
-                 field(offsetof(struct translator, known) + known));
+        emit_mem(e, HOST_W | 0xc7, 0, field(offsetof(struct translator, known) + known));
         emit_u32(e, 0);
     }
 }

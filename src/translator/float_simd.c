@@ -9,10 +9,10 @@
 
 /* 66, F2 or F3 where it belongs to the opcode: the last of F2 and F3, else 66 (SDM 2A §2.1.2). Where it does
  * not, these instructions do not exist. */
-static uint8_t mandatory_prefix(const struct builder *b, const struct insn *insn)
+static unsigned mandatory_prefix(const struct builder *b, const struct insn *insn)
 {
     const uint8_t *bytes = b->bytes + (b->eip - b->first_eip);
-    uint8_t found = 0;
+    unsigned found = 0;
     for (unsigned i = 0; i < insn->prefix_length; i++) {
         switch (bytes[i]) {
         case 0xf2: found = HOST_F2; break;
@@ -82,8 +82,7 @@ bool translate_simd(struct builder *b, const struct insn *insn)
 {
     const struct operand *memory = operand_of_kind(insn, OPERAND_MEMORY);
     struct guest_operand operand = guest_operand_of(insn);
-    struct host_opcode opcode = {
-        .prefixes = mandatory_prefix(b, insn), .map = insn->map, .opcode = insn->opcode};
+    unsigned opcode = mandatory_prefix(b, insn) | host_map(insn->map) | insn->opcode;
     unsigned reg = insn->modrm >> 3 & 7;
     unsigned rm = insn->modrm & 7;
     if ((memory != NULL && !access_is_possible(b, &operand)) || !emit_float_check(b, parts_of(insn))) {
@@ -134,6 +133,6 @@ bool translate_mxcsr(struct builder *b, const struct insn *insn)
         uint32_t reserved = ~cpu_mxcsr_mask(b->t->cpu);
         at = emit_masks_check(b, at, 4, reserved | MXCSR_MASKS, MXCSR_MASKS);
     }
-    emit_mem(&b->e, (struct host_opcode){.map = 1, .opcode = 0xae}, insn->modrm >> 3 & 7, at);
+    emit_mem(&b->e, HOST_0F | 0xae, insn->modrm >> 3 & 7, at);
     return true;
 }

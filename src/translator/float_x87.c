@@ -43,7 +43,7 @@ bool translate_x87(struct builder *b, const struct insn *insn)
     struct host_address at =
         emit_access(b, &operand, insn->operand[0].size,
                     translator_x87_is_store(insn) ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
-    emit_mem(&b->e, (struct host_opcode){.opcode = insn->opcode}, insn->modrm >> 3 & 7, at);
+    emit_mem(&b->e, insn->opcode, insn->modrm >> 3 & 7, at);
     return true;
 }
 
@@ -62,6 +62,6 @@ bool translate_fldcw(struct builder *b, const struct insn *insn)
     }
     struct host_address at = emit_access(b, &operand, 2, ACCESS_LOAD, HOST_R11);
     at = emit_masks_check(b, at, 2, X87_EXCEPTIONS, X87_EXCEPTIONS);
-    emit_mem(&b->e, (struct host_opcode){.opcode = 0xd9}, 5, at);
+    emit_mem(&b->e, 0xd9, 5, at);
     return true;
 }

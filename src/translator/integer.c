@@ -14,8 +14,8 @@ enum { AH_NUMBER = 4, CH_NUMBER = 5 };
 
 /* What of an encoding differs from instruction to instruction. */
 struct encoding {
-    struct host_opcode opcode;
-    bool extension; /* ModRM's reg field belongs to the opcode */
+    unsigned opcode; /* with HOST_* */
+    bool extension;  /* ModRM's reg field belongs to the opcode */
     bool byte_reg, byte_rm;
     unsigned immediate_size;
 };
@@ -74,12 +74,11 @@ static struct encoding encoding_of(const struct insn *insn)
 {
     bool is_alias = insn->map == 0 && insn->opcode == 0x82;
     struct encoding encoding = {
-        .opcode = {.map = insn->map, .opcode = is_alias ? 0x80 : insn->opcode},
+        .opcode = host_map(insn->map) | (is_alias ? 0x80 : insn->opcode),
         .extension = has_extension(insn),
         .immediate_size = immediate_size(insn),
     };
     if (insn->map == 0) {
-        encoding.opcode.opcode = insn->opcode == 0x82 ? 0x80 : insn->opcode;
         encoding.byte_rm = !(insn->opcode & 1);
         encoding.byte_reg = encoding.byte_rm;
     } else {
@@ -89,7 +88,7 @@ static struct encoding encoding_of(const struct insn *insn)
             both || insn->opcode == 0xb6 || insn->opcode == 0xbe || (insn->opcode & 0xf0) == 0x90;
     }
     if (insn->operand_size == 2 && (!encoding.byte_rm || (insn->map == 1 && !encoding.byte_reg))) {
-        encoding.opcode.prefixes = HOST_66;
+        encoding.opcode |= HOST_66;
     }
     return encoding;
 }
@@ -247,9 +246,8 @@ bool translate_update(struct builder *b, const struct insn *insn)
         if (insn->id != INSN_INC && insn->id != INSN_DEC) {
             return translate_accumulator(b, insn);
         }
-        emit_reg(&b->e,
-                 (struct host_opcode){.prefixes = insn->operand_size == 2 ? HOST_66 : 0, .opcode = 0xff},
-                 insn->id == INSN_DEC, host_gpr(insn->opcode & 7));
+        emit_reg(&b->e, host_width(insn->operand_size) | 0xff, insn->id == INSN_DEC,
+                 host_gpr(insn->opcode & 7));
         return true;
     }
     return translate_modrm(b, insn, to_register ? ACCESS_LOAD : ACCESS_STORE, false);
@@ -291,10 +289,9 @@ static bool translate_absolute(struct builder *b, const struct insn *insn)
     if (!access_is_possible(b, &memory)) {
         return false;
     }
-    struct host_opcode opcode = {.prefixes = !byte && insn->operand_size == 2 ? HOST_66 : 0,
-                                 .opcode = (uint8_t)((store ? 0x88 : 0x8a) | (byte ? 0 : 1))};
-    struct host_address at =
-        emit_access(b, &memory, byte ? 1 : insn->operand_size, store ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+    unsigned width = byte ? 1 : insn->operand_size;
+    unsigned opcode = host_width(width) | (store ? 0x88 : 0x8a) | (byte ? 0 : 1);
+    struct host_address at = emit_access(b, &memory, width, store ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
     emit_mem(&b->e, opcode, HOST_RAX, at);
     return true;
 }
@@ -307,10 +304,9 @@ static bool translate_move_immediate(struct builder *b, const struct insn *insn)
     if (byte && number == CH_NUMBER) {
         emit_copy_of_ecx(b);
     }
-    struct host_opcode opcode = {.prefixes = !byte && insn->operand_size == 2 ? HOST_66 : 0,
-                                 .opcode = insn->opcode & 0xf8};
-    emit_short(e, opcode, host_field(byte, number, false));
-    emit_immediate(b, insn, byte ? 1 : insn->operand_size);
+    unsigned width = byte ? 1 : insn->operand_size;
+    emit_short(e, host_width(width) | (insn->opcode & 0xf8), host_field(byte, number, false));
+    emit_immediate(b, insn, width);
     if (byte && number == CH_NUMBER) {
         emit_ecx_back(b);
     }
@@ -332,7 +328,7 @@ bool translate_lea(struct builder *b, const struct insn *insn)
     unsigned to = host_gpr(insn->modrm >> 3 & 7);
     if (insn->operand_size == 2) {
         emit_offset(b, &operand, HOST_R10);
-        emit_reg(&b->e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, to, HOST_R10);
+        emit_reg(&b->e, HOST_66 | 0x8b, to, HOST_R10);
     } else {
         emit_offset(b, &operand, to);
     }
@@ -342,8 +338,8 @@ bool translate_lea(struct builder *b, const struct insn *insn)
 /* With a byte register. The old value ends in r10. */
 static void emit_exchange_byte(struct builder *b, unsigned reg, struct host_address at)
 {
-    const struct host_opcode load = {.opcode = 0x8a};
-    const struct host_opcode store = {.opcode = 0x88};
+    unsigned load = 0x8a;
+    unsigned store = 0x88;
     struct emitter *e = &b->e;
     emit_lea64(e, HOST_RCX, at);
     emit_load_width(e, HOST_R10, host_at(HOST_RCX, 0), 1);
@@ -364,8 +360,7 @@ bool translate_xchg(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
     if (!insn->has_modrm) {
-        emit_reg(e, (struct host_opcode){.prefixes = insn->operand_size == 2 ? HOST_66 : 0, .opcode = 0x87},
-                 HOST_RAX, host_gpr(insn->opcode & 7));
+        emit_reg(e, host_width(insn->operand_size) | 0x87, HOST_RAX, host_gpr(insn->opcode & 7));
         return true;
     }
     unsigned width = memory_width(insn);
@@ -382,10 +377,10 @@ bool translate_xchg(struct builder *b, const struct insn *insn)
         emit_exchange_byte(b, number, at);
         return true;
     }
-    uint8_t prefixes = width == 2 ? HOST_66 : 0;
-    emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x8b}, HOST_R11, at);
-    emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x89}, host_gpr(number), at);
-    emit_reg(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x8b}, host_gpr(number), HOST_R11);
+    unsigned prefixes = host_width(width);
+    emit_mem(e, prefixes | 0x8b, HOST_R11, at);
+    emit_mem(e, prefixes | 0x89, host_gpr(number), at);
+    emit_reg(e, prefixes | 0x8b, host_gpr(number), HOST_R11);
     return true;
 }
 
@@ -396,7 +391,7 @@ static bool translate_bit_string(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
     unsigned width = insn->operand_size;
-    uint8_t prefixes = width == 2 ? HOST_66 : 0;
+    unsigned prefixes = host_width(width);
     struct guest_operand memory = guest_operand_of(insn);
     memory.added = width == 2 ? ADDED_BITS16 : ADDED_BITS32;
     memory.bit_number = insn->modrm >> 3 & 7;
@@ -406,10 +401,9 @@ static bool translate_bit_string(struct builder *b, const struct insn *insn)
     bool store = insn->id != INSN_BT;
     struct host_address at = emit_access(b, &memory, width, store ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
     emit_load_width(e, HOST_R11, at, width);
-    emit_reg(e, (struct host_opcode){.prefixes = prefixes, .map = 1, .opcode = insn->opcode},
-             host_gpr(memory.bit_number), HOST_R11);
+    emit_reg(e, prefixes | HOST_0F | insn->opcode, host_gpr(memory.bit_number), HOST_R11);
     if (store) {
-        emit_mem(e, (struct host_opcode){.prefixes = prefixes, .opcode = 0x89}, HOST_R11, at);
+        emit_mem(e, prefixes | 0x89, HOST_R11, at);
     }
     return true;
 }
@@ -430,8 +424,7 @@ bool translate_xlat(struct builder *b, const struct insn *insn)
     if (!access_is_possible(b, &memory)) {
         return false;
     }
-    emit_mem(&b->e, (struct host_opcode){.opcode = 0x8a}, HOST_RAX,
-             emit_access(b, &memory, 1, ACCESS_LOAD, HOST_RCX));
+    emit_mem(&b->e, 0x8a, HOST_RAX, emit_access(b, &memory, 1, ACCESS_LOAD, HOST_RCX));
     return true;
 }
 
@@ -441,9 +434,9 @@ bool translate_salc(struct builder *b, const struct insn *insn)
     enum { CONDITION_NC = 3 };
     struct emitter *e = &b->e;
     (void)insn;
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x90 | CONDITION_NC}, 0, HOST_RAX); /* setnc al */
+    emit_reg(e, HOST_0F | 0x90 | CONDITION_NC, 0, HOST_RAX); /* setnc al */
     emit_lea(e, HOST_RCX, host_at(HOST_RAX, -1));
-    emit_reg(e, (struct host_opcode){.opcode = 0x8a}, HOST_RAX, HOST_RCX);
+    emit_reg(e, 0x8a, HOST_RAX, HOST_RCX);
     return true;
 }
 
@@ -452,7 +445,7 @@ bool translate_bswap(struct builder *b, const struct insn *insn)
     if (insn->operand_size == 2) {
         return false;
     }
-    emit_short(&b->e, (struct host_opcode){.map = 1, .opcode = 0xc8}, host_gpr(insn->opcode & 7));
+    emit_short(&b->e, HOST_0F | 0xc8, host_gpr(insn->opcode & 7));
     return true;
 }
 
@@ -482,6 +475,6 @@ bool translate_cmpxchg8b(struct builder *b, const struct insn *insn)
     }
     struct host_address at = emit_access(b, &memory, 8, ACCESS_STORE, HOST_R11);
     emit_copy_of_ecx(b);
-    emit_mem(&b->e, (struct host_opcode){.map = 1, .opcode = 0xc7}, 1, at);
+    emit_mem(&b->e, HOST_0F | 0xc7, 1, at);
     return true;
 }

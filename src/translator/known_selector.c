@@ -76,15 +76,15 @@ static void emit_put_zf(struct builder *b, enum known_kind kind)
     enum { ZF_BIT = 6 };
     struct emitter *e = &b->e;
     emit_mov(e, HOST_R11, HOST_RAX);
-    emit_u8(e, 0x9f);                                                         /* lahf */
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0xb6}, HOST_RCX, 4); /* movzx ecx, ah */
+    emit_u8(e, 0x9f);                         /* lahf */
+    emit_reg(e, HOST_0F | 0xb6, HOST_RCX, 4); /* movzx ecx, ah */
     emit_rorx(e, HOST_RCX, HOST_RCX, ZF_BIT + 1);
     emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_RCX, 0, 0));
     emit_rorx(e, HOST_RCX, HOST_RCX, 32 - ZF_BIT);
     emit_load(e, HOST_RAX, known_field(b, kind, offsetof(struct known_selector, zf)));
     emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_RAX, 0, 0));
-    emit_reg(e, (struct host_opcode){.opcode = 0x8a}, 4, HOST_RCX); /* mov ah, cl */
-    emit_u8(e, 0x9e);                                               /* sahf */
+    emit_reg(e, 0x8a, 4, HOST_RCX); /* mov ah, cl */
+    emit_u8(e, 0x9e);               /* sahf */
     emit_mov(e, HOST_RAX, HOST_R11);
 }
 
@@ -101,8 +101,7 @@ bool inline_query(struct builder *b, const struct insn *insn)
     emit_known_selector(b, insn, kind, NULL);
     emit_put_zf(b, kind);
     if (has_result) {
-        emit_mem(e, (struct host_opcode){.prefixes = insn->operand_size == 2 ? HOST_66 : 0, .opcode = 0x8b},
-                 host_gpr(insn->operand[0].reg),
+        emit_mem(e, host_width(insn->operand_size) | 0x8b, host_gpr(insn->operand[0].reg),
                  known_field(b, kind, offsetof(struct known_selector, result)));
     }
     return true;
@@ -272,7 +271,7 @@ bool inline_interrupt_return(struct builder *b, const struct insn *insn)
         emit_bind8(e, none);
         emit_load_interrupt_flag(b);
     }
-    emit_mem(e, (struct host_opcode){.opcode = 0xc6}, 0, cpu_field(offsetof(struct cpu_state, nmi_blocked)));
+    emit_mem(e, 0xc6, 0, cpu_field(offsetof(struct cpu_state, nmi_blocked)));
     emit_u8(e, false);
     emit_load(e, HOST_R10, flags_image());
     emit_load_flags(b);

@@ -29,7 +29,7 @@ static struct host_address temporary(void)
 
 static void emit_store_width(struct builder *b, struct host_address to, unsigned from, unsigned width)
 {
-    emit_mem(&b->e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0x89}, from, to);
+    emit_mem(&b->e, host_width(width) | 0x89, from, to);
 }
 
 /* Whether a load of `segment` can be host code. */
@@ -111,7 +111,7 @@ static bool inline_segment_store(struct builder *b, const struct insn *insn)
     }
     emit_load_cpu(b);
     if (insn->operand_size == 2) {
-        emit_mem(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, host_gpr(to->reg), selector);
+        emit_mem(e, HOST_66 | 0x8b, host_gpr(to->reg), selector);
     } else {
         emit_load_width(e, host_gpr(to->reg), selector, 2);
     }
@@ -185,8 +185,7 @@ bool inline_far_pointer(struct builder *b, const struct insn *insn)
     }
     emit_attribute_check(b, segment);
     emit_read_pointer(b, &pointer, width);
-    emit_reg(e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0x8b},
-             host_gpr(insn->operand[0].reg), HOST_R10);
+    emit_reg(e, host_width(width) | 0x8b, host_gpr(insn->operand[0].reg), HOST_R10);
     emit_load(e, HOST_R10, temporary());
     emit_load_segment(b, segment);
     return true;

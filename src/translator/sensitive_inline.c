@@ -25,7 +25,7 @@ static struct host_address cpu_field(size_t field)
 
 static void emit_store_width(struct builder *b, struct host_address to, unsigned from, unsigned width)
 {
-    emit_mem(&b->e, (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0, .opcode = 0x89}, from, to);
+    emit_mem(&b->e, host_width(width) | 0x89, from, to);
 }
 
 /* PUSHF, POPF and IRET are trapped in virtual-8086 mode. */
@@ -41,9 +41,9 @@ static void emit_store_flags(struct builder *b, struct host_address to, unsigned
 {
     struct emitter *e = &b->e;
     emit_mov(e, HOST_R11, HOST_RAX);
-    emit_u8(e, 0x9f);                                                         /* lahf: AH, bit 1 set */
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x90}, 0, HOST_RAX); /* seto al */
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0xb6}, HOST_RCX, 4); /* movzx ecx, ah */
+    emit_u8(e, 0x9f);                         /* lahf: AH, bit 1 set */
+    emit_reg(e, HOST_0F | 0x90, 0, HOST_RAX); /* seto al */
+    emit_reg(e, HOST_0F | 0xb6, HOST_RCX, 4); /* movzx ecx, ah */
     emit_zero_extend8(e, HOST_RAX, HOST_RAX);
     emit_rorx(e, HOST_RAX, HOST_RAX, 32 - 11);
     emit_lea(e, HOST_RCX, host_sum(HOST_RCX, HOST_RAX, 0, -(int32_t)EFLAGS_FIXED));
@@ -82,7 +82,7 @@ static uint32_t changeable_flags(const struct builder *b, unsigned width)
 
 static void emit_test_immediate(struct builder *b, unsigned reg, uint32_t value)
 {
-    emit_reg(&b->e, (struct host_opcode){.opcode = 0xf7}, 0, reg);
+    emit_reg(&b->e, 0xf7, 0, reg);
     emit_u32(&b->e, value);
 }
 
@@ -91,13 +91,13 @@ void emit_load_flags(struct builder *b)
     struct emitter *e = &b->e;
     emit_mov(e, HOST_R11, HOST_RAX);
     emit_mov(e, HOST_RAX, HOST_R10);
-    emit_reg(e, (struct host_opcode){.opcode = 0xc1}, 5, HOST_RAX); /* shr eax, 11 */
+    emit_reg(e, 0xc1, 5, HOST_RAX); /* shr eax, 11 */
     emit_u8(e, 11);
-    emit_reg(e, (struct host_opcode){.opcode = 0x83}, 4, HOST_RAX); /* and eax, 1 */
+    emit_reg(e, 0x83, 4, HOST_RAX); /* and eax, 1 */
     emit_u8(e, 1);
     emit_mov(e, HOST_RCX, HOST_R10);
-    emit_reg(e, (struct host_opcode){.opcode = 0x8a}, 4, HOST_RCX); /* mov ah, cl */
-    emit_u8(e, 0x04);                                               /* add al, 127: OF */
+    emit_reg(e, 0x8a, 4, HOST_RCX); /* mov ah, cl */
+    emit_u8(e, 0x04);               /* add al, 127: OF */
     emit_u8(e, 0x7f);
     emit_u8(e, 0x9e); /* sahf */
     emit_mov(e, HOST_RAX, HOST_R11);
@@ -118,19 +118,19 @@ bool inline_pop_flags(struct builder *b, const struct insn *insn)
     emit_load_width(e, HOST_R10, at, width);
     emit_load_cpu(b);
     emit_load(e, HOST_RCX, cpu_field(offsetof(struct cpu_state, eflags_other)));
-    emit_reg(e, (struct host_opcode){.opcode = 0x33}, HOST_RCX, HOST_R10); /* xor ecx, r10d */
+    emit_reg(e, 0x33, HOST_RCX, HOST_R10); /* xor ecx, r10d */
     emit_test_immediate(b, HOST_RCX, changeable & ~simple);
     sensitive_add_site(b, insn, emit_jcc(e, CONDITION_NOT_ZERO));
-    emit_reg(e, (struct host_opcode){.opcode = 0x81}, 4, HOST_RCX); /* and ecx, simple */
+    emit_reg(e, 0x81, 4, HOST_RCX); /* and ecx, simple */
     emit_u32(e, simple);
     uint8_t *same = emit_jcc_short(e, CONDITION_ZERO);
     emit_test_immediate(b, HOST_R10, EFLAGS_IF);
     uint8_t *masks = emit_jcc_short(e, CONDITION_ZERO);
-    emit_mem(e, (struct host_opcode){.opcode = 0xf7}, 0, cpu_field(offsetof(struct cpu_state, pending)));
+    emit_mem(e, 0xf7, 0, cpu_field(offsetof(struct cpu_state, pending)));
     emit_u32(e, CPU_PENDING_INTERRUPT);
     sensitive_add_site(b, insn, emit_jcc(e, CONDITION_NOT_ZERO));
     emit_bind8(e, masks);
-    emit_mem(e, (struct host_opcode){.opcode = 0x31}, HOST_RCX, /* xor [eflags_other], ecx */
+    emit_mem(e, 0x31, HOST_RCX, /* xor [eflags_other], ecx */
              cpu_field(offsetof(struct cpu_state, eflags_other)));
     emit_bind8(e, same);
     emit_load_flags(b);
@@ -182,8 +182,7 @@ bool translate_direction_flag(struct builder *b, const struct insn *insn)
     enum { DF_BIT = 10 };
     emit_load_cpu(b);
     emit_put_flag(b, DF_BIT, insn->id == INSN_STD);
-    emit_mem(&b->e, (struct host_opcode){.prefixes = HOST_W, .opcode = 0xc7}, 0,
-             host_at(HOST_R14, (int32_t)offsetof(struct translator, string_step)));
+    emit_mem(&b->e, HOST_W | 0xc7, 0, host_at(HOST_R14, (int32_t)offsetof(struct translator, string_step)));
     emit_u32(&b->e, insn->id == INSN_STD ? UINT32_MAX : 1);
     return true;
 }
@@ -208,7 +207,7 @@ static bool emit_store_field(struct builder *b, const struct insn *insn, size_t 
         return true;
     }
     if (insn->operand_size == 2) {
-        emit_mem(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, host_gpr(to->reg), from);
+        emit_mem(e, HOST_66 | 0x8b, host_gpr(to->reg), from);
     } else {
         emit_load_width(e, host_gpr(to->reg), from, field_width);
     }

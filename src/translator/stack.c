@@ -73,7 +73,7 @@ static void emit_stack_pointer(struct builder *b, unsigned from, int32_t displac
         emit_lea(e, HOST_R8, host_at(from, displacement));
     } else {
         emit_lea(e, HOST_RCX, host_at(from, displacement));
-        emit_reg(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, HOST_R8, HOST_RCX);
+        emit_reg(e, HOST_66 | 0x8b, HOST_R8, HOST_RCX);
     }
 }
 
@@ -82,16 +82,11 @@ void emit_stack_adjust(struct builder *b, int32_t displacement)
     emit_stack_pointer(b, HOST_R8, displacement);
 }
 
-static uint8_t size_prefix(unsigned width)
-{
-    return width == 2 ? HOST_66 : 0;
-}
-
 static void emit_push_immediate(struct builder *b, const struct insn *insn)
 {
     unsigned width = insn->operand_size;
     struct host_address at = emit_push_access(b, width);
-    emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0xc7}, 0, at);
+    emit_mem(&b->e, host_width(width) | 0xc7, 0, at);
     if (width == 2) {
         emit_u16(&b->e, (unsigned)insn->immediate);
     } else {
@@ -107,8 +102,8 @@ static bool emit_push_memory(struct builder *b, const struct insn *insn)
     if (!access_is_possible(b, &memory)) {
         return false;
     }
-    struct host_opcode load = {.prefixes = size_prefix(width), .opcode = 0x8b};
-    struct host_opcode store = {.prefixes = size_prefix(width), .opcode = 0x89};
+    unsigned load = host_width(width) | 0x8b;
+    unsigned store = host_width(width) | 0x89;
     struct host_address from = emit_access(b, &memory, width, ACCESS_LOAD, HOST_RCX);
     emit_mem(e, load, HOST_R11, from);
     emit_store(e, temporary(), HOST_R11);
@@ -133,8 +128,7 @@ bool translate_push(struct builder *b, const struct insn *insn)
         }
     } else {
         struct host_address at = emit_push_access(b, width);
-        emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x89},
-                 host_gpr(operand->reg), at);
+        emit_mem(&b->e, host_width(width) | 0x89, host_gpr(operand->reg), at);
     }
     emit_stack_adjust(b, -(int32_t)width);
     return true;
@@ -156,7 +150,7 @@ static bool translate_pop_memory(struct builder *b, const struct insn *insn)
     emit_store(e, temporary(), HOST_R11);
     struct host_address to = emit_access(b, &memory, width, ACCESS_STORE, HOST_RCX);
     emit_load(e, HOST_R11, temporary());
-    emit_mem(e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x89}, HOST_R11, to);
+    emit_mem(e, host_width(width) | 0x89, HOST_R11, to);
     emit_stack_adjust(b, (int32_t)width);
     return true;
 }
@@ -171,7 +165,7 @@ bool translate_pop(struct builder *b, const struct insn *insn)
     if (operand->kind != OPERAND_REGISTER) {
         return translate_pop_memory(b, insn);
     }
-    struct host_opcode load = {.prefixes = size_prefix(width), .opcode = 0x8b};
+    unsigned load = host_width(width) | 0x8b;
     struct host_address at = emit_top_access(b, width);
     if (operand->reg == GPR_SP) {
         emit_mem(&b->e, load, HOST_R10, at);
@@ -196,7 +190,7 @@ bool translate_leave(struct builder *b, const struct insn *insn)
     struct host_address at = emit_access(b, &frame, width, ACCESS_LOAD, HOST_RCX);
     emit_load_width(&b->e, HOST_R10, at, width);
     emit_stack_pointer(b, HOST_RBP, (int32_t)width);
-    emit_reg(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x8b}, HOST_RBP, HOST_R10);
+    emit_reg(&b->e, host_width(width) | 0x8b, HOST_RBP, HOST_R10);
     return true;
 }
 
@@ -214,8 +208,7 @@ bool translate_pusha(struct builder *b, const struct insn *insn)
     }
     struct host_address at = emit_frame_access(b, 8 * width, true);
     for (unsigned guest = 0; guest < 8; guest++) {
-        emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x89}, host_gpr(guest),
-                 slot_of(at, guest, width));
+        emit_mem(&b->e, host_width(width) | 0x89, host_gpr(guest), slot_of(at, guest, width));
     }
     emit_stack_adjust(b, -8 * (int32_t)width);
     return true;
@@ -230,8 +223,7 @@ bool translate_popa(struct builder *b, const struct insn *insn)
     struct host_address at = emit_frame_access(b, 8 * width, false);
     for (unsigned guest = 0; guest < 8; guest++) {
         if (guest != GPR_SP) {
-            emit_mem(&b->e, (struct host_opcode){.prefixes = size_prefix(width), .opcode = 0x8b},
-                     host_gpr(guest), slot_of(at, guest, width));
+            emit_mem(&b->e, host_width(width) | 0x8b, host_gpr(guest), slot_of(at, guest, width));
         }
     }
     emit_stack_adjust(b, 8 * (int32_t)width);
@@ -243,8 +235,8 @@ bool translate_enter(struct builder *b, const struct insn *insn)
 {
     struct emitter *e = &b->e;
     unsigned width = insn->operand_size;
-    struct host_opcode load = {.prefixes = size_prefix(width), .opcode = 0x8b};
-    struct host_opcode store = {.prefixes = size_prefix(width), .opcode = 0x89};
+    unsigned load = host_width(width) | 0x8b;
+    unsigned store = host_width(width) | 0x89;
     int32_t size = (int32_t)(width + ((uint32_t)insn->immediate & 0xffff));
     struct guest_operand top = stack_operand(b, -size);
     if (!stack_is_possible(b) || (insn->immediate2 & 31) != 0) {

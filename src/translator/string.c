@@ -27,10 +27,9 @@ static struct host_address temporary(void)
 }
 
 /* `opcode` is the form for bytes. */
-static struct host_opcode opcode_of_width(unsigned opcode, unsigned width)
+static unsigned opcode_of_width(unsigned opcode, unsigned width)
 {
-    return (struct host_opcode){.prefixes = width == 2 ? HOST_66 : 0,
-                                .opcode = (uint8_t)(width == 1 ? opcode : opcode | 1)};
+    return host_width(width) | (width == 1 ? opcode : opcode | 1);
 }
 
 enum { OPCODE_CMP = 0x3a, OPCODE_LOAD = 0x8a, OPCODE_STORE = 0x88 };
@@ -45,7 +44,7 @@ static void emit_advance(struct builder *b, const struct insn *insn, unsigned in
         emit_lea(e, host_gpr(index), host_sum(host_gpr(index), HOST_RCX, scale, 0));
     } else {
         emit_lea(e, HOST_R11, host_sum(host_gpr(index), HOST_RCX, scale, 0));
-        emit_reg(e, (struct host_opcode){.prefixes = HOST_66, .opcode = 0x8b}, host_gpr(index), HOST_R11);
+        emit_reg(e, HOST_66 | 0x8b, host_gpr(index), HOST_R11);
     }
 }
 

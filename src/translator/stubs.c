@@ -27,16 +27,16 @@ static struct host_address gpr_field(unsigned guest)
  */
 static void emit_sse_transfer(struct emitter *e, bool store)
 {
-    emit_mem(e, (struct host_opcode){.opcode = 0x83}, 7, FIELD(sse_absent)); /* cmp dword, 0 */
+    emit_mem(e, 0x83, 7, FIELD(sse_absent)); /* cmp dword, 0 */
     emit_u8(e, 0);
     uint8_t *absent = emit_jcc_short(e, CONDITION_NE);
     emit_load64(e, HOST_RCX, FIELD(cpu));
     for (unsigned i = 0; i < XMM_REGISTERS; i++) {
-        struct host_opcode movups = {.map = 1, .opcode = store ? 0x11 : 0x10};
+        unsigned movups = HOST_0F | (store ? 0x11 : 0x10);
         size_t offset = offsetof(struct cpu_state, xmm) + i * sizeof(struct xmm_register);
         emit_mem(e, movups, i, host_at(HOST_RCX, (int32_t)offset));
     }
-    struct host_opcode mxcsr = {.map = 1, .opcode = 0xae}; /* 2: LDMXCSR, 3: STMXCSR */
+    unsigned mxcsr = HOST_0F | 0xae; /* 2: LDMXCSR, 3: STMXCSR */
     emit_mem(e, mxcsr, store ? 3 : 2, host_at(HOST_RCX, (int32_t)offsetof(struct cpu_state, mxcsr)));
     if (store) {
         emit_mem(e, mxcsr, 2, FIELD(host_mxcsr));
@@ -49,7 +49,7 @@ static void emit_resume(struct emitter *e)
 {
     emit_sse_transfer(e, false);
     emit_load(e, HOST_RAX, FIELD(flags));
-    emit_reg(e, (struct host_opcode){.opcode = 0x80}, 0, HOST_RAX); /* add al, 127: OF */
+    emit_reg(e, 0x80, 0, HOST_RAX); /* add al, 127: OF */
     emit_u8(e, 0x7f);
     emit_u8(e, 0x9e); /* sahf */
     for (unsigned guest = 0; guest < 8; guest++) {
@@ -68,12 +68,12 @@ static void emit_resume(struct emitter *e)
 
 static void emit_push(struct emitter *e, unsigned reg)
 {
-    emit_short(e, (struct host_opcode){.opcode = 0x50}, reg);
+    emit_short(e, 0x50, reg);
 }
 
 static void emit_pop(struct emitter *e, unsigned reg)
 {
-    emit_short(e, (struct host_opcode){.opcode = 0x58}, reg);
+    emit_short(e, 0x58, reg);
 }
 
 /* The registers that the System V calling convention wants back: an odd number keeps rsp aligned to 16
@@ -119,8 +119,8 @@ static void emit_service_of_site(struct emitter *e)
     for (unsigned guest = 0; guest < 8; guest++) {
         emit_store(e, gpr_field(guest), host_gpr(guest));
     }
-    emit_u8(e, 0x9f);                                                         /* lahf */
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x90}, 0, HOST_RAX); /* seto al */
+    emit_u8(e, 0x9f);                         /* lahf */
+    emit_reg(e, HOST_0F | 0x90, 0, HOST_RAX); /* seto al */
     emit_store(e, FIELD(flags), HOST_RAX);
     emit_store64(e, FIELD(address), HOST_R10);
     emit_store64(e, FIELD(context), HOST_R12);
@@ -131,7 +131,7 @@ static void emit_service_of_site(struct emitter *e)
     emit_load64(e, HOST_RSP, FIELD(c_sp));
     emit_mov64(e, HOST_RDI, HOST_R14);
     emit_mov_immediate64(e, HOST_RAX, (uint64_t)(uintptr_t)translator_service);
-    emit_reg(e, (struct host_opcode){.opcode = 0xff}, 2, HOST_RAX); /* call rax */
+    emit_reg(e, 0xff, 2, HOST_RAX); /* call rax */
     emit_store64(e, FIELD(resume), HOST_RAX);
     emit_resume(e);
 }
@@ -147,7 +147,7 @@ static struct host_address field_of_host_gpr(unsigned host)
 
 static void emit_arithmetic64(struct emitter *e, unsigned opcode, unsigned to, unsigned from)
 {
-    emit_reg(e, (struct host_opcode){.prefixes = HOST_W, .opcode = (uint8_t)opcode}, to, from);
+    emit_reg(e, HOST_W | opcode, to, from);
 }
 
 /* Called: t->walk. `function` uses general registers only. */
@@ -157,8 +157,8 @@ static void emit_walk(struct emitter *e, mmu_plain_walk *function)
     for (unsigned i = 0; i < ARRAY_COUNT(volatile_gpr); i++) {
         emit_store(e, field_of_host_gpr(volatile_gpr[i]), volatile_gpr[i]);
     }
-    emit_u8(e, 0x9f);                                                         /* lahf */
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x90}, 0, HOST_RAX); /* seto al */
+    emit_u8(e, 0x9f);                         /* lahf */
+    emit_reg(e, HOST_0F | 0x90, 0, HOST_RAX); /* seto al */
     emit_store(e, FIELD(flags), HOST_RAX);
     emit_store64(e, FIELD(address), HOST_R10);
     emit_store64(e, FIELD(code_sp), HOST_RSP);
@@ -167,16 +167,16 @@ static void emit_walk(struct emitter *e, mmu_plain_walk *function)
     emit_mov(e, HOST_RSI, HOST_R10);
     emit_mov(e, HOST_RDX, HOST_RCX);
     emit_mov_immediate64(e, HOST_RAX, (uint64_t)(uintptr_t)function);
-    emit_reg(e, (struct host_opcode){.opcode = 0xff}, 2, HOST_RAX); /* call rax */
+    emit_reg(e, 0xff, 2, HOST_RAX); /* call rax */
     emit_load64(e, HOST_RSP, FIELD(code_sp));
     emit_load64(e, HOST_R10, FIELD(address));
     emit_mov_immediate(e, HOST_RCX, 0);
     emit_mov64(e, HOST_R11, HOST_RAX);
     emit_arithmetic64(e, OPCODE_SUB, HOST_R11, HOST_R10);
     emit_arithmetic64(e, OPCODE_TEST, HOST_RAX, HOST_RAX);
-    emit_reg(e, (struct host_opcode){.map = 1, .opcode = 0x94}, 0, HOST_RCX); /* sete cl */
+    emit_reg(e, HOST_0F | 0x94, 0, HOST_RCX); /* sete cl */
     emit_load(e, HOST_RAX, FIELD(flags));
-    emit_reg(e, (struct host_opcode){.opcode = 0x80}, 0, HOST_RAX); /* add al, 127: OF */
+    emit_reg(e, 0x80, 0, HOST_RAX); /* add al, 127: OF */
     emit_u8(e, 0x7f);
     emit_u8(e, 0x9e); /* sahf */
     for (unsigned i = 0; i < ARRAY_COUNT(volatile_gpr); i++) {

@@ -382,30 +382,30 @@ static void jumps_lead_where_they_were_bound(void **state)
 
 /* op reg, rm with these prefixes: registers `reg_width` and `rm_width` wide. */
 static const struct form {
-    struct host_opcode op;
+    unsigned op;
     unsigned id;
     uint8_t reg_width, rm_width;
     bool rm_first; /* in the disassembly */
 } forms[] = {
-    {{.opcode = 0x00}, X86_INS_ADD, 1, 1, true},
-    {{.opcode = 0x01}, X86_INS_ADD, 4, 4, true},
-    {{.opcode = 0x03}, X86_INS_ADD, 4, 4, false},
-    {{.prefixes = HOST_66, .opcode = 0x03}, X86_INS_ADD, 2, 2, false},
-    {{.prefixes = HOST_W, .opcode = 0x03}, X86_INS_ADD, 8, 8, false},
-    {{.opcode = 0x12}, X86_INS_ADC, 1, 1, false},
-    {{.opcode = 0x39}, X86_INS_CMP, 4, 4, true},
-    {{.prefixes = HOST_66, .opcode = 0x85}, X86_INS_TEST, 2, 2, true},
-    {{.opcode = 0x88}, X86_INS_MOV, 1, 1, true},
-    {{.map = 1, .opcode = 0xaf}, X86_INS_IMUL, 4, 4, false},
-    {{.prefixes = HOST_66, .map = 1, .opcode = 0xaf}, X86_INS_IMUL, 2, 2, false},
-    {{.map = 1, .opcode = 0x44}, X86_INS_CMOVE, 4, 4, false},
-    {{.map = 1, .opcode = 0xb7}, X86_INS_MOVZX, 4, 2, false},
-    {{.map = 1, .opcode = 0xa3}, X86_INS_BT, 4, 4, true},
-    {{.map = 1, .opcode = 0xc1}, X86_INS_XADD, 4, 4, true},
-    {{.prefixes = HOST_F3, .map = 1, .opcode = 0xb8}, X86_INS_POPCNT, 4, 4, false},
-    {{.prefixes = HOST_F3 | HOST_W, .map = 1, .opcode = 0xb8}, X86_INS_POPCNT, 8, 8, false},
-    {{.prefixes = HOST_F2, .map = 2, .opcode = 0xf1}, X86_INS_CRC32, 4, 4, false},
-    {{.prefixes = HOST_66, .map = 2, .opcode = 0xf6}, X86_INS_ADCX, 4, 4, false},
+    {0x00, X86_INS_ADD, 1, 1, true},
+    {0x01, X86_INS_ADD, 4, 4, true},
+    {0x03, X86_INS_ADD, 4, 4, false},
+    {HOST_66 | 0x03, X86_INS_ADD, 2, 2, false},
+    {HOST_W | 0x03, X86_INS_ADD, 8, 8, false},
+    {0x12, X86_INS_ADC, 1, 1, false},
+    {0x39, X86_INS_CMP, 4, 4, true},
+    {HOST_66 | 0x85, X86_INS_TEST, 2, 2, true},
+    {0x88, X86_INS_MOV, 1, 1, true},
+    {HOST_0F | 0xaf, X86_INS_IMUL, 4, 4, false},
+    {HOST_66 | HOST_0F | 0xaf, X86_INS_IMUL, 2, 2, false},
+    {HOST_0F | 0x44, X86_INS_CMOVE, 4, 4, false},
+    {HOST_0F | 0xb7, X86_INS_MOVZX, 4, 2, false},
+    {HOST_0F | 0xa3, X86_INS_BT, 4, 4, true},
+    {HOST_0F | 0xc1, X86_INS_XADD, 4, 4, true},
+    {HOST_F3 | HOST_0F | 0xb8, X86_INS_POPCNT, 4, 4, false},
+    {HOST_F3 | HOST_W | HOST_0F | 0xb8, X86_INS_POPCNT, 8, 8, false},
+    {HOST_F2 | HOST_0F38 | 0xf1, X86_INS_CRC32, 4, 4, false},
+    {HOST_66 | HOST_0F38 | 0xf6, X86_INS_ADCX, 4, 4, false},
 };
 
 static void check_form(struct bench *bench, const struct form *form, cs_x86_op reg, cs_x86_op rm)
@@ -467,11 +467,11 @@ static void short_forms_read_back(void **state)
 {
     struct bench *bench = *state;
     for (unsigned reg = HOST_RAX; reg <= HOST_R15; reg++) {
-        emit_short(begin(bench), (struct host_opcode){.opcode = 0x50}, reg);
+        emit_short(begin(bench), 0x50, reg);
         check(bench, &(struct expected){X86_INS_PUSH, 1, {reg_operand(8, reg)}}, false);
-        emit_short(begin(bench), (struct host_opcode){.map = 1, .opcode = 0xc8}, reg);
+        emit_short(begin(bench), HOST_0F | 0xc8, reg);
         check(bench, &(struct expected){X86_INS_BSWAP, 1, {reg_operand(4, reg)}}, false);
-        emit_short(begin(bench), (struct host_opcode){.prefixes = HOST_66, .opcode = 0xb8}, reg);
+        emit_short(begin(bench), HOST_66 | 0xb8, reg);
         emit_u16(&bench->e, 0x1234);
         check(bench, &(struct expected){X86_INS_MOV, 2, {reg_operand(2, reg), immediate_operand(0x1234)}},
               false);
