@@ -25,21 +25,6 @@
 
 #define ALIGNED_WIDTH 16u
 
-struct guest_operand guest_operand_of(const struct insn *insn)
-{
-    return (struct guest_operand){.segment = insn->memory.segment,
-                                  .base = insn->memory.base,
-                                  .index = insn->memory.index,
-                                  .scale = insn->memory.scale,
-                                  .address_size = insn->address_size,
-                                  .displacement = (int32_t)(uint32_t)insn->displacement};
-}
-
-bool access_is_possible(const struct builder *b, const struct guest_operand *operand)
-{
-    return mode_segment_class(b->mode, operand->segment) != SEGMENT_OTHER;
-}
-
 /* What XLAT and BT add to the offset in `to`. A number of bits becomes one of words by a rotation: what that
  * brings to the top does not reach the sum. Changes r11. */
 static void emit_added_offset(struct builder *b, const struct guest_operand *operand, unsigned to)
@@ -65,18 +50,23 @@ static void emit_added_offset(struct builder *b, const struct guest_operand *ope
     }
 }
 
+/* The operand's own sum, in host registers. */
+static struct host_address operand_address(const struct guest_operand *operand)
+{
+    return host_sum(host_gpr(operand->base), host_gpr(operand->index), operand->scale, operand->displacement);
+}
+
 void emit_offset(struct builder *b, const struct guest_operand *operand, unsigned to)
 {
-    unsigned base = operand->base == GPR_NONE ? HOST_NONE : host_gpr(operand->base);
-    unsigned index = operand->index == GPR_NONE ? HOST_NONE : host_gpr(operand->index);
-    if (base == HOST_NONE && index == HOST_NONE) {
+    struct host_address at = operand_address(operand);
+    if (at.base == HOST_NONE && at.index == HOST_NONE) {
         uint32_t mask = operand->address_size == 2 ? 0xffffu : UINT32_MAX;
         emit_mov_immediate(&b->e, to, (uint32_t)operand->displacement & mask);
         if (operand->added == ADDED_NOTHING) {
             return;
         }
     } else {
-        emit_lea(&b->e, to, host_sum(base, index, operand->scale, operand->displacement));
+        emit_lea(&b->e, to, at);
     }
     emit_added_offset(b, operand, to);
     if (operand->address_size == 2) {
@@ -281,17 +271,13 @@ static struct host_address emit_direct_access(struct builder *b, const struct gu
                                               unsigned width, bool aligned, bool store)
 {
     int32_t from = builder_position(b);
-    struct host_address at = host_at(HOST_R10, 0);
     bool plain = mode_segment_class(b->mode, operand->segment) == SEGMENT_FLAT &&
                  operand->address_size == 4 && operand->added == ADDED_NOTHING;
-    if (plain) {
-        unsigned base = operand->base == GPR_NONE ? HOST_NONE : host_gpr(operand->base);
-        unsigned index = operand->index == GPR_NONE ? HOST_NONE : host_gpr(operand->index);
-        at = host_sum(base, index, operand->scale, operand->displacement);
-    } else {
+    if (!plain) {
         emit_linear_address(b, operand, width);
     }
     struct translator_site *site = builder_add_site(b, store ? SITE_STORE : SITE_LOAD, NULL);
+    struct host_address at = plain ? operand_address(operand) : host_at(HOST_R10, 0);
     site->window = true;
     site->address = (struct site_address){.from = (uint16_t)from,
                                           .computes = plain,

@@ -76,7 +76,7 @@ struct translator_site *builder_add_site(struct builder *b, enum site_kind kind,
         .remaining = (uint8_t)(b->count - b->index),
         .insn = in_insn ? b->insns[b->index].id : (uint16_t)INSN_INVALID,
         .last = in_insn && builder_plan(b)->is_last,
-        .grouped = groups_are_in_use(b),
+        .grouped = groups_are_in_use(&b->groups),
     };
     return &b->sites[number];
 }
@@ -273,7 +273,7 @@ static void bind_next(struct builder *b)
         if (site->kind <= SITE_FLOAT) {
             site->next = (uint16_t)builder_position(b);
             site->float_parts = b->loaded_float & 3;
-            site->grouped |= groups_are_in_use(b);
+            site->grouped |= groups_are_in_use(&b->groups);
         }
     }
 }

@@ -20,6 +20,13 @@
 /* Those of the instructions, one for each side exit, and those of the block's beginning and end. */
 #define MAX_BLOCK_SITES ((MAX_INSN_SITES + 1) * MAX_BLOCK_INSNS + 4)
 
+/* The number of the guest register's host register; GPR_NONE: HOST_NONE. */
+static inline unsigned host_gpr(unsigned guest)
+{
+    static const uint8_t host[] = {0, 9, 2, 3, 8, 5, 6, 7, [GPR_NONE] = HOST_NONE};
+    return host[guest];
+}
+
 /* Where a guest operand is found: [base + index << scale + displacement] in `segment`; guest register
  * numbers, GPR_NONE for none. */
 struct guest_operand {
@@ -148,10 +155,22 @@ size_t copy_fixups(const struct builder *b, uint8_t *to);
 
 enum access_kind { ACCESS_LOAD, ACCESS_STORE }; /* what is read and then written is a STORE */
 
-struct guest_operand guest_operand_of(const struct insn *insn);
+static inline struct guest_operand guest_operand_of(const struct insn *insn)
+{
+    struct guest_operand operand = {.segment = insn->memory.segment,
+                                    .base = insn->memory.base,
+                                    .index = insn->memory.index,
+                                    .scale = insn->memory.scale,
+                                    .address_size = insn->address_size,
+                                    .displacement = (int32_t)(uint32_t)insn->displacement};
+    return operand;
+}
 
 /* Whether accesses to this segment can be translated at all. */
-bool access_is_possible(const struct builder *b, const struct guest_operand *operand);
+static inline bool access_is_possible(const struct builder *b, const struct guest_operand *operand)
+{
+    return mode_segment_class(b->mode, operand->segment) != SEGMENT_OTHER;
+}
 
 /* Writes the code that finds `width` bytes of the operand in host memory. Afterwards they are at the address
  * returned, [rcx + r10] or [r11 + r10] (`pointer`), until either register is written. */

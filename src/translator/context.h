@@ -374,13 +374,6 @@ static inline const uint8_t *translator_guest_bytes(const struct code_block *blo
     return (const uint8_t *)&translator_notes(block)->piece[block->insn_count];
 }
 
-/* The number of the guest register's host register. */
-static inline unsigned host_gpr(unsigned guest)
-{
-    static const uint8_t host[8] = {0, 9, 2, 3, 8, 5, 6, 7};
-    return host[guest];
-}
-
 /* EFLAGS' arithmetic flags as LAHF and SETO leave them. */
 static inline uint32_t translator_host_flags(uint32_t eflags)
 {

@@ -33,6 +33,12 @@ static void renew_operand(struct group_state *g, const struct operand *operand)
     }
 }
 
+static void copy(struct group_state *g, unsigned to, unsigned from)
+{
+    g->gpr[to].unknown = g->gpr[from].unknown;
+    g->gpr[to].offset = g->gpr[from].offset;
+}
+
 static void add_constant(struct group_state *g, unsigned reg, uint32_t value)
 {
     g->gpr[reg].offset = (int32_t)((uint32_t)g->gpr[reg].offset + value);
@@ -57,7 +63,7 @@ static void advance_leave(struct builder *b, const struct insn *insn)
     if (!(b->mode & MODE_STACK32)) {
         renew(g, GPR_SP);
     } else {
-        g->gpr[GPR_SP] = g->gpr[GPR_BP];
+        copy(g, GPR_SP, GPR_BP);
         add_constant(g, GPR_SP, insn->operand_size);
     }
     renew(g, GPR_BP);
@@ -85,13 +91,13 @@ static bool advance_sum(struct group_state *g, const struct insn *insn)
         if (!is_gpr32(&insn->operand[1])) {
             return false;
         }
-        g->gpr[to] = g->gpr[insn->operand[1].reg];
+        copy(g, to, insn->operand[1].reg);
         return true;
     default: /* LEA */
         if (memory->base == GPR_NONE || memory->index != GPR_NONE || insn->address_size != 4) {
             return false;
         }
-        g->gpr[to] = g->gpr[memory->base];
+        copy(g, to, memory->base);
         add_constant(g, to, (uint32_t)insn->displacement);
         return true;
     }
@@ -355,11 +361,6 @@ void groups_advance(struct builder *b, const struct insn *insn)
 void groups_forget(struct builder *b)
 {
     b->groups.established = 0;
-}
-
-bool groups_are_in_use(const struct builder *b)
-{
-    return b->groups.established != 0;
 }
 
 struct access_group *groups_find(struct builder *b, const struct guest_operand *operand, unsigned width,

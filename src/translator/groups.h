@@ -62,7 +62,10 @@ void groups_advance(struct builder *b, const struct insn *insn);
 void groups_forget(struct builder *b);
 
 /* Whether any slot holds something here. */
-bool groups_are_in_use(const struct builder *b);
+static inline bool groups_are_in_use(const struct group_state *g)
+{
+    return g->established != 0;
+}
 
 /* The group that serves this access, with two members or more; NULL: none. *offset is that of the operand
  * from the group's low end, *register_offset what must be added to the base register to get there. */
