@@ -163,14 +163,26 @@ static bool insn_may_go_on(enum insn_id id)
     }
 }
 
-/* Plans the instruction at `eip`, behind which b->next_eip is. */
-static struct insn_plan plan_insn(const struct builder *b, const struct insn *insn, uint32_t eip)
+/* Whether the instruction, moved to another EIP, has the same operand, or one that has moved with it: not so
+ * for EIPs of 16 bits and far ones. */
+static bool insn_is_movable(const struct insn *insn)
 {
-    bool exists = isa_has(b->t->cpu->model, insn);
-    return (struct insn_plan){.exists = exists,
-                              .is_last = insn_is_last(b, insn, exists),
-                              .direct = (b->mode & MODE_DIRECT) && accesses_directly(insn) &&
-                                        translator_may_use_window(b->t, b->phys + (eip - b->first_eip))};
+    bool has_eip = insn->operand[0].kind == OPERAND_RELATIVE || insn->id == INSN_CALL_NEAR;
+    bool is_far = insn->id == INSN_JMP_FAR || insn->id == INSN_CALL_FAR;
+    return !is_far && !(has_eip && insn->operand_size == 2);
+}
+
+/* Plans the instruction at `eip`, behind which b->next_eip is. Returns whether the block ends with it. */
+static bool plan_insn(struct builder *b, const struct insn *insn, uint32_t eip, struct insn_plan *plan)
+{
+    plan->exists = isa_has(b->t->cpu->model, insn);
+    plan->is_last = insn_is_last(b, insn, plan->exists);
+    plan->begins_round = false;
+    plan->direct = (b->mode & MODE_DIRECT) && accesses_directly(insn) &&
+                   translator_may_use_window(b->t, b->phys + (eip - b->first_eip));
+    b->movable &= insn_is_movable(insn);
+    b->has_checks |= !plan->direct && translations[insn->id].accesses != ACCESSES_NOTHING;
+    return plan->is_last && !(plan->exists && insn_may_go_on((enum insn_id)insn->id));
 }
 
 /* Repeats a loop that has been discovered. */
@@ -192,15 +204,6 @@ static void add_rounds(struct builder *b)
         b->plans[b->count - 1] = goes_on;
     }
     b->plans[b->count - 1] = ends;
-}
-
-/* Whether the instruction, moved to another EIP, has the same operand, or one that has moved with it: not so
- * for EIPs of 16 bits and far ones. */
-static bool insn_is_movable(const struct insn *insn)
-{
-    bool has_eip = insn->operand[0].kind == OPERAND_RELATIVE || insn->id == INSN_CALL_NEAR;
-    bool is_far = insn->id == INSN_JMP_FAR || insn->id == INSN_CALL_FAR;
-    return !is_far && !(has_eip && insn->operand_size == 2);
 }
 
 /* How far the block may go before the probe is to be asked. */
@@ -227,13 +230,10 @@ static unsigned discover(struct builder *b, const struct guest_code *code)
         uint32_t eip = b->next_eip;
         used += insn->length;
         b->next_eip = b->first_eip + used;
-        struct insn_plan plan = plan_insn(b, insn, eip);
-        b->plans[b->count++] = plan;
-        b->round = b->count;
-        b->movable &= insn_is_movable(insn);
-        b->has_checks |= !plan.direct && translations[insn->id].accesses != ACCESSES_NOTHING;
-        ended = plan.is_last && !(plan.exists && insn_may_go_on((enum insn_id)insn->id));
+        ended = plan_insn(b, insn, eip, &b->plans[b->count]);
+        b->count++;
     }
+    b->round = b->count;
     if (ended) {
         add_rounds(b);
     }

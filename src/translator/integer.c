@@ -22,61 +22,64 @@ struct encoding {
 
 /* ---- encodings (SDM 2D tables) */
 
-static bool has_extension(const struct insn *insn)
-{
-    if (insn->map == 1) {
-        return insn->opcode == 0xba || insn->opcode == 0xc7 || (insn->opcode & 0xf0) == 0x90;
-    }
-    switch (insn->opcode) {
-    case 0x80:
-    case 0x81:
-    case 0x82:
-    case 0x83:
-    case 0xc0:
-    case 0xc1:
-    case 0xc6:
-    case 0xc7:
-    case 0xd0:
-    case 0xd1:
-    case 0xd2:
-    case 0xd3:
-    case 0xf6:
-    case 0xf7:
-    case 0xfe:
-    case 0xff: return true;
-    default: return false;
-    }
-}
+/* What an opcode with a ModRM byte has besides. */
+enum form {
+    FORM_EXTENSION = 1,
+    FORM_IMMEDIATE8 = 2,
+    FORM_IMMEDIATE = 4, /* of the operand size, or 8 bits */
+    FORM_TEST = 8       /* FORM_IMMEDIATE if it is a TEST */
+};
 
-static unsigned immediate_size(const struct insn *insn)
-{
-    if (insn->map == 1) {
-        return insn->opcode == 0xa4 || insn->opcode == 0xac || insn->opcode == 0xba ? 1 : 0;
-    }
-    switch (insn->opcode) {
-    case 0x6b:
-    case 0x80:
-    case 0x82:
-    case 0x83:
-    case 0xc0:
-    case 0xc1:
-    case 0xc6: return 1;
-    case 0x69:
-    case 0x81:
-    case 0xc7: return insn->operand_size;
-    case 0xf6: return insn->id == INSN_TEST ? 1 : 0;
-    case 0xf7: return insn->id == INSN_TEST ? insn->operand_size : 0;
-    default: return 0;
-    }
-}
+static const uint8_t one_byte_forms[256] = {
+    [0x69] = FORM_IMMEDIATE,
+    [0x6b] = FORM_IMMEDIATE8,
+    [0x80] = FORM_EXTENSION | FORM_IMMEDIATE,
+    [0x81] = FORM_EXTENSION | FORM_IMMEDIATE,
+    [0x82] = FORM_EXTENSION | FORM_IMMEDIATE,
+    [0x83] = FORM_EXTENSION | FORM_IMMEDIATE8,
+    [0xc0] = FORM_EXTENSION | FORM_IMMEDIATE8,
+    [0xc1] = FORM_EXTENSION | FORM_IMMEDIATE8,
+    [0xc6] = FORM_EXTENSION | FORM_IMMEDIATE,
+    [0xc7] = FORM_EXTENSION | FORM_IMMEDIATE,
+    [0xd0] = FORM_EXTENSION,
+    [0xd1] = FORM_EXTENSION,
+    [0xd2] = FORM_EXTENSION,
+    [0xd3] = FORM_EXTENSION,
+    [0xf6] = FORM_EXTENSION | FORM_TEST,
+    [0xf7] = FORM_EXTENSION | FORM_TEST,
+    [0xfe] = FORM_EXTENSION,
+    [0xff] = FORM_EXTENSION,
+};
+
+static const uint8_t two_byte_forms[256] = {
+    [0x90] = FORM_EXTENSION,
+    [0x91] = FORM_EXTENSION,
+    [0x92] = FORM_EXTENSION,
+    [0x93] = FORM_EXTENSION,
+    [0x94] = FORM_EXTENSION,
+    [0x95] = FORM_EXTENSION,
+    [0x96] = FORM_EXTENSION,
+    [0x97] = FORM_EXTENSION,
+    [0x98] = FORM_EXTENSION,
+    [0x99] = FORM_EXTENSION,
+    [0x9a] = FORM_EXTENSION,
+    [0x9b] = FORM_EXTENSION,
+    [0x9c] = FORM_EXTENSION,
+    [0x9d] = FORM_EXTENSION,
+    [0x9e] = FORM_EXTENSION,
+    [0x9f] = FORM_EXTENSION,
+    [0xa4] = FORM_IMMEDIATE8,
+    [0xac] = FORM_IMMEDIATE8,
+    [0xba] = FORM_EXTENSION | FORM_IMMEDIATE8,
+};
 
 static struct encoding encoding_of(const struct insn *insn)
 {
+    unsigned form = insn->map == 0 ? one_byte_forms[insn->opcode] : two_byte_forms[insn->opcode];
     bool is_alias = insn->map == 0 && insn->opcode == 0x82;
     struct encoding encoding = {
         .opcode = host_map(insn->map) | (is_alias ? 0x80 : insn->opcode),
-        .extension = has_extension(insn),
-        .immediate_size = immediate_size(insn),
+        .extension = (form & FORM_EXTENSION) != 0,
     };
     if (insn->map == 0) {
         encoding.byte_rm = !(insn->opcode & 1);
@@ -89,6 +92,11 @@ static struct encoding encoding_of(const struct insn *insn)
     }
     if (insn->operand_size == 2 && (!encoding.byte_rm || (insn->map == 1 && !encoding.byte_reg))) {
         encoding.opcode |= HOST_66;
+    }
+    if (form & FORM_IMMEDIATE8) {
+        encoding.immediate_size = 1;
+    } else if ((form & FORM_IMMEDIATE) || ((form & FORM_TEST) && insn->id == INSN_TEST)) {
+        encoding.immediate_size = encoding.byte_rm ? 1 : insn->operand_size;
     }
     return encoding;
 }
@@ -204,15 +212,11 @@ static bool translate_memory(struct builder *b, const struct insn *insn, const s
     return true;
 }
 
-/* The memory operand's size; 0: there is none. */
+/* The size of the memory operand, which is the first or the second one; 0: there is none. */
 static unsigned memory_width(const struct insn *insn)
 {
-    for (unsigned i = 0; i < insn->operand_count; i++) {
-        if (insn->operand[i].kind == OPERAND_MEMORY) {
-            return insn->operand[i].size;
-        }
-    }
-    return 0;
+    const struct operand *operand = &insn->operand[insn->operand[0].kind != OPERAND_MEMORY];
+    return operand->kind == OPERAND_MEMORY ? operand->size : 0;
 }
 
 static bool translate_modrm(struct builder *b, const struct insn *insn, enum access_kind kind,
