@@ -74,24 +74,26 @@ void interpreter_lower_invalid(bool is_too_long, unsigned offset, unsigned lengt
 
 /* ---- operands */
 
+/* Where the registers of a class are in cpu_state; elsewhere 0. */
+static const struct register_slots {
+    uint16_t first, size;
+} register_slots[] = {
+    [REGISTER_GPR8] = {offsetof(struct cpu_state, gpr) + offsetof(union gpr, l), sizeof(union gpr)},
+    [REGISTER_GPR8_HIGH] = {offsetof(struct cpu_state, gpr) + offsetof(union gpr, h), sizeof(union gpr)},
+    [REGISTER_GPR16] = {offsetof(struct cpu_state, gpr) + offsetof(union gpr, w), sizeof(union gpr)},
+    [REGISTER_GPR32] = {offsetof(struct cpu_state, gpr) + offsetof(union gpr, d), sizeof(union gpr)},
+    [REGISTER_MMX] = {offsetof(struct cpu_state, x87.reg), sizeof(struct float80)},
+    [REGISTER_XMM] = {offsetof(struct cpu_state, xmm), sizeof(struct xmm_register)},
+};
+
 /* Byte offset of a general, MMX or XMM register (or part of one) in cpu_state; 0 for anything else. */
 static uint16_t register_offset(const struct operand *operand)
 {
     if (operand->kind != OPERAND_REGISTER) {
         return 0;
     }
-    size_t slot = offsetof(struct cpu_state, gpr) + operand->reg * sizeof(union gpr);
-    switch (operand->register_class) {
-    case REGISTER_GPR8: return (uint16_t)(slot + offsetof(union gpr, l));
-    case REGISTER_GPR8_HIGH: return (uint16_t)(slot + offsetof(union gpr, h));
-    case REGISTER_GPR16: return (uint16_t)(slot + offsetof(union gpr, w));
-    case REGISTER_GPR32: return (uint16_t)(slot + offsetof(union gpr, d));
-    case REGISTER_MMX:
-        return (uint16_t)(offsetof(struct cpu_state, x87.reg) + operand->reg * sizeof(struct float80));
-    case REGISTER_XMM:
-        return (uint16_t)(offsetof(struct cpu_state, xmm) + operand->reg * sizeof(struct xmm_register));
-    default: return 0;
-    }
+    const struct register_slots *slots = &register_slots[operand->register_class];
+    return (uint16_t)(slots->first + operand->reg * slots->size);
 }
 
 /* The small number a handler needs beside its operands. */
