@@ -23,9 +23,9 @@
 #define CHECKPOINTS_MAX 512u
 #define COST_SHARE      10u /* of the host's time, one part is for checkpoints */
 #define INTERVAL_MIN_NS (50 * NS_PER_MILLISECOND)
-#define DISK_PARTS                                                                                           \
-    8u /* between two of them is at most such a part of the memory in old contents of disks                  \
-        */
+
+/* Between two checkpoints is at most such a part of the memory in old contents of disks. */
+#define DISK_PARTS 8u
 
 /* Searching a place leaves checkpoints this far in front of it, twice as far, and so on. */
 #define NEAR_INSTRUCTIONS ((uint64_t)1 << 15)
