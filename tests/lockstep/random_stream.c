@@ -37,7 +37,7 @@ static void print_usage(FILE *out)
           "  --engine, --mmu, --sensitive NAME, --chain on|off: what is tested, as for doppel (interp)\n"
           "  --tb-warm N          times that a block is left to the interpreter first (0)\n"
           "  --tb-size N          MiB for translated code (128)\n"
-          "  --cpu MODEL          (max)\n"
+          "  --cpu MODEL          one with SSE (max)\n"
           "  --seed N             which sequence of streams (1)\n"
           "  --first N            its first stream (0)\n"
           "  --streams N          how many (as --instructions needs)\n"
@@ -181,7 +181,8 @@ static void parse_option(struct arguments *a, const char *option, char *value)
     } else {
         parse_number(a, option, value);
     }
-    if (a->pair.model == NULL || a->focus == 0 || a->kinds == 0) {
+    bool has_model = a->pair.model != NULL && cpu_model_has(a->pair.model, FEATURE_SSE);
+    if (!has_model || a->focus == 0 || a->kinds == 0) {
         misuse(option, value);
     }
 }
