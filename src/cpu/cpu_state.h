@@ -188,8 +188,9 @@ enum cpu_pending {
     CPU_PENDING_STOP = 1u << 3,  /* someone wants the engine to return */
     CPU_PENDING_TRAP =
         1u << 4, /* a #DB trap (TF, task switch T bit, data breakpoint) is due: bits in pending_dr6 */
-    CPU_PENDING_SHADOW = 1u << 5,      /* interrupts are held off for one instruction (STI, MOV SS, POP SS) */
-    CPU_PENDING_ENGINE = 1u << 6,      /* the engine's own reminder: HLT was executed, mappings changed */
+    CPU_PENDING_SHADOW = 1u << 5, /* interrupts are held off for one instruction (STI, MOV SS, POP SS) */
+    CPU_PENDING_ENGINE =
+        1u << 6, /* the engine's own reminder: HLT was executed, mappings or the running code changed */
     CPU_PENDING_DEBUG = 1u << 7,       /* DR7 enables a breakpoint: stays set as long (debug_registers.h) */
     CPU_PENDING_STACK_SHADOW = 1u << 8 /* with SHADOW, after MOV SS and POP SS: debug traps and instruction
                                           breakpoints are held off as well */

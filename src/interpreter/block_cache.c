@@ -34,12 +34,13 @@ static size_t block_size(unsigned count)
 
 /* ---- the end of blocks */
 
-/* Makes a running block stop in front of its next instruction. */
+/* Makes a running block stop in front of its next instruction, or the next iteration of the present one. */
 static void stop_running_block(struct interpreter *in, struct block *block)
 {
     if (in->block != block) {
         return;
     }
+    in->cpu->pending |= CPU_PENDING_ENGINE;
     for (unsigned i = in->current->position + 1u; i <= block->count; i++) {
         interpreter_lower_exit(block->uops[i].offset, &block->uops[i]);
         block->uops[i].position = (uint8_t)i;

@@ -97,6 +97,21 @@ static void string_store_over_the_following_code_is_seen(void **state)
     cpu_bench_destroy(bench);
 }
 
+static void string_store_over_itself_ends_between_two_iterations(void **state)
+{
+    (void)state;
+    struct cpu_bench *bench = create_flat();
+    cpu_bench_load(bench, BENCH_CODE,
+                   BENCH_BYTES(0xbf, 0x0f, 0x80, 0, 0, /* mov edi, 800fh */
+                               0xb9, 0x03, 0, 0, 0,    /* mov ecx, 3 */
+                               0xb8, 0xf4, 0, 0, 0,    /* mov eax, f4h (hlt) */
+                               0xf3, 0xaa));           /* at 800fh: rep stosb */
+    run_to_halt(bench, BENCH_CODE);
+    assert_int_equal(bench->cpu.gpr[CPU_CX].d, 2);
+    assert_int_equal(bench->cpu.rip, 0x8010);
+    cpu_bench_destroy(bench);
+}
+
 static void store_into_an_earlier_block_is_seen(void **state)
 {
     (void)state;
@@ -500,6 +515,7 @@ int main(void)
         cmocka_unit_test(store_into_next_instruction_of_the_block_is_seen),
         cmocka_unit_test(push_onto_the_next_instruction_is_seen),
         cmocka_unit_test(string_store_over_the_following_code_is_seen),
+        cmocka_unit_test(string_store_over_itself_ends_between_two_iterations),
         cmocka_unit_test(store_into_an_earlier_block_is_seen),
         cmocka_unit_test(store_across_code_lines_is_seen),
         cmocka_unit_test(store_beside_code_keeps_the_block),
