@@ -1,12 +1,11 @@
-/* Memory, segments, the hash index, and the death of blocks; see code_cache.h. */
+/* Memory, segments, and the life and death of blocks; see code_cache.h. */
 #include "codecache/code_cache_internal.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define BYTES_PER_BUCKET 256u /* of host code; what a block has, more or less */
-#define BEGIN_BITS       ((size_t)1 << (CODE_BEGIN_PAGE_BITS + CODE_PAGE_SHIFT))
+#define BYTES_PER_BUCKET 2048u /* of host code; what a version has, more or less */
 
 _Static_assert(offsetof(struct code_store, cache) == 0, "a cache is the beginning of a store");
 _Static_assert(CODE_CACHE_SIZE_MIN / CODE_CACHE_SEGMENTS >= CODE_BLOCK_MAX + CODE_BLOCK_ALIGN &&
@@ -40,22 +39,16 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
         bucket_bits++;
     }
     struct code_store *store = calloc(1, sizeof *store);
-    struct code_block **buckets = calloc((size_t)1 << bucket_bits, sizeof *buckets);
-    struct code_block **versions = calloc((size_t)1 << bucket_bits, sizeof *versions);
-    struct code_block **resting = calloc((size_t)1 << bucket_bits, sizeof *resting);
-    uint64_t *begins = calloc(BEGIN_BITS / 64, sizeof *begins);
-    if (store == NULL || buckets == NULL || versions == NULL || resting == NULL || begins == NULL) {
-        free(begins);
-        free(resting);
+    struct code_version **versions = calloc((size_t)1 << bucket_bits, sizeof *versions);
+    struct code_version **siblings = calloc((size_t)1 << bucket_bits, sizeof *siblings);
+    if (store == NULL || versions == NULL || siblings == NULL) {
+        free(siblings);
         free(versions);
-        free(buckets);
         free(store);
         return status_error(STATUS_NO_MEMORY, "no memory for the index of translated code");
     }
-    store->cache.buckets = buckets;
     store->cache.versions = versions;
-    store->cache.resting = resting;
-    store->cache.begins = begins;
+    store->siblings = siblings;
     store->cache.shift = 64 - bucket_bits;
     store->listener = *listener;
     store->counters = counters;
@@ -86,6 +79,7 @@ void code_cache_destroy(struct code_cache *cache)
     code_cache_unlink_all(cache);
     code_links_release(store);
     code_pages_release(&store->pages);
+    code_versions_release(store);
     for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
         struct code_segment *segment = &store->segments[i];
         for (size_t chunk = 0; chunk < segment->chunk_count; chunk++) {
@@ -95,40 +89,31 @@ void code_cache_destroy(struct code_cache *cache)
     }
     executable_memory_release(&store->memory);
     host_memory_release(&store->tables);
-    free(store->cache.begins);
-    free(store->cache.resting);
+    free(store->siblings);
     free(store->cache.versions);
-    free(store->cache.buckets);
     free(store);
 }
 
-void code_cache_unlist(struct code_cache *cache, struct code_block *block)
-{
-    struct code_block **at = &cache->buckets[code_cache_bucket(cache, block->phys, block->key)];
-    while (*at != block) {
-        at = &(*at)->hash_next;
-    }
-    *at = block->hash_next;
-}
-
-void code_cache_list(struct code_cache *cache, struct code_block *block)
-{
-    struct code_block **bucket = &cache->buckets[code_cache_bucket(cache, block->phys, block->key)];
-    block->hash_next = *bucket;
-    *bucket = block;
-}
-
-/* The block is in no page's list any more. */
+/* The block is in no page's list any more; it stays in its version. */
 static void bury(struct code_store *store, struct code_block *block)
 {
     struct code_cache *cache = &store->cache;
-    code_cache_unlist(cache, block);
-    code_versions_remove(cache, block);
     code_links_drop(store, block);
     block->dead = true;
     cache->epoch++;
     if (store->listener.block_died != NULL) {
         store->listener.block_died(store->listener.opaque, block);
+    }
+}
+
+void code_cache_end_block(struct code_store *store, struct code_block *block)
+{
+    if (block->resting) {
+        code_resting_remove(store, block);
+    } else if (!block->dead) {
+        code_pages_remove(&store->pages, block);
+        bury(store, block);
+        code_versions_remove(store, block);
     }
 }
 
@@ -138,34 +123,10 @@ static size_t drop_segment(struct code_store *store, struct code_segment *segmen
     size_t dropped = 0;
     for (size_t i = 0; i < segment->blocks; i++) {
         struct code_block *block = segment_block(segment, i);
-        if (!block->dead) {
-            code_pages_remove(&store->pages, block);
-            bury(store, block);
-            dropped++;
-        }
-        code_resting_remove(&store->cache, block);
+        dropped += !block->dead;
+        code_cache_end_block(store, block);
     }
     return dropped;
-}
-
-static void note_begin(struct code_cache *cache, uint64_t phys)
-{
-    size_t bit = code_cache_begin_bit(phys);
-    cache->begins[bit / 64] |= (uint64_t)1 << bit % 64;
-}
-
-/* Blocks have gone. */
-static void note_begins_anew(struct code_store *store)
-{
-    memset(store->cache.begins, 0, BEGIN_BITS / 8);
-    for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
-        for (size_t index = 0; index < store->segments[i].blocks; index++) {
-            const struct code_block *block = segment_block(&store->segments[i], index);
-            if (!block->dead || block->resting) {
-                note_begin(&store->cache, block->phys);
-            }
-        }
-    }
 }
 
 /* The space left in a segment. */
@@ -190,13 +151,9 @@ struct code_space code_cache_reserve(struct code_cache *cache)
         store->current = (store->current + 1) % CODE_CACHE_SEGMENTS;
         struct code_segment *segment = &store->segments[store->current];
         counter_add(store->counters, COUNTER_BLOCKS_EVICTED, drop_segment(store, segment));
-        bool was_used = segment->blocks != 0;
         segment->used = 0;
         segment->tables_used = 0;
         segment->blocks = 0;
-        if (was_used) {
-            note_begins_anew(store);
-        }
         space = segment_space(store, store->current);
     }
     uint64_t begin = (uint64_t)(space.write - store->memory.write);
@@ -242,7 +199,6 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
     struct code_space space = segment_space(store, store->current);
     assert(host_size > 0 && host_size <= space.size && tables_size <= space.tables_size);
     assert(bytes_are_possible(phys, tail, length));
-    assert(code_cache_find_with_tail(cache, phys, tail, key) == NULL);
     struct code_block *block = next_block(segment);
     if (block == NULL) {
         return NULL;
@@ -256,11 +212,13 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
                                  .entry = space.exec,
                                  .tables = space.tables,
                                  .tables_size = (uint32_t)tables_size};
-    if (!code_pages_add(&store->pages, block)) {
+    if (!code_versions_add(store, block)) {
         return NULL;
     }
-    code_cache_list(cache, block);
-    note_begin(cache, phys);
+    if (!code_pages_add(&store->pages, block)) {
+        code_versions_remove(store, block);
+        return NULL;
+    }
     segment->blocks++;
     segment->used = entry_behind(segment->used) + host_size;
     size_t tables_used = align_up(tables_size, _Alignof(max_align_t));
@@ -317,7 +275,9 @@ static struct code_range end_blocks(struct code_cache *cache, struct code_range 
         end = bytes.phys + bytes.length > end ? bytes.phys + bytes.length : end;
         bury(store, block);
         if (may_rest && block->tail == CODE_NO_TAIL) {
-            code_resting_add(cache, block);
+            code_resting_add(store, block);
+        } else {
+            code_versions_remove(store, block);
         }
         counter_add(store->counters, COUNTER_BLOCKS_INVALIDATED, 1);
         block = next;
@@ -341,7 +301,16 @@ void code_cache_clear(struct code_cache *cache)
     for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
         drop_segment(store, &store->segments[i]);
     }
-    note_begins_anew(store);
+}
+
+void code_cache_forget_resting(struct code_cache *cache)
+{
+    struct code_store *store = store_of(cache);
+    for (unsigned i = 0; i < CODE_CACHE_SEGMENTS; i++) {
+        for (size_t index = 0; index < store->segments[i].blocks; index++) {
+            code_resting_remove(store, segment_block(&store->segments[i], index));
+        }
+    }
 }
 
 void code_cache_for_each(struct code_cache *cache, bool (*visit)(void *opaque, struct code_block *block),

@@ -5,8 +5,10 @@
  * byte and a key, which says what else the code assumes and means nothing here. Several blocks may be made of
  * the same bytes, and with the same key of bytes that only begin on the same page.
  *
- * Blocks on one page whose keys differ in their lower halves only can be *versions* of each other, when their
- * owner knows how to make one of them the other by changing a few bytes: one may be moved to another key.
+ * The lower half of a key says where the guest has the code, and grows with the address. So the blocks of a
+ * page that are made for one place of it have keys that differ as their addresses do: they are a *version* of
+ * the page, and found through it. A version may be moved to another place when the owner knows how to change
+ * its blocks: many are, since each process has the same library elsewhere.
  *
  * Memory is filled in order and divided into CODE_CACHE_SEGMENTS segments. When all are full the oldest one
  * is evicted, so that a guest with more code than fits loses a sixteenth of it at a time. Blocks die before
@@ -47,7 +49,8 @@
 #define CODE_TABLES_MAX     ((size_t)16 << 10)  /* bytes of tables that a reservation has at least */
 #define CODE_NO_TAIL        UINT64_MAX
 
-#define CODE_BEGIN_PAGE_BITS 9u /* 256 KiB of bits */
+#define CODE_PAGE_SHIFT 12u
+#define CODE_PAGE_SIZE  (1u << CODE_PAGE_SHIFT)
 
 struct code_link;
 
@@ -56,21 +59,20 @@ struct code_block {
     uint64_t phys; /* effective guest-physical address of the first guest byte */
     uint64_t key;  /* what else the code assumes */
     uint64_t tail; /* effective address of the page where its bytes go on; CODE_NO_TAIL: nowhere */
-    struct code_block *hash_next; /* private */
+    struct code_block *slot_next; /* private */
     const uint8_t *entry;         /* executable */
-    uint32_t used;                /* the owner's: for example when it was last found */
     uint32_t host_size;           /* bytes at `entry` */
     uint32_t tables_size;         /* bytes */
     uint16_t length;              /* guest bytes, those of the tail included */
     uint16_t insn_count;          /* guest instructions */
     uint16_t user;                /* the owner's */
     uint8_t body;                 /* the owner's: for example where in the block its second entry is */
-    bool dead;                    /* not found any more */
-    bool movable;                 /* code_cache_add_version() was called */
-    bool resting;                 /* dead, and may be revived */
+    bool dead : 1;                /* not found any more */
+    bool resting : 1;             /* dead, and may be revived */
+    bool movable : 1;             /* the owner's, when it is made: it can be moved with its version */
     void *tables;                 /* the owner's */
+    struct code_version *version; /* that it belongs to; NULL: it is dead and does not rest */
     /* Private. */
-    struct code_block *version_next;
     struct code_block *page_next; /* blocks that begin in the same part of the page */
     struct code_block **page_back;
     struct code_block *tail_next; /* blocks that have the same page for a tail */
@@ -80,12 +82,23 @@ struct code_block {
 };
 _Static_assert(sizeof(struct code_block) <= 128, "two lines of the host's cache");
 
+/* The blocks that begin on one page and are made for one place of it. */
+struct code_version {
+    uint64_t page;   /* number */
+    uint64_t origin; /* the key of a block at the page's first byte */
+    struct code_version *next;
+    struct code_block **slots; /* by their offset on the page; those that rest are there as well */
+    unsigned shift;
+    uint32_t used; /* the owner's: for example when a block of it was last found */
+    /* Private. */
+    struct code_version *sibling; /* another of the page, with the same upper half of its keys */
+    unsigned blocks;              /* in the slots */
+    unsigned crossings;           /* links between one of its blocks and one of another version */
+};
+
 /* What is looked at for each jump to code that is not linked; the rest of a cache is private. */
 struct code_cache {
-    struct code_block **buckets;
-    struct code_block **versions; /* likewise, by address and the upper half of the key */
-    struct code_block **resting;  /* likewise, those that rest */
-    uint64_t *begins; /* a bit for where blocks begin, by address: see code_cache_may_begin_at() */
+    struct code_version **versions; /* by page and origin */
     unsigned shift;
     uint64_t epoch;
 };
@@ -121,60 +134,74 @@ struct status code_cache_create(uint64_t size, const struct code_cache_listener 
 /* NULL is allowed. The listener is not called. */
 void code_cache_destroy(struct code_cache *cache);
 
-static inline size_t code_cache_bucket(const struct code_cache *cache, uint64_t phys, uint64_t key)
+/* ---- finding */
+
+/* The key of a block at the first byte of the page, for the same place of it. */
+static inline uint64_t code_origin(uint64_t phys, uint64_t key)
 {
-    return (size_t)((phys * 0x9E3779B97F4A7C15u + key * 0xC2B2AE3D27D4EB4Fu) >> cache->shift);
+    uint32_t lower = (uint32_t)key - (uint32_t)(phys & (CODE_PAGE_SIZE - 1));
+    return (key & ~(uint64_t)UINT32_MAX) | lower;
 }
 
-/* The bit for `phys`: addresses on one page have bits that lie close together. */
-static inline size_t code_cache_begin_bit(uint64_t phys)
+static inline size_t code_version_bucket(const struct code_cache *cache, uint64_t page, uint64_t origin)
 {
-    uint64_t page = (phys >> 12) * 0x9E3779B97F4A7C15u >> (64 - CODE_BEGIN_PAGE_BITS);
-    return (size_t)(page << 12 | (phys & 0xfff));
+    return (size_t)((page * 0x9E3779B97F4A7C15u + origin * 0xC2B2AE3D27D4EB4Fu) >> cache->shift);
 }
 
-/* False: no block begins at `phys`, not even one that rests. True: one may. Most code that is asked for and
- * is not there never was, and this tells it without a look at the indexes, which no cache of the host holds.
- */
-static inline bool code_cache_may_begin_at(const struct code_cache *cache, uint64_t phys)
+/* The version that a block for `phys` and `key` belongs to; NULL: there is none, and no such block, not even
+ * one that rests. */
+static inline struct code_version *code_cache_find_version(const struct code_cache *cache, uint64_t phys,
+                                                           uint64_t key)
 {
-    size_t bit = code_cache_begin_bit(phys);
-    return cache->begins[bit / 64] >> bit % 64 & 1;
+    uint64_t page = phys >> CODE_PAGE_SHIFT;
+    uint64_t origin = code_origin(phys, key);
+    struct code_version *version = cache->versions[code_version_bucket(cache, page, origin)];
+    while (version != NULL && (version->page != page || version->origin != origin)) {
+        version = version->next;
+    }
+    return version;
 }
 
-/* A living block for `phys` and `key`, or NULL. When it has a tail, there may be others with other tails. */
-static inline struct code_block *code_cache_find(const struct code_cache *cache, uint64_t phys, uint64_t key)
+static inline size_t code_version_slot(const struct code_version *version, uint64_t phys)
 {
-    struct code_block *block = cache->buckets[code_cache_bucket(cache, phys, key)];
-    while (block != NULL && (block->phys != phys || block->key != key)) {
-        block = block->hash_next;
+    return (uint32_t)(phys & (CODE_PAGE_SIZE - 1)) * 0x9E3779B1u >> version->shift;
+}
+
+/* A living block for `phys`, or NULL. When it has a tail, there may be others with other tails. */
+static inline struct code_block *code_version_find(const struct code_version *version, uint64_t phys)
+{
+    struct code_block *block = version->slots[code_version_slot(version, phys)];
+    while (block != NULL && (block->phys != phys || block->dead)) {
+        block = block->slot_next;
     }
     return block;
 }
 
 /* The one whose tail is at `tail`. */
-static inline struct code_block *code_cache_find_with_tail(const struct code_cache *cache, uint64_t phys,
-                                                           uint64_t tail, uint64_t key)
+static inline struct code_block *code_version_find_with_tail(const struct code_version *version,
+                                                             uint64_t phys, uint64_t tail)
 {
-    struct code_block *block = code_cache_find(cache, phys, key);
-    while (block != NULL && (block->phys != phys || block->key != key || block->tail != tail)) {
-        block = block->hash_next;
+    struct code_block *block = version->slots[code_version_slot(version, phys)];
+    while (block != NULL && (block->phys != phys || block->tail != tail || block->dead)) {
+        block = block->slot_next;
     }
     return block;
 }
 
-/* Makes a block without a tail findable as a version. */
-void code_cache_add_version(struct code_cache *cache, struct code_block *block);
+/* The first version of the page at `phys` whose keys have the upper half of `key`, and the one after
+ * `version`; NULL: there is none. */
+struct code_version *code_cache_first_sibling(struct code_cache *cache, uint64_t phys, uint64_t key);
+struct code_version *code_cache_next_sibling(const struct code_version *version);
 
-/* The first version for `phys` and the upper half of `key`, and the one after `block`; NULL: there is none.
- */
-struct code_block *code_cache_first_version(const struct code_cache *cache, uint64_t phys, uint64_t key);
-struct code_block *code_cache_next_version(const struct code_block *block);
+/* Calls `change` for each living block of the version; none may die meanwhile. */
+void code_version_for_each(struct code_version *version, void (*change)(void *opaque, struct code_block *),
+                           void *opaque);
 
-/* Gives a version another lower half of its key, which no living block of its bytes has. Its links are undone
- * and the listener is told, as if it had died, but the epoch stays: whoever knows its code finds that it is
- * for another key now. The owner then changes the code. */
-void code_cache_move(struct code_cache *cache, struct code_block *block, uint64_t key);
+/* Moves a version to another origin, with the same upper half, where there is none. Its movable blocks get
+ * their new keys, the listener being told before as if they had died, and keep the links among them; the
+ * epoch stays, and whoever knows their code finds that it is for another key now. The owner then changes the
+ * code. The other blocks die. When none is movable, the version has gone afterwards: false. */
+bool code_cache_move(struct code_cache *cache, struct code_version *version, uint64_t origin);
 
 /* A number that grows whenever a block dies. */
 static inline uint64_t code_cache_epoch(const struct code_cache *cache)
@@ -187,6 +214,8 @@ static inline uint64_t code_cache_epoch(const struct code_cache *cache)
  * space.
  */
 struct code_space code_cache_reserve(struct code_cache *cache);
+
+/* ---- making and linking */
 
 /* Makes a block of the first `host_size` (1 or more) and `tables_size` bytes reserved. The guest bytes [phys,
  * phys + length) must lie on one page, with `tail` CODE_NO_TAIL; or those beyond its end, a page's worth at
@@ -219,9 +248,8 @@ struct code_range code_cache_invalidate(struct code_cache *cache, struct code_ra
 /* The same, but that blocks without a tail rest afterwards. */
 struct code_range code_cache_put_to_rest(struct code_cache *cache, struct code_range range);
 
-/* The block for `phys` and `key` that was put to rest last, and the one before `block`; NULL: there is none.
- */
-struct code_block *code_cache_first_resting(const struct code_cache *cache, uint64_t phys, uint64_t key);
+/* The block for `phys` that was put to rest last, and the one before `block`; NULL: there is none. */
+struct code_block *code_version_first_resting(const struct code_version *version, uint64_t phys);
 struct code_block *code_cache_next_resting(const struct code_block *block);
 
 /* A resting block lives again, without links, as if it had just been made. (phys, key) must not be in the

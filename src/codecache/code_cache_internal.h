@@ -1,8 +1,8 @@
 /* What the files of the code cache share.
  *
- * code_cache.c has memory, segments and the hash index and decides when blocks die; code_links.c the patched
- * jumps; code_pages.c the way from guest bytes to blocks; code_versions.c blocks that are moved to other
- * keys; code_resting.c dead ones that may be revived.
+ * code_cache.c has memory and segments and decides when blocks die; code_versions.c the way from addresses
+ * and keys to blocks, and their moving; code_links.c the patched jumps; code_pages.c the way from guest bytes
+ * to blocks; code_resting.c dead ones that may be revived.
  */
 #ifndef DOPPEL_CODECACHE_CODE_CACHE_INTERNAL_H
 #define DOPPEL_CODECACHE_CODE_CACHE_INTERNAL_H
@@ -11,8 +11,6 @@
 #include "host/executable_memory.h"
 #include "host/host_memory.h"
 
-#define CODE_PAGE_SHIFT   12u
-#define CODE_PAGE_SIZE    (1u << CODE_PAGE_SHIFT)
 #define CODE_LINE_SHIFT   6u /* a page is looked at in 64 lines, one for each bit of a mask */
 #define CODE_PAGE_BUCKETS 8192u
 #define CODE_CHUNK_BLOCKS 256u /* structs are allocated so many at a time, since they must not move */
@@ -26,6 +24,7 @@ struct code_link {
     struct code_block *to;
     uint32_t site;
     uint8_t original[4];
+    bool crosses; /* from one version to another */
     struct code_link *out_next;
     struct code_link *in_next;
     struct code_link **in_back;
@@ -60,6 +59,7 @@ struct code_segment {
 
 struct code_store {
     struct code_cache cache;         /* must be first */
+    struct code_version **siblings;  /* versions by page and the upper half of their keys */
     struct executable_memory memory; /* the fixed part, then the segments */
     struct host_memory tables;       /* as much again for each segment */
     struct code_cache_listener listener;
@@ -74,31 +74,38 @@ struct code_store {
 
 /* code_cache.c */
 
-/* Takes a block out of the hash index, or puts it there. */
-void code_cache_unlist(struct code_cache *cache, struct code_block *block);
-void code_cache_list(struct code_cache *cache, struct code_block *block);
+/* Has a block die, when it lives, and not rest. */
+void code_cache_end_block(struct code_store *store, struct code_block *block);
+
+/* code_versions.c */
+
+void code_versions_release(struct code_store *store);
+
+/* Puts a block in its version, which is made when there is none; false: out of memory. */
+bool code_versions_add(struct code_store *store, struct code_block *block);
+
+/* Takes it out; a version without blocks has gone then. */
+void code_versions_remove(struct code_store *store, struct code_block *block);
+
+/* The block comes before others of its address. */
+void code_versions_bring_forward(struct code_block *block);
 
 /* code_resting.c */
 
 /* Has a dead block rest; one takes its place when there are many for its address and key. */
-void code_resting_add(struct code_cache *cache, struct code_block *block);
+void code_resting_add(struct code_store *store, struct code_block *block);
 
 /* Takes a block out of those that rest, when it does. */
-void code_resting_remove(struct code_cache *cache, struct code_block *block);
-
-/* code_versions.c */
-
-/* Puts a movable block among the versions. */
-void code_versions_add(struct code_cache *cache, struct code_block *block);
-
-/* Takes a dying block out of the versions, when it is one. */
-void code_versions_remove(struct code_cache *cache, struct code_block *block);
+void code_resting_remove(struct code_store *store, struct code_block *block);
 
 /* code_links.c */
 
 void code_links_release(struct code_store *store);
 void code_links_drop(struct code_store *store, struct code_block *block);
 void code_links_drop_outgoing(struct code_store *store, struct code_block *block);
+
+/* Undoes the block's links with blocks of other versions. */
+void code_links_drop_crossing(struct code_store *store, struct code_block *block);
 
 /* code_pages.c */
 

@@ -20,6 +20,10 @@ static void undo(struct code_store *store, struct code_link *link)
 {
     memcpy(code_cache_writable(&store->cache, link->from) + link->site, link->original,
            sizeof link->original);
+    if (link->crosses) {
+        link->from->version->crossings--;
+        link->to->version->crossings--;
+    }
     *link->in_back = link->in_next;
     if (link->in_next != NULL) {
         link->in_next->in_back = link->in_back;
@@ -56,6 +60,25 @@ void code_links_drop(struct code_store *store, struct code_block *block)
     code_links_drop_outgoing(store, block);
 }
 
+void code_links_drop_crossing(struct code_store *store, struct code_block *block)
+{
+    struct code_link *next;
+    for (struct code_link *link = block->incoming; link != NULL; link = next) {
+        next = link->in_next;
+        if (link->crosses) {
+            forget_outgoing(link);
+            undo(store, link);
+        }
+    }
+    for (struct code_link *link = block->outgoing; link != NULL; link = next) {
+        next = link->out_next;
+        if (link->crosses) {
+            forget_outgoing(link);
+            undo(store, link);
+        }
+    }
+}
+
 void code_cache_link(struct code_cache *cache, struct code_block *from, uint32_t site, struct code_block *to)
 {
     struct code_store *store = (struct code_store *)cache;
@@ -75,10 +98,13 @@ void code_cache_link(struct code_cache *cache, struct code_block *from, uint32_t
     *link = (struct code_link){.from = from,
                                .to = to,
                                .site = site,
+                               .crosses = from->version != to->version,
                                .out_next = from->outgoing,
                                .in_next = to->incoming,
                                .in_back = &to->incoming};
     from->outgoing = link;
+    from->version->crossings += link->crosses;
+    to->version->crossings += link->crosses;
     if (to->incoming != NULL) {
         to->incoming->in_back = &link->in_next;
     }

@@ -1,72 +1,52 @@
 /* Dead blocks whose guest bytes may come back: overlays that are loaded again, functions that are generated
  * again, code that is patched to and fro. See code_cache.h.
  *
- * A resting block is in an index of such blocks, by hash_next, the youngest first. It leaves that
- * when it is revived, when others of its address and key are put to rest, and when its segment is reused. */
+ * A resting block stays in its version, the youngest of an address first. It leaves that when others of its
+ * address are put to rest, when the version is moved, and when its segment is reused. */
 #include "codecache/code_cache_internal.h"
 
 #include <assert.h>
 
-static struct code_block **bucket_of(const struct code_cache *cache, uint64_t phys, uint64_t key)
+static struct code_block *skip_others(struct code_block *block, uint64_t phys)
 {
-    return &cache->resting[code_cache_bucket(cache, phys, key)];
-}
-
-static struct code_block *skip_others(struct code_block *block, uint64_t phys, uint64_t key)
-{
-    while (block != NULL && (block->phys != phys || block->key != key)) {
-        block = block->hash_next;
+    while (block != NULL && (block->phys != phys || !block->resting)) {
+        block = block->slot_next;
     }
     return block;
 }
 
-struct code_block *code_cache_first_resting(const struct code_cache *cache, uint64_t phys, uint64_t key)
+struct code_block *code_version_first_resting(const struct code_version *version, uint64_t phys)
 {
-    return skip_others(*bucket_of(cache, phys, key), phys, key);
+    return skip_others(version->slots[code_version_slot(version, phys)], phys);
 }
 
 struct code_block *code_cache_next_resting(const struct code_block *block)
 {
-    return skip_others(block->hash_next, block->phys, block->key);
+    return skip_others(block->slot_next, block->phys);
 }
 
-void code_resting_add(struct code_cache *cache, struct code_block *block)
+void code_resting_add(struct code_store *store, struct code_block *block)
 {
     assert(block->dead && !block->resting && block->tail == CODE_NO_TAIL);
-    struct code_block **bucket = bucket_of(cache, block->phys, block->key);
     unsigned others = 0;
     struct code_block *next;
-    for (struct code_block *other = code_cache_first_resting(cache, block->phys, block->key); other != NULL;
+    for (struct code_block *other = code_version_first_resting(block->version, block->phys); other != NULL;
          other = next) {
         next = code_cache_next_resting(other);
         others++;
         if (others == CODE_RESTING_MAX) {
-            code_resting_remove(cache, other);
+            code_resting_remove(store, other);
         }
     }
     block->resting = true;
-    block->hash_next = *bucket;
-    *bucket = block;
+    code_versions_bring_forward(block);
 }
 
-void code_resting_remove(struct code_cache *cache, struct code_block *block)
+void code_resting_remove(struct code_store *store, struct code_block *block)
 {
     if (block->resting) {
-        struct code_block **at = bucket_of(cache, block->phys, block->key);
-        while (*at != block) {
-            at = &(*at)->hash_next;
-        }
-        *at = block->hash_next;
         block->resting = false;
-    }
-}
-
-void code_cache_forget_resting(struct code_cache *cache)
-{
-    for (size_t i = 0; i < (size_t)1 << (64 - cache->shift); i++) {
-        while (cache->resting[i] != NULL) {
-            code_resting_remove(cache, cache->resting[i]);
-        }
+        code_versions_remove(store, block);
     }
 }
 
@@ -74,16 +54,12 @@ bool code_cache_revive(struct code_cache *cache, struct code_block *block)
 {
     struct code_store *store = (struct code_store *)cache;
     assert(block->resting);
-    assert(code_cache_find_with_tail(cache, block->phys, CODE_NO_TAIL, block->key) == NULL);
+    assert(code_version_find(block->version, block->phys) == NULL);
     if (!code_pages_add(&store->pages, block)) {
         return false;
     }
-    code_resting_remove(cache, block);
+    block->resting = false;
     block->dead = false;
-    code_cache_list(cache, block);
-    if (block->movable) {
-        code_versions_add(cache, block);
-    }
     counter_add(store->counters, COUNTER_BLOCKS_REVIVED, 1);
     return true;
 }

@@ -518,27 +518,24 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
         tables->entry = block->entry;
         tables->eip = translator_block_eip(block);
         block->body = (uint8_t)b->body;
-        block->used = (uint32_t)t->mmu->generation;
-        if (b->movable) {
-            code_cache_add_version(t->cache, block);
-        }
+        block->version->used = (uint32_t)t->mmu->generation;
+        block->movable = b->movable;
         mark_block(t, block);
         translator_log_block(t, block, code->bytes);
     }
     return block;
 }
 
-struct code_block *translator_revive_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
-                                           uint32_t eip, uint32_t mode)
+struct code_block *translator_revive_block(struct translator *t, const struct code_version *version,
+                                           uint64_t phys, const uint8_t *bytes)
 {
-    struct code_block *block = code_cache_first_resting(t->cache, phys, translator_block_key(t, eip, mode));
+    struct code_block *block = code_version_first_resting(version, phys);
     while (block != NULL && memcmp(translator_guest_bytes(block), bytes, block->length) != 0) {
         block = code_cache_next_resting(block);
     }
     if (block == NULL || !code_cache_revive(t->cache, block)) {
         return NULL;
     }
-    block->used = (uint32_t)t->mmu->generation;
     mark_block(t, block);
     return block;
 }

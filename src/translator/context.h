@@ -463,15 +463,15 @@ struct guest_code {
 struct code_block *translator_make_block(struct translator *t, const struct guest_code *code, uint32_t eip,
                                          uint32_t mode);
 
-/* A block for CS:eip that died and was made of the bytes that are there again; NULL: there is none. */
-struct code_block *translator_revive_block(struct translator *t, uint64_t phys, const uint8_t *bytes,
-                                           uint32_t eip, uint32_t mode);
+/* A block that died and was made of the bytes that are there again; NULL: there is none. */
+struct code_block *translator_revive_block(struct translator *t, const struct code_version *version,
+                                           uint64_t phys, const uint8_t *bytes);
 
 /* ---- relocate.c */
 
-/* Makes the block for CS:eip of one that was made of the same bytes at another EIP, where that is not used
- * just now; NULL: there is none. */
-struct code_block *translator_move_version(struct translator *t, uint64_t phys, uint32_t eip, uint32_t mode);
+/* Makes the version for `phys` and `key`, which is not there, of one of the same page at another EIP, where
+ * that is not used just now; NULL: there is none. */
+struct code_version *translator_move_version(struct translator *t, uint64_t phys, uint64_t key);
 
 /* ---- block.c */
 

@@ -224,31 +224,20 @@ static bool is_for_probe(const struct translator *t, uint32_t linear)
                                       : cpu_probe_is_at(t->cpu, linear);
 }
 
-/* A block for CS:eip that is there. False: whether there is one cannot be said, since the fallback meets a
+/* A block for CS:eip of the version. False: whether there is one cannot be said, since the fallback meets a
  * page fault first. */
-static bool find_made_block(struct translator *t, uint64_t phys, uint32_t linear, uint64_t key,
-                            struct code_block **found)
+static bool find_made_block(struct translator *t, const struct code_version *version, uint64_t phys,
+                            uint32_t linear, struct code_block **found)
 {
-    *found = code_cache_find(t->cache, phys, key);
+    *found = code_version_find(version, phys);
     if (*found != NULL && (*found)->tail != CODE_NO_TAIL) {
         uint64_t tail;
         if (!find_tail(t, linear, &tail)) {
             return false;
         }
-        *found = code_cache_find_with_tail(t->cache, phys, tail, key);
-    }
-    if (*found != NULL) {
-        (*found)->used = (uint32_t)t->mmu->generation;
+        *found = code_version_find_with_tail(version, phys, tail);
     }
     return true;
-}
-
-/* One that only has to be brought back. */
-static struct code_block *renew_block(struct translator *t, uint64_t phys, const uint8_t *bytes, uint32_t eip,
-                                      uint32_t mode)
-{
-    struct code_block *block = translator_revive_block(t, phys, bytes, eip, mode);
-    return block != NULL ? block : translator_move_version(t, phys, eip, mode);
 }
 
 struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint32_t extra)
@@ -262,18 +251,25 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
     if (eip > last_eip(t) || eip > cs->limit || is_for_probe(t, linear) || !find_code(t, linear, &phys)) {
         return NULL;
     }
-    bool is_known = code_cache_may_begin_at(t->cache, phys);
+    uint64_t key = translator_block_key(t, eip, mode);
+    struct code_version *version = code_cache_find_version(t->cache, phys, key);
+    if (version == NULL) {
+        version = translator_move_version(t, phys, key);
+    }
     struct code_block *block = NULL;
-    if (is_known && !find_made_block(t, phys, linear, translator_block_key(t, eip, mode), &block)) {
-        return NULL;
+    if (version != NULL) {
+        version->used = (uint32_t)t->mmu->generation;
+        if (!find_made_block(t, version, phys, linear, &block)) {
+            return NULL;
+        }
     }
     if (block == NULL) {
         const uint8_t *page = memory_bus_page(t->mmu->bus, phys)->read;
         if (page == NULL) {
             return NULL;
         }
-        if (is_known) {
-            block = renew_block(t, phys, page + (phys & PAGE_MASK), eip, mode);
+        if (version != NULL) {
+            block = translator_revive_block(t, version, phys, page + (phys & PAGE_MASK));
         }
         if (block == NULL && extra == 0 && is_cold(t, phys)) {
             t->cold = true;

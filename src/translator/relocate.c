@@ -1,4 +1,4 @@
-/* Blocks that are moved to another EIP instead of being translated again.
+/* Pages whose blocks are moved to another EIP instead of being translated again.
  *
  * The same library is at another address in each process of a guest with address space layout randomization:
  * the same bytes at the same physical address, with another EIP. Little of a block depends on EIP: return
@@ -6,12 +6,14 @@
  * C is relative to it. Where all of that is known (builder.movable), a struct fixup for each follows the
  * block's notes, and the block can be changed in place. That costs a tenth of translating, and no memory.
  *
- * A block that is moved is lost at its old EIP, and processes that run in turn would take it from each other.
- * So VERSIONS_MAX of them are made by translation first, unless what there is has not been found for
- * VERSION_AGE generations of mappings (a load of CR3 begins one); then the one not found for the longest time
- * is moved.
+ * All blocks of a page are moved at once, so that the links among them stay: where one is executed others
+ * will be. They are lost at their old EIP, and processes that run in turn would take them from each other. So
+ * up to VERSIONS_MAX versions of a page are made by translation first, unless what there is has not been
+ * found for VERSION_AGE generations of mappings (a load of CR3 begins one); then the one not found for the
+ * longest time is moved.
  *
- * NOT IMPLEMENTED: 16-bit code and code segments with a limit, where EIP wraps; blocks with a tail. */
+ * NOT IMPLEMENTED: 16-bit code and code segments with a limit, where EIP wraps; blocks with a tail: they die
+ * when their page is moved. */
 #include <assert.h>
 
 #include "translator/builder.h"
@@ -51,6 +53,11 @@ size_t copy_fixups(const struct builder *b, uint8_t *to)
 
 /* ---- moving */
 
+struct relocation {
+    struct code_cache *cache;
+    uint32_t distance;
+};
+
 static uint32_t get(const uint8_t *at)
 {
     uint32_t value;
@@ -78,50 +85,53 @@ static void change_code(uint8_t *at, enum fixup_kind kind, uint32_t distance)
     }
 }
 
-static void change_block(const struct code_block *block, uint8_t *code, uint32_t distance)
+static void change_block(void *opaque, struct code_block *block)
 {
+    const struct relocation *relocation = opaque;
+    uint8_t *code = code_cache_writable(relocation->cache, block);
     struct block_tables *tables = block->tables;
-    tables->eip += distance;
+    tables->eip += relocation->distance;
     const uint8_t *at = translator_guest_bytes(block) + block->length;
     const uint8_t *end = (const uint8_t *)block->tables + block->tables_size;
     for (; at < end; at += sizeof(struct fixup)) {
         struct fixup fixup;
         memcpy(&fixup, at, sizeof fixup);
-        change_code(code + fixup.position, (enum fixup_kind)fixup.kind, distance);
+        change_code(code + fixup.position, (enum fixup_kind)fixup.kind, relocation->distance);
     }
 }
 
-/* Whether the probe is to be asked about an instruction within the block at its new EIP, and was not at the
- * old one. Elsewhere than in flat code that is the same for both. */
-static bool has_probe_within(const struct translator *t, const struct code_block *block, uint32_t eip,
-                             uint32_t mode)
+/* Whether the probe is to be asked about an instruction on the page that begins at `eip`. Elsewhere than in
+ * flat code it was asked at the old place as well. */
+static bool has_probe_within(const struct translator *t, uint32_t eip, uint32_t mode)
 {
-    return (mode & MODE_CODE_FLAT) && cpu_probe_room_at_linear(t->cpu, eip) < block->length;
+    return (mode & MODE_CODE_FLAT) && cpu_probe_room_at_linear(t->cpu, eip) < PAGE_SIZE;
 }
 
-struct code_block *translator_move_version(struct translator *t, uint64_t phys, uint32_t eip, uint32_t mode)
+struct code_version *translator_move_version(struct translator *t, uint64_t phys, uint64_t key)
 {
+    uint32_t mode = (uint32_t)(key >> 32);
+    uint64_t origin = code_origin(phys, key);
     if (!relocation_is_possible(mode)) {
         return NULL;
     }
-    uint64_t key = translator_block_key(t, eip, mode);
     uint32_t now = (uint32_t)t->mmu->generation;
     unsigned versions = 0;
-    struct code_block *oldest = NULL;
-    for (struct code_block *block = code_cache_first_version(t->cache, phys, key); block != NULL;
-         block = code_cache_next_version(block)) {
+    struct code_version *oldest = NULL;
+    for (struct code_version *version = code_cache_first_sibling(t->cache, phys, key); version != NULL;
+         version = code_cache_next_sibling(version)) {
         versions++;
-        if (oldest == NULL || now - block->used > now - oldest->used) {
-            oldest = block;
+        if (oldest == NULL || now - version->used > now - oldest->used) {
+            oldest = version;
         }
     }
     if (oldest == NULL || (versions < VERSIONS_MAX && now - oldest->used < VERSION_AGE) ||
-        has_probe_within(t, oldest, eip, mode)) {
+        has_probe_within(t, (uint32_t)origin, mode)) {
         return NULL;
     }
-    uint32_t distance = eip - translator_block_eip(oldest);
-    code_cache_move(t->cache, oldest, key);
-    change_block(oldest, code_cache_writable(t->cache, oldest), distance);
-    oldest->used = now;
+    struct relocation relocation = {.cache = t->cache, .distance = (uint32_t)(origin - oldest->origin)};
+    if (!code_cache_move(t->cache, oldest, origin)) {
+        return NULL;
+    }
+    code_version_for_each(oldest, change_block, &relocation);
     return oldest;
 }

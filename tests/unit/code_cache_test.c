@@ -108,6 +108,24 @@ static void create(struct rig *rig, uint64_t size)
     assert_non_null(rig->model);
 }
 
+static struct code_block *find_with_tail(struct rig *rig, uint64_t phys, uint64_t tail, uint64_t key)
+{
+    struct code_version *version = code_cache_find_version(rig->cache, phys, key);
+    return version != NULL ? code_version_find_with_tail(version, phys, tail) : NULL;
+}
+
+static struct code_block *find(struct rig *rig, uint64_t phys, uint64_t key)
+{
+    struct code_version *version = code_cache_find_version(rig->cache, phys, key);
+    return version != NULL ? code_version_find(version, phys) : NULL;
+}
+
+static struct code_block *first_resting(struct rig *rig, uint64_t phys, uint64_t key)
+{
+    struct code_version *version = code_cache_find_version(rig->cache, phys, key);
+    return version != NULL ? code_version_first_resting(version, phys) : NULL;
+}
+
 static void destroy(struct rig *rig)
 {
     code_cache_destroy(rig->cache);
@@ -152,11 +170,10 @@ static void check_block(struct rig *rig, uint32_t index)
     assert_int_equal(block->tail, model->tail);
     assert_int_equal(block->length, model->length);
     assert_ptr_equal(block->entry, model->entry);
-    struct code_block *found = code_cache_find_with_tail(rig->cache, model->phys, model->tail, model->key);
+    struct code_block *found = find_with_tail(rig, model->phys, model->tail, model->key);
     if (model->alive) {
         assert_ptr_equal(found, block);
-        assert_non_null(code_cache_find(rig->cache, model->phys, model->key));
-        assert_true(code_cache_may_begin_at(rig->cache, model->phys));
+        assert_non_null(find(rig, model->phys, model->key));
     } else {
         assert_ptr_not_equal(found, block);
     }
@@ -244,9 +261,7 @@ static void commit_with_tail(struct rig *rig, uint64_t phys, uint64_t tail, uint
     assert_non_null(block);
     assert_ptr_equal(block->entry, space.exec);
     assert_ptr_equal(code_cache_writable(rig->cache, block), space.write);
-    if (tail == CODE_NO_TAIL) {
-        code_cache_add_version(rig->cache, block);
-    }
+    block->movable = tail == CODE_NO_TAIL && index % 5 != 0;
     rig->model[index] = (struct model_block){.block = block,
                                              .phys = phys,
                                              .tail = tail,
@@ -264,15 +279,27 @@ static void commit(struct rig *rig, uint64_t phys, uint64_t key, unsigned length
     commit_with_tail(rig, phys, CODE_NO_TAIL, key, length, host_size);
 }
 
+/* A key of the version number `place` (0 to 3) of any page. */
+static uint64_t key_at(uint64_t upper, uint32_t place, uint64_t phys)
+{
+    return upper << 32 | (uint32_t)(place * 0x12345 + (uint32_t)(phys & 0xfff));
+}
+
+static uint64_t random_key(struct rig *rig, uint64_t phys)
+{
+    uint64_t upper = (uint64_t)random_below(rig, KEYS) << 8;
+    return key_at(upper, random_below(rig, 4), phys);
+}
+
 /* Either page may be any, also both the same one. */
 static void commit_random_with_tail(struct rig *rig)
 {
     uint32_t first = random_below(rig, 8) == 0 ? 1 + random_below(rig, 4095) : 1 + random_below(rig, 14);
     uint64_t phys = guest_page[random_below(rig, GUEST_PAGES)] + 4096 - first;
     uint64_t tail = guest_page[random_below(rig, GUEST_PAGES)];
-    uint64_t key = (uint64_t)random_below(rig, KEYS) << 40;
+    uint64_t key = random_key(rig, phys);
     unsigned length = first + 1 + random_below(rig, random_below(rig, 8) == 0 ? 4096 : 14);
-    if (code_cache_find_with_tail(rig->cache, phys, tail, key) == NULL) {
+    if (find_with_tail(rig, phys, tail, key) == NULL) {
         commit_with_tail(rig, phys, tail, key, length, HOST_MIN + random_below(rig, 3000));
     }
 }
@@ -281,10 +308,10 @@ static void commit_random(struct rig *rig)
 {
     uint32_t offset = random_below(rig, 4096);
     uint64_t phys = guest_page[random_below(rig, GUEST_PAGES)] + offset;
-    uint64_t key = (uint64_t)random_below(rig, KEYS) << 40;
+    uint64_t key = random_key(rig, phys);
     unsigned longest = random_below(rig, 8) == 0 ? 4096 : 100;
     unsigned length = 1 + random_below(rig, longest < 4096 - offset ? longest : 4096 - offset);
-    if (code_cache_find_with_tail(rig->cache, phys, CODE_NO_TAIL, key) == NULL) {
+    if (find_with_tail(rig, phys, CODE_NO_TAIL, key) == NULL) {
         commit(rig, phys, key, length, HOST_MIN + random_below(rig, 3000));
     }
 }
@@ -312,44 +339,78 @@ static void link_random(struct rig *rig)
     }
 }
 
-/* Each version of a block is found once, and nothing else is. */
+/* Each version of the page is found once, and nothing else is. */
 static void check_versions(struct rig *rig, uint32_t index)
 {
     const struct model_block *model = &rig->model[index];
-    unsigned count = 0;
+    unsigned blocks = 0;
     for (uint32_t i = rig->oldest; i < rig->count; i++) {
         const struct model_block *other = &rig->model[i];
-        count += other->alive && other->tail == CODE_NO_TAIL && other->phys == model->phys &&
-                 other->key >> 32 == model->key >> 32;
+        blocks += (other->alive || other->block->resting) && other->phys / 4096 == model->phys / 4096 &&
+                  other->key >> 32 == model->key >> 32;
     }
-    struct code_block *block = code_cache_first_version(rig->cache, model->phys, model->key);
-    for (; block != NULL; block = code_cache_next_version(block)) {
-        assert_int_not_equal(count--, 0);
-        assert_false(block->dead);
-        assert_int_equal(block->phys, model->phys);
-        assert_int_equal(block->key >> 32, model->key >> 32);
+    struct code_version *version = code_cache_first_sibling(rig->cache, model->phys, model->key);
+    for (; version != NULL; version = code_cache_next_sibling(version)) {
+        assert_int_equal(version->page, model->phys / 4096);
+        assert_int_equal(version->origin >> 32, model->key >> 32);
+        assert_ptr_equal(code_cache_find_version(rig->cache, version->page * 4096, version->origin), version);
+        assert_in_range(version->blocks, 1, blocks);
+        blocks -= version->blocks;
     }
-    assert_int_equal(count, 0);
+    assert_int_equal(blocks, 0);
+}
+
+/* The links between a block and those of other versions are undone. */
+static void expect_no_crossing(struct rig *rig, uint32_t index)
+{
+    for (uint32_t i = rig->oldest; i < rig->count; i++) {
+        for (unsigned site = 0; site < SITES; site++) {
+            uint32_t to = rig->model[i].link[site];
+            bool concerned = to != NOT_LINKED && (i == index || to == index);
+            if (concerned && rig->model[i].block->version != rig->model[to].block->version) {
+                rig->model[i].link[site] = NOT_LINKED;
+            }
+        }
+    }
 }
 
 static void move_random(struct rig *rig)
 {
-    uint32_t index = pick_living(rig);
-    if (index == NOT_LINKED || rig->model[index].tail != CODE_NO_TAIL) {
+    uint32_t chosen = pick_living(rig);
+    if (chosen == NOT_LINKED) {
         return;
     }
-    struct model_block *model = &rig->model[index];
-    uint64_t key = (model->key & ~(uint64_t)UINT32_MAX) | random_below(rig, 4);
-    if (code_cache_find_with_tail(rig->cache, model->phys, CODE_NO_TAIL, key) == NULL) {
-        uint64_t moves = rig->moves;
-        code_cache_move(rig->cache, model->block, key);
-        assert_int_equal(rig->moves, moves + 1);
-        assert_ptr_not_equal(code_cache_find_with_tail(rig->cache, model->phys, CODE_NO_TAIL, model->key),
-                             model->block);
-        model->key = key;
-        expect_no_links(rig, index);
+    struct code_version *version = rig->model[chosen].block->version;
+    uint64_t from = version->origin;
+    uint64_t to = key_at(from >> 32, random_below(rig, 4), 0);
+    if (code_cache_find_version(rig->cache, version->page * 4096, to) != NULL) {
+        return;
     }
-    check_versions(rig, index);
+    uint64_t moves = rig->moves;
+    uint64_t moved = 0;
+    for (uint32_t i = rig->oldest; i < rig->count; i++) {
+        struct model_block *model = &rig->model[i];
+        if (model->block->version == version && model->alive) {
+            if (model->block->movable) {
+                expect_no_crossing(rig, i);
+                moved++;
+            } else {
+                expect_death(rig, i);
+            }
+        }
+    }
+    bool is_there = code_cache_move(rig->cache, version, to);
+    assert_int_equal(is_there, moved != 0);
+    assert_int_equal(rig->moves, moves + moved);
+    for (uint32_t i = rig->oldest; i < rig->count; i++) {
+        struct model_block *model = &rig->model[i];
+        if (model->alive && is_there && model->block->version == version) {
+            assert_int_equal(code_origin(model->phys, model->key), from);
+            model->key = (to & ~(uint64_t)UINT32_MAX) | (uint32_t)(to + (model->phys & 0xfff));
+            check_block(rig, i);
+        }
+    }
+    check_versions(rig, chosen);
 }
 
 /* Whether a block has a byte in [phys, phys + length). */
@@ -408,12 +469,11 @@ static bool rests(struct rig *rig, const struct model_block *model)
 {
     bool found = false;
     unsigned count = 0;
-    struct code_block *block = code_cache_first_resting(rig->cache, model->phys, model->key);
+    struct code_block *block = first_resting(rig, model->phys, model->key);
     for (; block != NULL; block = code_cache_next_resting(block)) {
         assert_true(block->dead && block->resting && block->tail == CODE_NO_TAIL);
         assert_int_equal(block->phys, model->phys);
         assert_int_equal(block->key, model->key);
-        assert_true(code_cache_may_begin_at(rig->cache, model->phys));
         assert_true(++count <= 4);
         found |= block == model->block;
     }
@@ -427,7 +487,7 @@ static void revive_random(struct rig *rig)
         index = rig->oldest + random_below(rig, rig->count - rig->oldest);
     }
     struct model_block *model = &rig->model[index];
-    bool is_free = code_cache_find_with_tail(rig->cache, model->phys, CODE_NO_TAIL, model->key) == NULL;
+    bool is_free = find_with_tail(rig, model->phys, CODE_NO_TAIL, model->key) == NULL;
     assert_int_equal(rests(rig, model), model->block->resting);
     if (model->block->resting && is_free) {
         assert_true(code_cache_revive(rig->cache, model->block));
@@ -511,7 +571,7 @@ static void only_the_youngest_blocks_of_a_place_rest(void **state)
         invalidate_with(&rig, 0x1009, 1, code_cache_put_to_rest);
         check_deaths(&rig);
     }
-    struct code_block *block = code_cache_first_resting(rig.cache, 0x1000, 1);
+    struct code_block *block = first_resting(&rig, 0x1000, 1);
     for (uint32_t i = 6; i-- > 2; block = code_cache_next_resting(block)) {
         assert_ptr_equal(block, rig.model[i].block);
     }
@@ -526,14 +586,14 @@ static void no_block_rests_that_was_dropped_for_good_or_has_a_tail_or_was_forgot
     create(&rig, CODE_CACHE_SIZE_MIN);
     commit(&rig, 0x1000, 1, 10, HOST_MIN);
     invalidate(&rig, 0x1000, 1);
-    assert_null(code_cache_first_resting(rig.cache, 0x1000, 1));
+    assert_null(first_resting(&rig, 0x1000, 1));
     commit_with_tail(&rig, 0x1fff, 0x5000, 1, 2, HOST_MIN);
     invalidate_with(&rig, 0x1fff, 1, code_cache_put_to_rest);
-    assert_null(code_cache_first_resting(rig.cache, 0x1fff, 1));
+    assert_null(first_resting(&rig, 0x1fff, 1));
     for (unsigned forgetting = 0; forgetting < 3; forgetting++) {
         commit(&rig, 0x1000, 1, 10, HOST_MIN);
         invalidate_with(&rig, 0x1000, 1, code_cache_put_to_rest);
-        assert_non_null(code_cache_first_resting(rig.cache, 0x1000, 1));
+        assert_non_null(first_resting(&rig, 0x1000, 1));
         switch (forgetting) {
         case 0: code_cache_forget_resting(rig.cache); break;
         case 1: code_cache_clear(rig.cache); break;
@@ -542,29 +602,9 @@ static void no_block_rests_that_was_dropped_for_good_or_has_a_tail_or_was_forgot
                 commit(&rig, 0x100000 + rig.count, 1, 1, 2000);
             }
         }
-        assert_null(code_cache_first_resting(rig.cache, 0x1000, 1));
+        assert_null(first_resting(&rig, 0x1000, 1));
         check_deaths(&rig);
     }
-    destroy(&rig);
-}
-
-static void where_no_block_begins_is_known_also_of_evicted_and_cleared_ones(void **state)
-{
-    (void)state;
-    struct rig rig;
-    create(&rig, CODE_CACHE_SIZE_MIN);
-    assert_false(code_cache_may_begin_at(rig.cache, 0x1000));
-    commit(&rig, 0x1000, 1, 10, HOST_MIN);
-    assert_true(code_cache_may_begin_at(rig.cache, 0x1000));
-    assert_false(code_cache_may_begin_at(rig.cache, 0x1001));
-    assert_false(code_cache_may_begin_at(rig.cache, 0x2000));
-    while (rig.oldest == 0) {
-        commit(&rig, 0x5000 + rig.count % 4096, rig.count, 1, 2000);
-    }
-    assert_false(code_cache_may_begin_at(rig.cache, 0x1000));
-    assert_true(code_cache_may_begin_at(rig.cache, 0x5000 + (rig.count - 1) % 4096));
-    code_cache_clear(rig.cache);
-    assert_false(code_cache_may_begin_at(rig.cache, 0x5000 + (rig.count - 1) % 4096));
     destroy(&rig);
 }
 
@@ -662,34 +702,56 @@ static void blocks_with_different_tails_live_side_by_side(void **state)
     assert_int_equal(rig.deaths, 1);
     invalidate(&rig, 0x5ffe, 1);
     assert_int_equal(rig.deaths, 3);
-    assert_null(code_cache_find(rig.cache, 0x5ffd, 1));
+    assert_null(find(&rig, 0x5ffd, 1));
     destroy(&rig);
 }
 
-static void blocks_that_share_a_bucket_are_told_apart(void **state)
+static void versions_that_share_a_bucket_are_told_apart(void **state)
 {
     (void)state;
     struct rig rig;
     create(&rig, CODE_CACHE_SIZE_MIN);
-    uint64_t phys = 0x1000;
-    uint64_t key = 1;
-    size_t bucket = code_cache_bucket(rig.cache, 0, 0);
-    while (code_cache_bucket(rig.cache, 0, key) != bucket) {
-        key++;
+    uint64_t page = 1;
+    uint64_t origin = 1;
+    size_t bucket = code_version_bucket(rig.cache, 0, 0);
+    while (code_version_bucket(rig.cache, 0, origin) != bucket) {
+        origin++;
     }
-    while (code_cache_bucket(rig.cache, phys, 0) != bucket) {
-        phys++;
+    while (code_version_bucket(rig.cache, page, 0) != bucket) {
+        page++;
     }
     commit(&rig, 0, 0, 1, HOST_MIN);
-    assert_null(code_cache_find(rig.cache, 0, key));
-    assert_null(code_cache_find(rig.cache, phys, 0));
-    commit(&rig, 0, key, 1, HOST_MIN);
-    commit(&rig, phys, 0, 1, HOST_MIN);
+    assert_null(find(&rig, 0, origin));
+    assert_null(find(&rig, page * 4096, 0));
+    commit(&rig, 0, origin, 1, HOST_MIN);
+    commit(&rig, page * 4096, 0, 1, HOST_MIN);
     for (uint32_t i = 0; i < 3; i++) {
         check_block(&rig, i);
     }
     invalidate(&rig, 0, 1);
     for (uint32_t i = 0; i < 3; i++) {
+        check_block(&rig, i);
+    }
+    destroy(&rig);
+}
+
+/* However many there are, alive and at rest. */
+static void a_version_finds_the_blocks_of_all_bytes_of_its_page(void **state)
+{
+    (void)state;
+    struct rig rig;
+    create(&rig, 4 * CODE_CACHE_SIZE_MIN);
+    for (uint32_t i = 0; i < 4096; i++) {
+        commit(&rig, 0x5000 + i, 0x700000000u + i, 1, HOST_MIN);
+    }
+    for (uint32_t i = 0; i < 4096; i += 3) {
+        invalidate_with(&rig, 0x5000 + i, 1, code_cache_put_to_rest);
+    }
+    const struct code_version *version = code_cache_find_version(rig.cache, 0x5000, 0x700000000u);
+    for (uint32_t i = 0; i < 4096; i++) {
+        assert_ptr_equal(rig.model[i].block->version, version);
+        assert_ptr_equal(code_version_first_resting(version, 0x5000 + i),
+                         i % 3 == 0 ? rig.model[i].block : NULL);
         check_block(&rig, i);
     }
     destroy(&rig);
@@ -782,13 +844,13 @@ int main(void)
         cmocka_unit_test(any_history_agrees_with_the_model),
         cmocka_unit_test(only_the_youngest_blocks_of_a_place_rest),
         cmocka_unit_test(no_block_rests_that_was_dropped_for_good_or_has_a_tail_or_was_forgotten_or_evicted),
-        cmocka_unit_test(where_no_block_begins_is_known_also_of_evicted_and_cleared_ones),
         cmocka_unit_test(a_full_cache_loses_only_its_oldest_sixteenth),
         cmocka_unit_test(full_tables_make_room_like_full_code),
         cmocka_unit_test(a_store_to_a_page_without_blocks_drops_nothing),
         cmocka_unit_test(blocks_of_two_pages_die_of_stores_to_either),
         cmocka_unit_test(blocks_with_different_tails_live_side_by_side),
-        cmocka_unit_test(blocks_that_share_a_bucket_are_told_apart),
+        cmocka_unit_test(versions_that_share_a_bucket_are_told_apart),
+        cmocka_unit_test(a_version_finds_the_blocks_of_all_bytes_of_its_page),
         cmocka_unit_test(fixed_code_outlives_everything),
         cmocka_unit_test(committed_code_runs_linked_and_unlinked),
     };
