@@ -174,21 +174,26 @@ static uint64_t generation_of(const struct mmu *mmu, bool global)
     return global ? mmu->global_generation : mmu->generation;
 }
 
+static struct mmu_fetches *fetches_around(struct mmu *mmu, uint64_t linear, bool global)
+{
+    return &mmu->fetches[global][(linear >> PAGE_SHIFT) % FETCHED_PAGES / 64];
+}
+
 /* Engines remember where a page's code is as long as the generation lasts. */
 static void remember_fetch(struct mmu *mmu, uint64_t linear, bool global)
 {
-    struct mmu_fetches *fetches = &mmu->fetches[global];
+    struct mmu_fetches *fetches = fetches_around(mmu, linear, global);
     if (fetches->generation != generation_of(mmu, global)) {
         *fetches = (struct mmu_fetches){.generation = generation_of(mmu, global)};
     }
-    set_bit(fetches->pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
+    fetches->pages |= (uint64_t)1 << (linear >> PAGE_SHIFT) % 64;
 }
 
-static bool was_fetched_from(const struct mmu *mmu, uint64_t linear, bool global)
+static bool was_fetched_from(struct mmu *mmu, uint64_t linear, bool global)
 {
-    const struct mmu_fetches *fetches = &mmu->fetches[global];
+    const struct mmu_fetches *fetches = fetches_around(mmu, linear, global);
     return fetches->generation == generation_of(mmu, global) &&
-           bit_is_set(fetches->pages, (linear >> PAGE_SHIFT) % FETCHED_PAGES);
+           (fetches->pages >> (linear >> PAGE_SHIFT) % 64 & 1);
 }
 
 bool mmu_is_global(struct mmu *mmu, uint64_t linear, bool user)

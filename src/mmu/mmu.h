@@ -35,7 +35,7 @@ struct tlb_entry {
 /* Sets of pages, by hash. */
 #define LARGE_REGION_SHIFT 22
 #define LARGE_REGIONS      1024u
-#define FETCHED_PAGES      1024u
+#define FETCHED_PAGES      65536u
 #define STORED_PAGES       4096u
 
 /* What a flush must know of the fills since the last one. */
@@ -45,10 +45,10 @@ struct tlb_fills {
     uint64_t large_regions[LARGE_REGIONS / 64]; /* of 4 MiB, in which a large page was met: for INVLPG */
 };
 
-/* Where code was fetched from, by linear address. */
+/* Where code was fetched from since `generation` began, which is older when there is none. */
 struct mmu_fetches {
-    uint64_t pages[FETCHED_PAGES / 64];
-    uint64_t generation; /* since it began */
+    uint64_t generation;
+    uint64_t pages; /* by linear address: 64 neighbours */
 };
 
 struct view_pool;
@@ -66,9 +66,9 @@ struct mmu {
     /* Changes at every flush, and when engines drop code: what they derive from addresses is valid within
      * one. For global pages, which a load of CR3 leaves alone, since `global_generation`. */
     uint64_t generation;
-    uint64_t global_generation;    /* value of `generation` when all address spaces changed last */
-    struct tlb_fills fills[2];     /* [global] */
-    struct mmu_fetches fetches[2]; /* [global] */
+    uint64_t global_generation; /* value of `generation` when all address spaces changed last */
+    struct tlb_fills fills[2];  /* [global] */
+    struct mmu_fetches fetches[2][FETCHED_PAGES / 64]; /* [global] */
     uint64_t
         stored_pages[STORED_PAGES / 64]; /* by physical address: some TLB may have a store tag for them */
     /* What mmu_fast_fill() or mmu_view_fill() found last: the access faults, with this error code. */

@@ -225,11 +225,11 @@ void emit_far_exit_from(struct builder *b, uint8_t *jump, uint32_t place, uint32
 uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target);
 
 /* Goes to the EIP in r10, sign-extended, by the jump cache. Returns the jump that is taken when it does not
- * know. */
-uint8_t *emit_jump_cache_exit(struct emitter *e, bool paragraph);
+ * know. `mode`: what the code there is executed in, NULL: what the struct translator says. */
+uint8_t *emit_jump_cache_exit(struct emitter *e, const uint32_t *mode);
 
-/* Leaves the block for the EIP in r10, sign-extended. */
-void emit_indirect_exit(struct builder *b);
+/* Leaves the block for the EIP in r10, sign-extended. `mode`: likewise. */
+void emit_indirect_exit(struct builder *b, const uint32_t *mode);
 
 /* The EIP that a call pushes, and the host's call with its landing (returns.c): returns the call's
  * displacement, to be bound to the way to the target. NULL: blocks are not chained. */

@@ -162,7 +162,9 @@ enum string_detail {
 /* What is loaded together into the host's registers; see float.h. */
 enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 
-#define JUMP_CACHE_SLOTS 65536u
+/* The modes of the code at an address have their slots JUMP_CACHE_APART apart at most. */
+#define JUMP_CACHE_APART 4096u
+#define JUMP_CACHE_SLOTS (65536u + JUMP_CACHE_APART)
 
 /* What one stay in translated code may retire: r13 is not negative any more in a block that does not fit, and
  * less than a page. */
@@ -184,7 +186,7 @@ struct space_jumps {
     uint64_t generation; /* of the mmu, in which they are true */
     uint64_t forgotten;  /* the generation before which nothing is true any more, global or not */
     unsigned count;      /* beyond SPACE_JUMPS, not all are in the list */
-    uint16_t slot[SPACE_JUMPS];
+    uint32_t slot[SPACE_JUMPS];
 };
 
 /* Where SYSENTER or SYSEXIT leads from one context; see fast_call.c. */
@@ -193,9 +195,9 @@ struct fast_call {
     uint64_t to;
     uint64_t code, code_bounds, stack; /* parts of struct segment */
     uint8_t *tlb;
-    const uint8_t *window; /* NULL: GS stays based where it is */
-    uint32_t mode;
-    uint32_t esp, eip; /* SYSENTER */
+    const uint8_t *window;    /* NULL: GS stays based where it is */
+    uint32_t mode, jump_salt; /* as in struct translator */
+    uint32_t esp, eip;        /* SYSENTER */
 };
 
 /* How often an instruction faulted lately in the window; see window.c. An instruction has a place in one of
@@ -271,6 +273,7 @@ struct translator {
     uint64_t stop_at;                      /* value of cpu->retired at which run() returns */
     uint64_t budget_end;                   /* value of cpu->retired at which r13 is 0 */
     uint32_t mode;                         /* of the running code */
+    uint32_t jump_salt;                    /* jump_slot_salt() of it */
     uint32_t last_context_id;
     uint32_t next_context;      /* to be replaced */
     unsigned recent_context[2]; /* [user] */
@@ -305,20 +308,29 @@ struct translator {
     unsigned next_checked; /* the way that goes when there is no room */
 };
 
-static inline uint32_t jump_slot_index(uint32_t place)
+/* What is added to a slot's index for a mode: a kernel may execute the same code with different segments in
+ * turn, and would lose one's slots to the other. */
+static inline uint32_t jump_slot_salt(uint32_t mode)
 {
-    return ((place >> 15 | place << 17) + place) & (JUMP_CACHE_SLOTS - 1);
+    return (mode & ~(uint32_t)MODE_SINGLE) * 0x9E3779B1u / (UINT32_MAX / JUMP_CACHE_APART + 1);
+}
+
+static inline uint32_t jump_slot_index(uint32_t mode, uint32_t place)
+{
+    return (uint16_t)((place >> 15 | place << 17) + place) + jump_slot_salt(mode);
 }
 
 /* Where in the struct translator the tag of `place` is, and where the code. */
-static inline int32_t jump_tag_position(uint32_t place)
+static inline int32_t jump_tag_position(uint32_t mode, uint32_t place)
 {
-    return (int32_t)(offsetof(struct translator, jump_tags) + jump_slot_index(place) * sizeof(uint64_t));
+    return (int32_t)(offsetof(struct translator, jump_tags) +
+                     jump_slot_index(mode, place) * sizeof(uint64_t));
 }
 
-static inline int32_t jump_code_position(uint32_t place)
+static inline int32_t jump_code_position(uint32_t mode, uint32_t place)
 {
-    return (int32_t)(offsetof(struct translator, jump_codes) + jump_slot_index(place) * sizeof(uint8_t *));
+    return (int32_t)(offsetof(struct translator, jump_codes) +
+                     jump_slot_index(mode, place) * sizeof(uint8_t *));
 }
 
 /* The place of CS:eip in the present context. */

@@ -60,13 +60,13 @@ uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target
 {
     struct emitter *e = &b->e;
     place += target;
-    emit_load64(e, HOST_RCX, host_at(HOST_R14, jump_tag_position(place)));
+    emit_load64(e, HOST_RCX, host_at(HOST_R14, jump_tag_position(b->mode, place)));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, (int32_t)target));
     builder_note_eip(b, FIXUP_JUMP, target);
     uint8_t *known = emit_jrcxz(e);
     uint8_t *unknown = emit_jmp(e);
     emit_bind8(e, known);
-    emit_jmp_memory(e, host_at(HOST_R14, jump_code_position(place)));
+    emit_jmp_memory(e, host_at(HOST_R14, jump_code_position(b->mode, place)));
     return unknown;
 }
 
@@ -101,31 +101,40 @@ void emit_exit(struct builder *b, uint32_t target)
     emit_exit_from(b, NULL, target);
 }
 
-uint8_t *emit_jump_cache_exit(struct emitter *e, bool paragraph)
+uint8_t *emit_jump_cache_exit(struct emitter *e, const uint32_t *mode)
 {
     unsigned place = HOST_R10;
-    if (paragraph) {
+    if (mode == NULL || (*mode & MODE_PARAGRAPH)) {
         place = HOST_RCX;
         emit_lea(e, place, host_sum(HOST_R10, HOST_R12, 0, 0));
     }
     emit_rorx(e, HOST_R11, place, 15);
     emit_lea(e, HOST_R11, host_sum(HOST_R11, place, 0, 0));
     emit_zero_extend16(e, HOST_R11, HOST_R11);
+    uint32_t salt = 0;
+    if (mode != NULL) {
+        salt = jump_slot_salt(*mode);
+    } else {
+        emit_load(e, HOST_RCX, host_at(HOST_R14, (int32_t)offsetof(struct translator, jump_salt)));
+        emit_lea(e, HOST_R11, host_sum(HOST_R11, HOST_RCX, 0, 0));
+    }
     emit_load64(e, HOST_RCX,
-                host_sum(HOST_R14, HOST_R11, 3, (int32_t)offsetof(struct translator, jump_tags)));
+                host_sum(HOST_R14, HOST_R11, 3,
+                         (int32_t)(offsetof(struct translator, jump_tags) + salt * sizeof(uint64_t))));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 0));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R12, 0, 0));
     uint8_t *known = emit_jrcxz(e);
     uint8_t *unknown = emit_jmp(e);
     emit_bind8(e, known);
-    emit_jmp_memory(e, host_sum(HOST_R14, HOST_R11, 3, (int32_t)offsetof(struct translator, jump_codes)));
+    emit_jmp_memory(e,
+                    host_sum(HOST_R14, HOST_R11, 3,
+                             (int32_t)(offsetof(struct translator, jump_codes) + salt * sizeof(uint8_t *))));
     return unknown;
 }
 
-void emit_indirect_exit(struct builder *b)
+void emit_indirect_exit(struct builder *b, const uint32_t *mode)
 {
-    uint8_t *unknown =
-        b->t->unchained ? emit_jmp(&b->e) : emit_jump_cache_exit(&b->e, (b->mode & MODE_PARAGRAPH) != 0);
+    uint8_t *unknown = b->t->unchained ? emit_jmp(&b->e) : emit_jump_cache_exit(&b->e, mode);
     builder_add_site(b, SITE_INDIRECT, unknown);
     b->ended = true;
 }
@@ -213,7 +222,7 @@ bool translate_jmp(struct builder *b, const struct insn *insn)
     if (!emit_indirect_target(b, insn)) {
         return false;
     }
-    emit_indirect_exit(b);
+    emit_indirect_exit(b, &b->mode);
     return true;
 }
 
@@ -285,14 +294,14 @@ bool translate_call(struct builder *b, const struct insn *insn)
         emit_bind32(e, call);
     }
     emit_load_sign_extend32(e, HOST_R10, target);
-    emit_indirect_exit(b);
+    emit_indirect_exit(b, &b->mode);
     return true;
 }
 
 void emit_return(struct builder *b)
 {
     if (b->t->unchained) {
-        emit_indirect_exit(b);
+        emit_indirect_exit(b, &b->mode);
     } else {
         emit_ret(&b->e);
         b->ended = true;

@@ -37,11 +37,30 @@ static bool context_fits(const struct translator *t, const struct jump_context *
            context->code_base == context_code_base(t, mode);
 }
 
-static uint32_t new_context(struct translator *t, uint32_t mode)
+/* Whether nothing can be in that context again. */
+static bool context_is_over(const struct translator *t, const struct jump_context *context)
 {
-    struct jump_context *context = &t->contexts[t->next_context];
+    return context->id == 0 || context->generation != context_generation(t, context->mode);
+}
+
+/* One that is over, or else the next in turn. */
+static unsigned context_to_replace(struct translator *t)
+{
+    for (unsigned n = 0; n < JUMP_CONTEXTS; n++) {
+        unsigned i = (t->next_context + n) % JUMP_CONTEXTS;
+        if (context_is_over(t, &t->contexts[i])) {
+            return i;
+        }
+    }
+    unsigned i = t->next_context;
+    t->next_context = (i + 1) % JUMP_CONTEXTS;
+    return i;
+}
+
+static uint32_t new_context(struct translator *t, unsigned number, uint32_t mode)
+{
+    struct jump_context *context = &t->contexts[number];
     fast_call_forget(t); /* no context is to go on under an old number */
-    t->next_context = (t->next_context + 1) % JUMP_CONTEXTS;
     t->last_context_id++;
     if (t->last_context_id == 0) { /* after 2^32 of them, old tags would become valid again */
         memset(t->jump_tags, 0, sizeof t->jump_tags);
@@ -66,8 +85,8 @@ static uint32_t context_id(struct translator *t, uint32_t mode)
             return t->contexts[i].id;
         }
     }
-    t->recent_context[user] = t->next_context;
-    return new_context(t, mode);
+    t->recent_context[user] = context_to_replace(t);
+    return new_context(t, t->recent_context[user], mode);
 }
 
 void dispatch_place_context(struct translator *t)
@@ -104,6 +123,7 @@ void dispatch_set_context(struct translator *t, uint32_t mode)
         forget_space(t);
     }
     t->mode = mode;
+    t->jump_salt = jump_slot_salt(mode);
     t->context_base = (uint64_t)context_id(t, mode) << 32;
     dispatch_place_context(t);
     t->tlb = (uint8_t *)t->mmu->fast[mode & MODE_USER ? 1 : 0] + PAGE_SHIFT;
@@ -120,13 +140,13 @@ static uint64_t jump_tag(const struct translator *t, uint32_t eip)
 void dispatch_remember_jump(struct translator *t, uint32_t eip, const struct code_block *block)
 {
     struct space_jumps *space = &t->space_jumps;
-    uint32_t index = jump_slot_index(translator_place(t, eip));
+    uint32_t index = jump_slot_index(t->mode, translator_place(t, eip));
     t->jump_tags[index] = jump_tag(t, eip);
     t->jump_codes[index] = translator_block_body(block);
     uint32_t linear = (uint32_t)(t->cpu->segment[CPU_CS].base + eip);
     if (context_is_global(t, t->mode) && !code_is_global(t, linear, block)) {
         if (space->count < SPACE_JUMPS) {
-            space->slot[space->count] = (uint16_t)index;
+            space->slot[space->count] = index;
         }
         space->count += space->count <= SPACE_JUMPS;
     }
@@ -135,7 +155,7 @@ void dispatch_remember_jump(struct translator *t, uint32_t eip, const struct cod
 void translator_forget_block(void *opaque, struct code_block *block)
 {
     struct translator *t = opaque;
-    uint32_t slot = jump_slot_index((uint32_t)block->key);
+    uint32_t slot = jump_slot_index((uint32_t)(block->key >> 32), (uint32_t)block->key);
     if (t->jump_codes[slot] == translator_block_body(block)) {
         t->jump_tags[slot] = 0;
         t->jump_codes[slot] = NULL;
@@ -287,7 +307,7 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
 
 const uint8_t *dispatch_known_jump(const struct translator *t, uint32_t eip)
 {
-    uint32_t slot = jump_slot_index(translator_place(t, eip));
+    uint32_t slot = jump_slot_index(t->mode, translator_place(t, eip));
     bool usable = (t->mode & MODE_CODE_OPEN) && !t->unchained && eip <= last_eip(t);
     return usable && t->jump_tags[slot] == jump_tag(t, eip) ? t->jump_codes[slot] : NULL;
 }

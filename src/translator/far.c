@@ -165,7 +165,7 @@ static bool inline_indirect_transfer(struct builder *b, const struct insn *insn,
     }
     emit_load(e, HOST_R11, temporary());
     emit_code_segment(b);
-    emit_indirect_exit(b);
+    emit_indirect_exit(b, &b->mode);
     return true;
 }
 

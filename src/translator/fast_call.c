@@ -11,6 +11,9 @@
 
 #include "translator/sensitive.h"
 
+_Static_assert(offsetof(struct translator, jump_salt) == offsetof(struct translator, mode) + 4 &&
+                   offsetof(struct fast_call, jump_salt) == offsetof(struct fast_call, mode) + 4,
+               "mode and salt are one quadword");
 _Static_assert(offsetof(struct segment, limit) == 4 && offsetof(struct segment, base) == 8,
                "selector, attributes and limit are one quadword");
 _Static_assert(offsetof(struct segment, read_last) == offsetof(struct segment, read_first) + 4,
@@ -42,6 +45,7 @@ void fast_call_learn(struct translator *t, const struct translator_site *site, u
             .tlb = t->tlb,
             .window = other_window ? t->window : NULL,
             .mode = t->mode,
+            .jump_salt = t->jump_salt,
             .esp = (uint32_t)cpu->sysenter_esp,
             .eip = (uint32_t)cpu->sysenter_eip};
     }
@@ -138,8 +142,8 @@ static void emit_context(struct builder *b, const struct insn *insn)
     emit_store64(e, field(offsetof(struct translator, return_context)), HOST_R12);
     emit_load64(e, HOST_R15, call_field(insn, offsetof(struct fast_call, tlb)));
     emit_store64(e, field(offsetof(struct translator, tlb)), HOST_R15);
-    emit_load(e, HOST_RCX, call_field(insn, offsetof(struct fast_call, mode)));
-    emit_store(e, field(offsetof(struct translator, mode)), HOST_RCX);
+    emit_copy64(b, field(offsetof(struct translator, mode)),
+                call_field(insn, offsetof(struct fast_call, mode)));
     emit_load64(e, HOST_RSP, field(offsetof(struct translator, return_bottom)));
     for (unsigned kind = KNOWN_JUMP; kind <= KNOWN_RETURN; kind++) { /* CS is another one */
         size_t known = user * sizeof(struct known_selector[KNOWN_KINDS]) +
@@ -169,6 +173,6 @@ bool inline_fast_call(struct builder *b, const struct insn *insn)
     if (b->t->cheap_gs_base) {
         emit_window(b, insn);
     }
-    emit_indirect_exit(b);
+    emit_indirect_exit(b, NULL);
     return true;
 }

@@ -162,7 +162,7 @@ bool inline_jump_far(struct builder *b, const struct insn *insn)
         emit_push_return(b);
     }
     emit_load_sign_extend32(e, HOST_R10, temporary());
-    emit_indirect_exit(b);
+    emit_indirect_exit(b, &b->mode);
     return true;
 }
 
@@ -180,7 +180,7 @@ bool inline_return_far(struct builder *b, const struct insn *insn)
     emit_known_selector(b, insn, KNOWN_RETURN, NULL);
     emit_stack_adjust(b, (int32_t)(8 + release));
     emit_load_sign_extend32(e, HOST_R10, temporary());
-    emit_indirect_exit(b);
+    emit_indirect_exit(b, &b->mode);
     return true;
 }
 
@@ -277,6 +277,6 @@ bool inline_interrupt_return(struct builder *b, const struct insn *insn)
     emit_load_flags(b);
     emit_stack_adjust(b, 12);
     emit_load_sign_extend32(e, HOST_R10, temporary());
-    emit_indirect_exit(b);
+    emit_indirect_exit(b, &b->mode);
     return true;
 }

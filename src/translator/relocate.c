@@ -70,7 +70,7 @@ static void put(uint8_t *at, uint32_t value)
     memcpy(at, &value, sizeof value);
 }
 
-static void change_code(uint8_t *at, enum fixup_kind kind, uint32_t distance)
+static void change_code(uint8_t *at, enum fixup_kind kind, uint32_t mode, uint32_t distance)
 {
     switch (kind) {
     case FIXUP_RETURN: put(at, get(at) - distance); break;
@@ -78,8 +78,8 @@ static void change_code(uint8_t *at, enum fixup_kind kind, uint32_t distance)
     case FIXUP_JUMP: {
         uint32_t target = get(at) + distance;
         put(at, target);
-        put(at + TO_SLOT_TAG, (uint32_t)jump_tag_position(target));
-        put(at + TO_SLOT_CODE, (uint32_t)jump_code_position(target));
+        put(at + TO_SLOT_TAG, (uint32_t)jump_tag_position(mode, target));
+        put(at + TO_SLOT_CODE, (uint32_t)jump_code_position(mode, target));
         break;
     }
     }
@@ -96,7 +96,8 @@ static void change_block(void *opaque, struct code_block *block)
     for (; at < end; at += sizeof(struct fixup)) {
         struct fixup fixup;
         memcpy(&fixup, at, sizeof fixup);
-        change_code(code + fixup.position, (enum fixup_kind)fixup.kind, relocation->distance);
+        change_code(code + fixup.position, (enum fixup_kind)fixup.kind, (uint32_t)(block->key >> 32),
+                    relocation->distance);
     }
 }
 

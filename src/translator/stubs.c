@@ -262,7 +262,7 @@ static void emit_indirect(struct translator *t, struct emitter *e)
     emit_lea64(e, HOST_RSP, host_at(HOST_RSP, -8));
     t->indirect = here(e);
     emit_sign_extend32(e, HOST_R10, HOST_R10);
-    uint8_t *unknown = emit_jump_cache_exit(e, true);
+    uint8_t *unknown = emit_jump_cache_exit(e, NULL);
     emit_bind32(e, unknown);
     emit_mov_immediate64(e, HOST_RCX, (uint64_t)(uintptr_t)&t->no_block);
     emit_jmp_to(e, t->service_of_site);

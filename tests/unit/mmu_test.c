@@ -808,6 +808,9 @@ static void invlpg_of_a_page_with_code_changes_the_generation(void **state)
     uint64_t phys = 0;
     assert_int_equal(try_access(rig, LINEAR, 1, MMU_FETCH, false, &phys), NO_FAULT);
     uint64_t generation = rig->mmu->generation;
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR + PAGE_SIZE);
+    rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR + 128 * MIB);
+    assert_int_equal(rig->mmu->generation, generation);
     rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR);
     assert_int_not_equal(rig->mmu->generation, generation);
     generation = rig->mmu->generation;
