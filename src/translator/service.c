@@ -351,16 +351,14 @@ static uint64_t page_of_block(const struct code_block *from, const struct code_b
     return offset < PAGE_SIZE ? from->phys : from->tail;
 }
 
-/* Patches the jump to `eip` that `site` belongs to. Its target is on the same linear page; the physical ones
- * differ when the guest has changed the page table without telling, and the TLB has lost the page meanwhile.
- * A block that is running dies when one of its instructions is demoted (window.c), and may have been moved
- * when its page is at `eip` as well. */
-static void link_jump(struct translator *t, const struct translator_site *site, uint32_t eip,
-                      struct code_block *to)
+/* Patches the jump that `site` belongs to. Its target is on the same linear page; the physical ones differ
+ * when the guest has changed the page table without telling, and the TLB has lost the page meanwhile. A block
+ * that is running dies when one of its instructions is demoted (window.c), or when it has a tail and its page
+ * is moved to where that is; others are not moved by a jump within their page. */
+static void link_jump(struct translator *t, const struct translator_site *site, struct code_block *to)
 {
     struct code_block *from = tables_of_site(site)->block;
-    bool leads_there = tables_of_site(site)->eip + site->target == eip;
-    if (!from->dead && leads_there && (page_of_block(from, to) ^ to->phys) < PAGE_SIZE) {
+    if (!from->dead && (page_of_block(from, to) ^ to->phys) < PAGE_SIZE) {
         code_cache_link(t->cache, from, site->next, to);
     }
 }
@@ -388,7 +386,7 @@ static const uint8_t *jump(struct translator *t, const struct translator_site *s
     dispatch_remember_jump(t, eip, block);
     bool still_there = epoch == code_cache_epoch(t->cache); /* making the block may have evicted this one */
     if (still_there && site->kind == SITE_JUMP && site->next != 0) {
-        link_jump(t, site, eip, block);
+        link_jump(t, site, block);
     }
     return translator_block_body(block);
 }

@@ -371,6 +371,36 @@ static void code_at_many_addresses_is_translated_a_few_times_and_then_moved(void
     cpu_bench_destroy(bench);
 }
 
+/* Each address of the page jumps to the next one, and the last to the first by way of another page. */
+static void a_jump_to_the_same_page_at_another_address_leads_there_however_it_was_moved(void **state)
+{
+    (void)state;
+    const uint32_t times = 1000;
+    struct cpu_bench *bench = create_bench(0);
+    cpu_bench_enable_paging(bench);
+    for (uint32_t i = 0; i <= ALIASES; i++) {
+        cpu_bench_map(bench, alias(i), i < ALIASES ? BENCH_DATA : BENCH_DATA + 0x1000, PAGE_ALL);
+    }
+    /* dec ecx; jz out; call next; next: pop eax; add ebx, eax; jmp to the next alias; out: hlt */
+    cpu_bench_load(bench, BENCH_DATA,
+                   BENCH_BYTES(0x49, 0x74, 0x0d, 0xe8, 0, 0, 0, 0, 0x58, 0x01, 0xc3, 0xe9, 0, 0, 0, 0, 0xf4));
+    cpu_bench_write(bench, BENCH_DATA + 12, 4, alias(1) - alias(0) - 16);
+    cpu_bench_load(bench, BENCH_DATA + 0x1000, BENCH_BYTES(0xe9));
+    cpu_bench_write(bench, BENCH_DATA + 0x1001, 4, alias(0) - alias(ALIASES) - 5);
+    cpu_bench_load(bench, BENCH_CODE, BENCH_BYTES(0xe9));
+    cpu_bench_write(bench, BENCH_CODE + 1, 4, alias(0) - BENCH_CODE - 5);
+    bench->cpu.gpr[CPU_BX].d = 0;
+    bench->cpu.gpr[CPU_CX].d = times;
+    assert_int_equal(cpu_bench_run(bench, 100000), STOP_HALTED);
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < times - 1; i++) {
+        sum += alias(i % ALIASES) + 8;
+    }
+    assert_int_equal(bench->cpu.gpr[CPU_BX].d, sum);
+    assert_true(count(bench, COUNTER_BLOCKS_MOVED) > times / ALIASES);
+    cpu_bench_destroy(bench);
+}
+
 /* ---- places that a debugger asks about */
 
 struct visits {
@@ -499,6 +529,7 @@ int main(void)
         cmocka_unit_test(code_that_is_not_executed_gives_way_to_stores),
         cmocka_unit_test(a_handler_is_not_taken_for_the_next_instruction),
         cmocka_unit_test(code_at_many_addresses_is_translated_a_few_times_and_then_moved),
+        cmocka_unit_test(a_jump_to_the_same_page_at_another_address_leads_there_however_it_was_moved),
         cmocka_unit_test(a_place_in_code_that_is_moved_to_it_is_asked_about),
         cmocka_unit_test(a_place_on_another_page_leaves_code_whole),
         cmocka_unit_test(code_whose_bytes_come_back_is_revived),
