@@ -12,8 +12,8 @@
  * found for VERSION_AGE generations of mappings (a load of CR3 begins one); then the one not found for the
  * longest time is moved.
  *
- * NOT IMPLEMENTED: 16-bit code and code segments with a limit, where EIP wraps; blocks with a tail: they die
- * when their page is moved. */
+ * NOT IMPLEMENTED: 16-bit code, code segments with a limit, and pages within which EIP wraps; blocks with a
+ * tail: they die when their page is moved. */
 #include <assert.h>
 
 #include "translator/builder.h"
@@ -112,7 +112,7 @@ struct code_version *translator_move_version(struct translator *t, uint64_t phys
 {
     uint32_t mode = (uint32_t)(key >> 32);
     uint64_t origin = code_origin(phys, key);
-    if (!relocation_is_possible(mode)) {
+    if (!relocation_is_possible(mode) || (uint32_t)origin > UINT32_MAX - PAGE_MASK) {
         return NULL;
     }
     uint32_t now = (uint32_t)t->mmu->generation;
