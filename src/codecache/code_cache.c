@@ -198,7 +198,9 @@ struct code_block *code_cache_commit(struct code_cache *cache, uint64_t phys, ui
     struct code_segment *segment = &store->segments[store->current];
     struct code_space space = segment_space(store, store->current);
     assert(host_size > 0 && host_size <= space.size && tables_size <= space.tables_size);
-    assert(bytes_are_possible(phys, tail, length));
+    bool possible = bytes_are_possible(phys, tail, length);
+    assert(possible);
+    (void)possible;
     struct code_block *block = next_block(segment);
     if (block == NULL) {
         return NULL;
