@@ -171,13 +171,35 @@ enum known_kind translator_known_query(enum insn_id id)
     }
 }
 
+/* The selector that is asked about, in a register or in memory; false: out of the ordinary. */
+static bool queried_selector(struct translator *t, const struct translator_site *site, uint16_t *selector)
+{
+    if (site->operand.segment == OPERAND_SEGMENT_NONE) {
+        *selector = (uint16_t)t->gpr[site->operand.rm];
+        return true;
+    }
+    const struct segment *segment = &t->cpu->segment[site->operand.segment];
+    uint32_t offset = (uint32_t)t->address;
+    if (offset < segment->read_first || offset >= segment->read_last) {
+        return false;
+    }
+    const uint8_t *host =
+        host_memory(t, (uint32_t)segment->base + offset, 2, false, (t->mode & MODE_USER) != 0);
+    if (host != NULL) {
+        *selector = load_le16(host);
+    }
+    return host != NULL;
+}
+
 static enum quick_result query(struct translator *t, const struct translator_site *site)
 {
-    uint16_t selector = (uint16_t)t->gpr[site->operand.rm];
+    uint16_t selector;
+    if (!(t->mode & MODE_PROTECTED) || !queried_selector(t, site, &selector)) {
+        return QUICK_NOT;
+    }
     const struct query_memo *memo = query_slot(t, site, selector);
     uint64_t raw;
-    if (!(t->mode & MODE_PROTECTED) || site->operand.segment != OPERAND_SEGMENT_NONE ||
-        memo->insn != site->insn || memo->selector != selector || memo->cpl != t->cpu->cpl ||
+    if (memo->insn != site->insn || memo->selector != selector || memo->cpl != t->cpu->cpl ||
         memo->width != site->width || !read_descriptor(t, selector, &raw) || memo->raw != raw) {
         return QUICK_NOT;
     }
@@ -197,11 +219,12 @@ static enum quick_result query(struct translator *t, const struct translator_sit
     return QUICK_STAYS;
 }
 
-static void remember_query(struct translator *t, const struct translator_site *site, uint16_t selector)
+static void remember_query(struct translator *t, const struct translator_site *site)
 {
     const struct cpu_state *cpu = t->cpu;
+    uint16_t selector;
     uint64_t raw;
-    if (site->operand.segment == OPERAND_SEGMENT_NONE && read_descriptor(t, selector, &raw)) {
+    if (queried_selector(t, site, &selector) && read_descriptor(t, selector, &raw)) {
         *query_slot(t, site, selector) = (struct query_memo){.raw = raw,
                                                              .result = cpu->gpr[site->operand.reg].d,
                                                              .selector = selector,
@@ -670,7 +693,7 @@ void translator_remember(struct translator *t, const struct translator_site *sit
     case INSN_LAR:
     case INSN_LSL:
     case INSN_VERR:
-    case INSN_VERW: remember_query(t, site, (uint16_t)t->gpr[site->operand.rm]); break;
+    case INSN_VERW: remember_query(t, site); break;
     case INSN_JMP_FAR:
     case INSN_CALL_FAR:
         if (cpu->cpl == cpl) {
