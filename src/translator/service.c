@@ -18,6 +18,12 @@ static const uint8_t *retry(const struct translator_site *site)
     return at(site, site->window ? site->address.from : site->retry);
 }
 
+/* Whether the block has died while it runs: its bytes are others now. */
+static bool block_is_dead(const struct translator_site *site)
+{
+    return tables_of_site(site)->block->dead;
+}
+
 /* What must be the same behind an instruction for the block to go on: no block has died, no mapping has
  * changed, and no exception was delivered, whose handler may be at the next instruction's EIP but elsewhere.
  */
@@ -44,8 +50,9 @@ static bool block_goes_on(const struct translator *t, const struct translator_si
                           const struct outlook *before)
 {
     const struct cpu_state *cpu = t->cpu;
-    return !site->last && !site->grouped && cpu->rip == site_next_eip(site) && !cpu_needs_attention(cpu) &&
-           outlook_is(t, before) && cpu->retired + site->remaining - 1 <= t->stop_at;
+    return !site->last && !site->grouped && !block_is_dead(site) && cpu->rip == site_next_eip(site) &&
+           !cpu_needs_attention(cpu) && outlook_is(t, before) &&
+           cpu->retired + site->remaining - 1 <= t->stop_at;
 }
 
 /* Where to go on when the fallback has executed the instruction at `site`. */
@@ -207,6 +214,15 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
     return at(site, site->next);
 }
 
+/* Goes on behind an instruction that translator_quick() has executed, outside of the block. */
+static const uint8_t *behind_quick(struct translator *t, const struct translator_site *site)
+{
+    guest_store_integers(t);
+    t->cpu->rip = site_next_eip(site);
+    t->cpu->retired++;
+    return dispatch_go_on(t);
+}
+
 static const uint8_t *sensitive(struct translator *t, const struct translator_site *site)
 {
     struct cpu_state *cpu = t->cpu;
@@ -229,10 +245,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
     }
     case QUICK_ASKED_DEVICE:
         if (cpu_needs_attention(cpu) || !outlook_is(t, &before)) {
-            guest_store_integers(t);
-            cpu->rip = site_next_eip(site);
-            cpu->retired++;
-            return dispatch_go_on(t);
+            return behind_quick(t, site);
         }
         break;
     case QUICK_OTHER_MODE:
@@ -253,7 +266,15 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
         return move_on(t);
     }
     }
-    return at(site, site->next);
+    return block_is_dead(site) ? behind_quick(t, site) : at(site, site->next);
+}
+
+/* The access can be made at `resume` now. Where the A and D bits that were set on the way are this block's
+ * own code, its next instruction is another one. */
+static const uint8_t *access_at(struct translator *t, const struct translator_site *site,
+                                const uint8_t *resume)
+{
+    return block_is_dead(site) ? call_out(t, site) : resume;
 }
 
 static const uint8_t *miss(struct translator *t, const struct translator_site *site)
@@ -264,14 +285,15 @@ static const uint8_t *miss(struct translator *t, const struct translator_site *s
     }
     t->cpu->retired = guest_retired_before(t, site);
     if (site->window) {
-        return translator_fill_window(t, site) ? retry(site) : refused(t, site, (uint32_t)t->address);
+        return translator_fill_window(t, site) ? access_at(t, site, retry(site))
+                                               : refused(t, site, (uint32_t)t->address);
     }
     switch (mmu_fast_fill(t->mmu, (uint32_t)t->address, site->width, site->kind == SITE_STORE,
                           (t->mode & MODE_USER) != 0, &host)) {
-    case MMU_FAST_FILLED: return retry(site);
+    case MMU_FAST_FILLED: return access_at(t, site, retry(site));
     case MMU_FAST_DIRECT:
         t->addend = (uint64_t)(uintptr_t)host - (uint32_t)t->address;
-        return at(site, site->direct);
+        return access_at(t, site, at(site, site->direct));
     case MMU_FAST_NOT: break;
     }
     return refused(t, site, (uint32_t)t->address);
@@ -407,7 +429,7 @@ static const uint8_t *miss_group(struct translator *t, const struct translator_s
         enum mmu_fast_result result = mmu_fast_fill(t->mmu, linear, site->width, site->store, user, &host);
         if (result == MMU_FAST_FILLED &&
             fast_tlb_hits(site->stores ? fast->store : fast->load, linear, site->width)) {
-            return retry(site);
+            return access_at(t, site, retry(site));
         }
         if (result == MMU_FAST_NOT && t->mmu->fast_faulted) {
             return refused(t, site, linear);

@@ -319,6 +319,27 @@ static void a_handler_is_not_taken_for_the_next_instruction(void **state)
     cpu_bench_destroy(bench);
 }
 
+/* Two entries of the page table are executed: the first reads the page of the second, whose A bit makes a DAA
+ * of its POP ES. */
+static void code_that_the_walk_of_page_tables_changes_is_executed_as_changed(void **state)
+{
+    (void)state;
+    const uint32_t page = 0x200000, entry = BENCH_TABLE + 4 * (page >> PAGE_SHIFT);
+    struct cpu_bench *bench = create_bench(0);
+    cpu_bench_enable_paging(bench);
+    /* mov al, [esi]; nop; nop; pop es; hlt */
+    cpu_bench_load(bench, entry - 4, BENCH_BYTES(0x8a, 0x06, 0x90, 0x90, 0x07, 0xf4, 0x00, 0x00));
+    bench->cpu.memory_ops->flush_tlb(&bench->cpu, true);
+    cpu_bench_load(bench, BENCH_CODE, BENCH_BYTES(0xe9));
+    cpu_bench_write(bench, BENCH_CODE + 1, 4, entry - 4 - (BENCH_CODE + 5));
+    bench->cpu.gpr[CPU_SI].d = page;
+    assert_int_equal(cpu_bench_run(bench, 100), STOP_HALTED);
+    assert_int_equal(bench->cpu.gpr[CPU_SP].d, BENCH_STACK);
+    assert_int_equal(bench->cpu.rip, entry + 2);
+    assert_int_not_equal(count(bench, COUNTER_BLOCKS_TRANSLATED), 0);
+    cpu_bench_destroy(bench);
+}
+
 /* ---- the same code at several addresses */
 
 #define ALIASES 5u
@@ -528,6 +549,7 @@ int main(void)
         cmocka_unit_test(a_store_beside_code_is_soon_made_with_a_check_in_real_mode),
         cmocka_unit_test(code_that_is_not_executed_gives_way_to_stores),
         cmocka_unit_test(a_handler_is_not_taken_for_the_next_instruction),
+        cmocka_unit_test(code_that_the_walk_of_page_tables_changes_is_executed_as_changed),
         cmocka_unit_test(code_at_many_addresses_is_translated_a_few_times_and_then_moved),
         cmocka_unit_test(a_jump_to_the_same_page_at_another_address_leads_there_however_it_was_moved),
         cmocka_unit_test(a_place_in_code_that_is_moved_to_it_is_asked_about),
