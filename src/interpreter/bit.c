@@ -36,7 +36,7 @@ static void bit_test_memory(struct cpu_state *cpu, const struct uop *uop, struct
     unsigned bits = width * 8;
     int64_t units = string ? index >> (width == 2 ? 4 : 5) : 0;
     uint32_t offset =
-        (uint32_t)(effective_address(cpu, uop) + (uint64_t)(units * (int64_t)width)) & uop->address_mask;
+        (uint32_t)(effective_address(cpu, uop) + (uint64_t)(units * (int64_t)width)) & uop_address_mask(uop);
     uint64_t bit = (uint64_t)1 << ((uint64_t)index & (bits - 1));
     uint64_t value = uop->insn == INSN_BT ? segment_load(cpu, in, uop->segment, offset, width)
                                           : segment_load_for_update(cpu, in, uop->segment, offset, width);

@@ -11,8 +11,8 @@
 #include "cpu/trace.h"
 #include "isa/isa.h"
 
-/* 48 MiB in all: a working set's code is less, and behind the translator only cold code comes here. */
-#define SEGMENT_SIZE ((size_t)3 << 20)
+/* 32 MiB in all: a working set's code is less, and behind the translator only cold code comes here. */
+#define SEGMENT_SIZE ((size_t)2 << 20)
 
 /* Fibonacci hashing: 2^64 over the golden ratio spreads keys that differ in few bits. */
 static unsigned address_bucket(uint64_t phys, unsigned code_size)
@@ -161,13 +161,13 @@ static unsigned decode_block(struct interpreter *in, const uint8_t *bytes, unsig
             used += insn.length;
             break;
         case DECODE_INVALID:
-            interpreter_lower_invalid(false, used, insn.length, &uops[n++]);
+            interpreter_lower_invalid(false, used, &uops[n++]);
             used += insn.length;
             end = true;
             break;
         case DECODE_TOO_LONG: {
             unsigned looked_at = available - used < INSN_MAX_LENGTH ? available - used : INSN_MAX_LENGTH;
-            interpreter_lower_invalid(true, used, looked_at, &uops[n++]);
+            interpreter_lower_invalid(true, used, &uops[n++]);
             used += looked_at;
             end = true;
             break;

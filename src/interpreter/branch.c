@@ -30,7 +30,7 @@ ALWAYS_INLINE void go_to(struct cpu_state *cpu, const struct uop *uop, struct in
 
 ALWAYS_INLINE uint64_t relative_target(const struct uop *uop, const struct interpreter *in)
 {
-    return in->block_rip + uop->offset + uop->length + uop->immediate;
+    return in->block_rip + uop[1].offset + (uint64_t)(int32_t)uop->immediate;
 }
 
 /* ---- JMP, Jcc, JCXZ, LOOP */
@@ -111,8 +111,8 @@ uop_handler *select_jcc(const struct insn *insn, const struct cpu_model *model)
 /* CX or ECX by address size. Its decrement waits until the target was found good. */
 static void loop(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    unsigned width = uop->address_mask == 0xffff ? 2 : 4;
-    uint32_t count = (gpr_read(cpu, CPU_CX, width) - 1) & uop->address_mask;
+    unsigned width = uop_address_mask(uop) == 0xffff ? 2 : 4;
+    uint32_t count = (gpr_read(cpu, CPU_CX, width) - 1) & uop_address_mask(uop);
     bool taken = count != 0;
     taken = taken && (uop->insn != INSN_LOOPE || flags_zf(&cpu->flags));
     taken = taken && (uop->insn != INSN_LOOPNE || !flags_zf(&cpu->flags));
@@ -123,7 +123,7 @@ static void loop(struct cpu_state *cpu, const struct uop *uop, struct interprete
 
 static void jcxz(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    unsigned width = uop->address_mask == 0xffff ? 2 : 4;
+    unsigned width = uop_address_mask(uop) == 0xffff ? 2 : 4;
     jump_if(cpu, uop, in, gpr_read(cpu, CPU_CX, width) == 0);
 }
 
@@ -213,7 +213,7 @@ static struct far_pointer far_pointer_in_memory(struct cpu_state *cpu, const str
 {
     uint32_t at = effective_address(cpu, uop);
     uint32_t offset = (uint32_t)segment_load(cpu, in, uop->segment, at, uop->operand_size);
-    uint32_t selector_at = (at + uop->operand_size) & uop->address_mask;
+    uint32_t selector_at = (at + uop->operand_size) & uop_address_mask(uop);
     return (struct far_pointer){(uint16_t)segment_load(cpu, in, uop->segment, selector_at, 2), offset};
 }
 
@@ -359,7 +359,7 @@ static void bound(struct cpu_state *cpu, const struct uop *uop, struct interpret
     if (index < (int64_t)bits_sign_extend(segment_load(cpu, in, uop->segment, at, width), bits)) {
         bound_exceeded(cpu, in);
     }
-    at = (at + width) & uop->address_mask;
+    at = (at + width) & uop_address_mask(uop);
     if (index > (int64_t)bits_sign_extend(segment_load(cpu, in, uop->segment, at, width), bits)) {
         bound_exceeded(cpu, in);
     }

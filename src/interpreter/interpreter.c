@@ -213,8 +213,8 @@ static void execute_odd(struct interpreter *in)
     switch (result) {
     case DECODE_OK: interpreter_lower(cpu->model, &insn, 0, &block->uops[0]); break;
     case DECODE_TRUNCATED: cpu_raise_error(cpu, VECTOR_GP, 0);
-    case DECODE_TOO_LONG: interpreter_lower_invalid(true, 0, count, &block->uops[0]); break;
-    case DECODE_INVALID: interpreter_lower_invalid(false, 0, count, &block->uops[0]); break;
+    case DECODE_TOO_LONG: interpreter_lower_invalid(true, 0, &block->uops[0]); break;
+    case DECODE_INVALID: interpreter_lower_invalid(false, 0, &block->uops[0]); break;
     }
     block->count = 1;
     block->length = (uint16_t)count;

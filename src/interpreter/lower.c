@@ -65,11 +65,10 @@ void interpreter_lower_continue(unsigned offset, struct uop *uop)
     uop->run = continue_to_next_block;
 }
 
-void interpreter_lower_invalid(bool is_too_long, unsigned offset, unsigned length, struct uop *uop)
+void interpreter_lower_invalid(bool is_too_long, unsigned offset, struct uop *uop)
 {
     interpreter_lower_exit(offset, uop);
     uop->run = is_too_long ? too_long : undefined;
-    uop->length = (uint8_t)length;
 }
 
 /* ---- operands */
@@ -111,7 +110,11 @@ static uint8_t special_number(const struct insn *insn)
     case INSN_LSS: return SEGMENT_SS;
     case INSN_LFS: return SEGMENT_FS;
     case INSN_LGS: return SEGMENT_GS;
+    case INSN_IDIV: return insn->prefixes & (PREFIX_REP | PREFIX_REPNE);
     default: break;
+    }
+    if (insn_info((enum insn_id)insn->id)->properties & INSN_STRING) {
+        return insn->prefixes & (PREFIX_REP | PREFIX_REPNE);
     }
     for (unsigned i = 0; i < insn->operand_count; i++) {
         const struct operand *operand = &insn->operand[i];
@@ -134,9 +137,9 @@ static bool is_shift(enum insn_id id)
 
 static void lower_operands(const struct cpu_model *model, const struct insn *insn, struct uop *uop)
 {
-    uop->immediate = insn->immediate;
+    uop->immediate = (uint32_t)insn->immediate;
     uop->displacement = (uint32_t)insn->displacement;
-    uop->address_mask = insn->address_size == 2 ? 0xffffu : 0xffffffffu;
+    uop->address_cut = insn->address_size == 2 ? 16 : 0;
     uop->destination = register_offset(&insn->operand[0]);
     uop->source = register_offset(&insn->operand[1]);
     uop->segment = insn->memory.segment;
@@ -148,8 +151,8 @@ static void lower_operands(const struct cpu_model *model, const struct insn *ins
         uop->displacement = insn->immediate2; /* the selector: a direct far transfer has no memory operand */
     }
     if (insn_info((enum insn_id)insn->id)->properties & INSN_X87) {
-        uop->number = insn->modrm & 7;                                     /* ST(i) */
-        uop->immediate = (insn->opcode & 7u) << 8 | (uint64_t)insn->modrm; /* FOP */
+        uop->number = insn->modrm & 7;                           /* ST(i) */
+        uop->immediate = (insn->opcode & 7u) << 8 | insn->modrm; /* FOP */
     }
     if (is_shift((enum insn_id)insn->id) && insn->operand[1].kind == OPERAND_IMMEDIATE) {
         uop->number = (uint8_t)(model->shift_count_unmasked ? insn->immediate & 0xff : insn->immediate & 31);
@@ -186,9 +189,7 @@ bool interpreter_lower(const struct cpu_model *model, const struct insn *insn, u
         .run = handler == NULL ? undefined : handler,
         .offset = (uint16_t)offset,
         .insn = insn->id,
-        .length = insn->length,
         .operand_size = insn->operand_size,
-        .prefixes = insn->prefixes,
     };
     lower_operands(model, insn, uop);
     return handler == NULL || ends_block(insn);

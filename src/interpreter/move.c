@@ -176,7 +176,7 @@ uop_handler *select_xchg(const struct insn *insn, const struct cpu_model *model)
 
 static void xlat(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in)
 {
-    uint32_t offset = (cpu->gpr[CPU_BX].d + cpu->gpr[CPU_AX].l) & uop->address_mask;
+    uint32_t offset = (cpu->gpr[CPU_BX].d + cpu->gpr[CPU_AX].l) & uop_address_mask(uop);
     cpu->gpr[CPU_AX].l = (uint8_t)segment_load(cpu, in, uop->segment, offset, 1);
     uop_next(cpu, uop, in);
 }

@@ -192,8 +192,7 @@ static void divide(struct cpu_state *cpu, const struct uop *uop, struct interpre
     if (result.overflow) {
         divide_error(cpu, uop, in);
     }
-    if (is_signed && width <= 2 && cpu->model->generation <= CPU_80186 &&
-        (uop->prefixes & (PREFIX_REP | PREFIX_REPNE))) {
+    if (is_signed && width <= 2 && cpu->model->generation <= CPU_80186 && uop->number != 0) {
         /* A repeat prefix sets the microcode flag that IDIV uses for the sign of the quotient. */
         result.quotient = 0 - result.quotient;
     }

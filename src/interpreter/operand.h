@@ -79,7 +79,7 @@ static inline uint32_t effective_address(const struct cpu_state *cpu, const stru
 {
     uint32_t base = cpu->gpr[uop->base].d;
     uint32_t index = cpu->gpr[uop->index].d << uop->scale;
-    return (base + index + uop->displacement) & uop->address_mask;
+    return (base + index + uop->displacement) & uop_address_mask(uop);
 }
 
 /* The host address of `width` guest bytes that may be loaded (stored) at once: within the segment, in the

@@ -469,13 +469,13 @@ static void store_masked(struct cpu_state *cpu, const struct uop *uop, struct in
     for (unsigned i = 0; i < size; i++) {
         if (mask[i] & 0x80) {
             uint64_t linear = cpu_segment_to_linear(cpu, (enum cpu_segment)uop->segment,
-                                                    (offset + i) & uop->address_mask, 1, true);
+                                                    (offset + i) & uop_address_mask(uop), 1, true);
             cpu->memory_ops->probe_write(cpu, linear, 1, cpu->cpl == 3);
         }
     }
     for (unsigned i = 0; i < size; i++) {
         if (mask[i] & 0x80) {
-            segment_store(cpu, in, uop->segment, (offset + i) & uop->address_mask, 1, bytes[i]);
+            segment_store(cpu, in, uop->segment, (offset + i) & uop_address_mask(uop), 1, bytes[i]);
         }
     }
 }

@@ -93,7 +93,7 @@ ALWAYS_INLINE void pop_to_memory(struct cpu_state *cpu, const struct uop *uop, s
 {
     uint64_t value = stack_top(cpu, in, width);
     uint32_t offset = effective_address(cpu, uop) + (uop->base == CPU_SP ? width : 0);
-    segment_store(cpu, in, uop->segment, offset & uop->address_mask, width, value);
+    segment_store(cpu, in, uop->segment, offset & uop_address_mask(uop), width, value);
     drop_from_stack(cpu, width);
     uop_next(cpu, uop, in);
 }

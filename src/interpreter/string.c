@@ -11,7 +11,7 @@
 
 static inline unsigned address_width(const struct uop *uop)
 {
-    return uop->address_mask == 0xffff ? 2 : 4;
+    return uop_address_mask(uop) == 0xffff ? 2 : 4;
 }
 
 static inline void advance(struct cpu_state *cpu, const struct uop *uop, unsigned number, uint32_t bytes)
@@ -31,7 +31,7 @@ static inline void count_before_load(struct cpu_state *cpu, uint32_t count)
 
 static inline void count_before_store(struct cpu_state *cpu, const struct uop *uop)
 {
-    if (cpu->model->generation == CPU_80286 && (uop->prefixes & (PREFIX_REP | PREFIX_REPNE))) {
+    if (cpu->model->generation == CPU_80286 && uop->number != 0) {
         cpu->gpr[CPU_CX].w--;
     }
 }
@@ -41,7 +41,7 @@ static inline void count_before_store(struct cpu_state *cpu, const struct uop *u
 static inline uint32_t take_index(struct cpu_state *cpu, const struct uop *uop, unsigned number,
                                   unsigned width)
 {
-    uint32_t offset = cpu->gpr[number].d & uop->address_mask;
+    uint32_t offset = cpu->gpr[number].d & uop_address_mask(uop);
     if (cpu->model->generation <= CPU_80286) {
         advance(cpu, uop, number, width);
     }
@@ -168,10 +168,10 @@ static uint32_t direct_run(struct cpu_state *cpu, const struct uop *uop, struct 
                            unsigned segment, unsigned number, unsigned width, bool store, uint32_t most,
                            uint8_t **host)
 {
-    uint32_t offset = cpu->gpr[number].d & uop->address_mask;
+    uint32_t offset = cpu->gpr[number].d & uop_address_mask(uop);
     const struct segment *s = &cpu->segment[segment];
     uint32_t first = store ? s->write_first : s->read_first;
-    uint32_t last = minimum(store ? s->write_last : s->read_last, uop->address_mask);
+    uint32_t last = minimum(store ? s->write_last : s->read_last, uop_address_mask(uop));
     uint32_t linear = (uint32_t)(s->base + offset);
     const struct tlb_entry *entry = tlb_entry_for(in->tlb, linear);
     uint64_t tag = store ? entry->store_tag : entry->load_tag;
@@ -278,7 +278,7 @@ static inline bool repeat_condition_fails(const struct lazy_flags *flags, const 
     if (id != INSN_CMPS && id != INSN_SCAS) {
         return false;
     }
-    return flags_zf(flags) != ((uop->prefixes & PREFIX_REP) != 0);
+    return flags_zf(flags) != ((uop->number & PREFIX_REP) != 0);
 }
 
 /* The flags change when the instruction is done: a fault finds those from before it (SDM 2, REP), and so does

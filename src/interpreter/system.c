@@ -99,7 +99,7 @@ static void load_far_pointer(struct cpu_state *cpu, const struct uop *uop, struc
 {
     uint32_t at = effective_address(cpu, uop);
     uint64_t offset = segment_load(cpu, in, uop->segment, at, uop->operand_size);
-    uint32_t selector_at = (at + uop->operand_size) & uop->address_mask;
+    uint32_t selector_at = (at + uop->operand_size) & uop_address_mask(uop);
     uint16_t selector = (uint16_t)segment_load(cpu, in, uop->segment, selector_at, 2);
     uop_sync(cpu, in);
     cpu_load_segment(cpu, (enum cpu_segment)uop->number, selector);
@@ -203,7 +203,7 @@ static void load_table(struct cpu_state *cpu, const struct uop *uop, struct inte
     struct descriptor_table *table = uop->insn == INSN_LGDT ? &cpu->gdtr : &cpu->idtr;
     uint32_t at = effective_address(cpu, uop);
     uint16_t limit = (uint16_t)segment_load(cpu, in, uop->segment, at, 2);
-    uint64_t base = segment_load(cpu, in, uop->segment, (at + 2) & uop->address_mask, 4);
+    uint64_t base = segment_load(cpu, in, uop->segment, (at + 2) & uop_address_mask(uop), 4);
     table->limit = limit;
     table->base = uop->operand_size == 2 ? base & 0xffffff : base;
     uop_leave_to_next(cpu, uop, in);

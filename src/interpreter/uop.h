@@ -29,23 +29,24 @@ struct uop;
 /* The three arguments stay in registers from one handler to the next. */
 typedef void uop_handler(struct cpu_state *cpu, const struct uop *uop, struct interpreter *in);
 
+/* Half a line of the host's cache: cold code is most of all that is decoded. The instruction ends where the
+ * next uop's begins. */
 struct uop {
     uop_handler *run;
-    uint64_t immediate;    /* sign-extended as the encoding says; handlers use the low operand-size bytes */
+    uint32_t immediate;    /* sign-extended as the encoding says; handlers use the low operand-size bytes */
     uint32_t displacement; /* added to the effective address */
-    uint32_t address_mask; /* 0xffff or 0xffffffff */
     uint16_t offset;       /* of the instruction from the block's first byte */
     uint16_t insn;         /* enum insn_id */
     uint16_t destination;  /* byte offset in cpu_state of the first operand, when it is a general register */
     uint16_t source;       /* the same for the second operand */
-    uint8_t length;        /* of the instruction in bytes */
     uint8_t operand_size;  /* 2, 4 */
+    uint8_t address_cut;   /* upper bits that the effective address has not: 16, 0 */
     uint8_t segment;       /* of the memory operand */
     uint8_t base, index;   /* general register slots, CPU_ZERO for none */
     uint8_t scale;
-    uint8_t prefixes; /* enum insn_prefix */
     uint8_t position; /* in the block */
-    uint8_t number;   /* register number (segment, control, debug), ENTER's level, or another small number */
+    uint8_t number;   /* register number (segment, control, debug), ENTER's level, the repeat prefixes of enum
+                         insn_prefix, or another small number */
 };
 
 struct block {
@@ -138,7 +139,13 @@ static inline void uop_next(struct cpu_state *cpu, const struct uop *uop, struct
 /* RIP of the instruction after `uop`. */
 static inline uint64_t uop_next_rip(const struct uop *uop, const struct interpreter *in)
 {
-    return (in->block_rip + uop->offset + uop->length) & in->rip_mask;
+    return (in->block_rip + uop[1].offset) & in->rip_mask;
+}
+
+/* Which bits of an offset in a segment the instruction can tell. */
+static inline uint32_t uop_address_mask(const struct uop *uop)
+{
+    return UINT32_MAX >> uop->address_cut;
 }
 
 /* Ends the block and the chain after `uop`, which set cpu->rip. Handlers return after this. */
@@ -177,7 +184,7 @@ void interpreter_lower_exit(unsigned offset, struct uop *uop);
 void interpreter_lower_continue(unsigned offset, struct uop *uop);
 
 /* The handler that raises an exception the decoder found: #UD, or #GP(0) for too long an instruction. */
-void interpreter_lower_invalid(bool too_long, unsigned offset, unsigned length, struct uop *uop);
+void interpreter_lower_invalid(bool too_long, unsigned offset, struct uop *uop);
 
 /* ---- block_cache.c */
 
