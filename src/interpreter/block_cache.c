@@ -14,11 +14,15 @@
 /* 32 MiB in all: a working set's code is less, and behind the translator only cold code comes here. */
 #define SEGMENT_SIZE ((size_t)2 << 20)
 
-/* Fibonacci hashing: 2^64 over the golden ratio spreads keys that differ in few bits. */
+#define BUCKET_SHIFT 3 /* most of these 8 bytes of code hold the beginning of one block, or none */
+
+/* What follows in the guest's memory follows here, in the same line of the host's cache or the next; pages
+ * are spread by Fibonacci hashing (2^64 over the golden ratio). */
 static unsigned address_bucket(uint64_t phys, unsigned code_size)
 {
-    uint64_t key = phys << 4 | code_size;
-    return (unsigned)(key * 0x9E3779B97F4A7C15u >> (64 - BLOCK_HASH_BITS));
+    uint64_t page = (phys >> PAGE_SHIFT << 4 | code_size) * 0x9E3779B97F4A7C15u;
+    uint64_t bucket = (page >> (64 - BLOCK_HASH_BITS)) + ((phys & PAGE_MASK) >> BUCKET_SHIFT);
+    return (unsigned)bucket & ((1u << BLOCK_HASH_BITS) - 1);
 }
 
 static unsigned page_bucket(uint64_t phys)
