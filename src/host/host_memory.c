@@ -11,8 +11,8 @@
 #if defined(__linux__)
 
 /* The sooner an extent is gathered the less is copied, and the rest comes without a fault for each page; a
- * guest that uses little of its memory may cost four times as much. */
-#define GATHER_IN_USE    128u  /* of the 512 pages in a large one */
+ * guest that uses little of its memory, here and there, may cost sixteen times as much. */
+#define GATHER_IN_USE    32u   /* of the 512 pages in a large one */
 #define GATHER_PAGE      4096u /* of the host; on one with others nothing is gathered */
 #define PAGES_OF_A_LARGE (LARGE_PAGE / GATHER_PAGE)
 
@@ -50,15 +50,34 @@ static void prepare_gathering(struct host_memory *memory)
     }
 }
 
+/* The first extent at or behind `index` that has a page and was not asked for yet; `count`: none has. */
+static size_t next_ungathered(const struct host_memory *memory, size_t index, size_t count)
+{
+    while (index < count) {
+        if (memory->large[index]) {
+            index++;
+            continue;
+        }
+        off_t data = lseek(memory->fd, (off_t)(index * LARGE_PAGE), SEEK_DATA);
+        size_t found = data >= 0 ? (size_t)data / LARGE_PAGE : count;
+        if (found == index) {
+            return index;
+        }
+        index = found;
+    }
+    return count;
+}
+
 void host_memory_gather(struct host_memory *memory)
 {
     if (memory->large == NULL) {
         return;
     }
-    size_t index = memory->next;
-    memory->next = (index + 1) % (size_t)(memory->length / LARGE_PAGE);
+    size_t count = (size_t)(memory->length / LARGE_PAGE);
+    size_t index = next_ungathered(memory, memory->next, count);
+    memory->next = index < count ? index + 1 : 0;
     uint8_t *at = memory->bytes + index * LARGE_PAGE;
-    if (!memory->large[index] && pages_in_use(at) >= GATHER_IN_USE) {
+    if (index < count && pages_in_use(at) >= GATHER_IN_USE) {
         memory->large[index] = 1; /* a host that refuses is not asked again */
         large_page_collapse(at);
     }

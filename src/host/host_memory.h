@@ -28,9 +28,9 @@ uint64_t host_memory_next_touched(const struct host_memory *memory, uint64_t fro
 /* Bytes of memory that the host has; UINT64_MAX where it does not say. */
 uint64_t host_memory_installed(void);
 
-/* Looks at 2 MiB of the block, others at each call. When a quarter of their pages are in use, the host is
- * asked to make them one, with fewer misses of its TLB and fewer faults. Contents and addresses stay. To be
- * called some hundred times a second; takes some microseconds. */
+/* Looks at 2 MiB of the block, others at each call, of those that are in use. When a sixteenth of their pages
+ * are, the host is asked to make them one, with fewer misses of its TLB and fewer faults. Contents and
+ * addresses stay. To be called some hundred times a second; takes some ten microseconds. */
 void host_memory_gather(struct host_memory *memory);
 
 /* Gives the block back; a zeroed structure is allowed. */

@@ -33,8 +33,8 @@ static void what_is_in_use_is_gathered_and_stays_as_it_is(void **state)
     struct host_memory memory;
     struct status status = host_memory_allocate(EXTENTS * LARGE + 64 * KIB, &memory);
     assert_true(status_is_ok(&status));
-    fill(&memory, LARGE, LARGE / 3);          /* enough */
-    fill(&memory, 2 * LARGE, LARGE / 8);      /* too little */
+    fill(&memory, LARGE, LARGE / 12);         /* enough */
+    fill(&memory, 2 * LARGE, LARGE / 32);     /* too little */
     fill(&memory, EXTENTS * LARGE, 64 * KIB); /* too short */
     for (unsigned i = 0; i < 2 * EXTENTS; i++) {
         host_memory_gather(&memory);
@@ -43,8 +43,8 @@ static void what_is_in_use_is_gathered_and_stays_as_it_is(void **state)
         const uint8_t expected[EXTENTS] = {0, 1, 0, 0};
         assert_memory_equal(memory.large, expected, sizeof expected);
     }
-    assert_filled(&memory, LARGE, LARGE / 3);
-    assert_filled(&memory, 2 * LARGE, LARGE / 8);
+    assert_filled(&memory, LARGE, LARGE / 12);
+    assert_filled(&memory, 2 * LARGE, LARGE / 32);
     assert_filled(&memory, EXTENTS * LARGE, 64 * KIB);
     assert_int_equal(memory.bytes[0], 0);
     fill(&memory, 3 * LARGE, LARGE);
