@@ -51,4 +51,46 @@ void large_page_collapse(const void *at)
     (void)madvise((void *)(uintptr_t)at, LARGE_PAGE, MADV_COLLAPSE);
 }
 
+static size_t in_large_pages(size_t size)
+{
+    return (size + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+}
+
+void *large_page_allocate(size_t size)
+{
+    size_t whole = in_large_pages(size);
+    void *at = large_page_reserve(whole);
+    if (at == MAP_FAILED) {
+        return NULL;
+    }
+    if (mprotect(at, whole, PROT_READ | PROT_WRITE) != 0) {
+        munmap(at, whole);
+        return NULL;
+    }
+    (void)madvise(at, whole, MADV_HUGEPAGE);
+    return at;
+}
+
+void large_page_free(void *at, size_t size)
+{
+    if (at != NULL) {
+        munmap(at, in_large_pages(size));
+    }
+}
+
+#else
+
+#include <stdlib.h>
+
+void *large_page_allocate(size_t size)
+{
+    return calloc(1, size);
+}
+
+void large_page_free(void *at, size_t size)
+{
+    (void)size;
+    free(at);
+}
+
 #endif

@@ -6,9 +6,8 @@
  * where it is until then, since it may be running. */
 #include "interpreter/uop.h"
 
-#include <stdlib.h>
-
 #include "cpu/trace.h"
+#include "host/large_page.h"
 #include "isa/isa.h"
 
 /* 32 MiB in all: a working set's code is less, and behind the translator only cold code comes here. */
@@ -128,7 +127,7 @@ void block_cache_clear(struct interpreter *in)
 void block_cache_release(struct interpreter *in)
 {
     for (unsigned i = 0; i < BLOCK_SEGMENTS; i++) {
-        free(in->cache.segments[i].bytes);
+        large_page_free(in->cache.segments[i].bytes, SEGMENT_SIZE);
     }
 }
 
@@ -144,7 +143,7 @@ static struct block_segment *find_room(struct interpreter *in)
         counter_add(in->cpu->counters, COUNTER_BLOCKS_EVICTED, empty_segment(in, segment));
     }
     if (segment->bytes == NULL) {
-        segment->bytes = malloc(SEGMENT_SIZE);
+        segment->bytes = large_page_allocate(SEGMENT_SIZE);
     }
     return segment->bytes != NULL ? segment : NULL;
 }

@@ -9,6 +9,7 @@
 #include "cpu/debug_registers.h"
 #include "cpu/probe.h"
 #include "cpu/trace.h"
+#include "host/large_page.h"
 #include "interpreter/jump_cache.h"
 #include "isa/isa.h"
 
@@ -580,7 +581,7 @@ static void destroy(struct cpu_engine *engine)
     block_cache_release(in);
     crossing_clear(in);
     free(in->scratch);
-    free(in);
+    large_page_free(in, sizeof *in);
 }
 
 struct cpu_engine *interpreter_create(struct cpu_state *cpu, struct mmu *mmu)
@@ -593,10 +594,10 @@ struct cpu_engine *interpreter_create(struct cpu_state *cpu, struct mmu *mmu)
                                               .flush = flush,
                                               .cut = cut,
                                               .destroy = destroy};
-    struct interpreter *in = calloc(1, sizeof *in);
+    struct interpreter *in = large_page_allocate(sizeof *in);
     struct block *scratch = calloc(1, sizeof *scratch + 2 * sizeof(struct uop));
     if (in == NULL || scratch == NULL) {
-        free(in);
+        large_page_free(in, sizeof *in);
         free(scratch);
         return NULL;
     }

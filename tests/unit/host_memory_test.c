@@ -9,6 +9,7 @@
 
 #include "base/bits.h"
 #include "host/host_memory.h"
+#include "host/large_page.h"
 
 #define LARGE   (2 * MIB)
 #define EXTENTS 4u
@@ -71,11 +72,27 @@ static void a_block_smaller_than_a_large_page_is_left_alone(void **state)
     host_memory_release(&memory);
 }
 
+static void memory_for_tables_is_zero_each_time(void **state)
+{
+    (void)state;
+    for (unsigned round = 0; round < 2; round++) {
+        uint8_t *bytes = large_page_allocate(LARGE + LARGE / 2);
+        assert_non_null(bytes);
+        for (size_t i = 0; i < LARGE + LARGE / 2; i++) {
+            assert_int_equal(bytes[i], 0);
+        }
+        memset(bytes, 0xa5, LARGE + LARGE / 2);
+        large_page_free(bytes, LARGE + LARGE / 2);
+    }
+    large_page_free(NULL, LARGE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_in_use_is_gathered_and_stays_as_it_is),
         cmocka_unit_test(a_block_smaller_than_a_large_page_is_left_alone),
+        cmocka_unit_test(memory_for_tables_is_zero_each_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
