@@ -214,13 +214,19 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
     return at(site, site->next);
 }
 
-/* Goes on behind an instruction that translator_quick() has executed, outside of the block. */
-static const uint8_t *behind_quick(struct translator *t, const struct translator_site *site)
+/* Leaves the block behind an instruction that was executed here, before which t->cpu->retired were. */
+static const uint8_t *leave_behind(struct translator *t, const struct translator_site *site)
 {
     guest_store_integers(t);
     t->cpu->rip = site_next_eip(site);
     t->cpu->retired++;
     return dispatch_go_on(t);
+}
+
+/* The same, but in the block as long as its bytes are what they were. */
+static const uint8_t *go_on_behind(struct translator *t, const struct translator_site *site)
+{
+    return block_is_dead(site) ? leave_behind(t, site) : at(site, site->next);
 }
 
 static const uint8_t *sensitive(struct translator *t, const struct translator_site *site)
@@ -245,7 +251,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
     }
     case QUICK_ASKED_DEVICE:
         if (cpu_needs_attention(cpu) || !outlook_is(t, &before)) {
-            return behind_quick(t, site);
+            return leave_behind(t, site);
         }
         break;
     case QUICK_OTHER_MODE:
@@ -266,7 +272,7 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
         return move_on(t);
     }
     }
-    return block_is_dead(site) ? behind_quick(t, site) : at(site, site->next);
+    return go_on_behind(t, site);
 }
 
 /* The access can be made at `resume` now. Where the A and D bits that were set on the way are this block's
@@ -338,7 +344,8 @@ static const uint8_t *repeat_string(struct translator *t, const struct translato
         t->budget -= (int32_t)progress.iterations;
         if (progress.finished) {
             t->budget++; /* the last one is counted by the block */
-            return at(site, site->next);
+            cpu->retired = guest_retired_before(t, site);
+            return go_on_behind(t, site);
         }
         uint64_t portion = translator_string_portion(t, site);
         t->callouts[site->insn]++;

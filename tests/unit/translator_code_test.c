@@ -319,25 +319,36 @@ static void a_handler_is_not_taken_for_the_next_instruction(void **state)
     cpu_bench_destroy(bench);
 }
 
-/* Two entries of the page table are executed: the first reads the page of the second, whose A bit makes a DAA
- * of its POP ES. */
-static void code_that_the_walk_of_page_tables_changes_is_executed_as_changed(void **state)
+/* Two entries of the page table are executed: the first ends with an instruction that reads the page of the
+ * second, whose A bit makes a DAA of its POP ES. `retired`: all that is executed, iterations one by one. */
+static void execute_page_table(const uint8_t code[4], uint64_t retired)
 {
-    (void)state;
     const uint32_t page = 0x200000, entry = BENCH_TABLE + 4 * (page >> PAGE_SHIFT);
     struct cpu_bench *bench = create_bench(0);
     cpu_bench_enable_paging(bench);
-    /* mov al, [esi]; nop; nop; pop es; hlt */
-    cpu_bench_load(bench, entry - 4, BENCH_BYTES(0x8a, 0x06, 0x90, 0x90, 0x07, 0xf4, 0x00, 0x00));
+    cpu_bench_load(bench, entry - 4, code, 4);
+    cpu_bench_load(bench, entry, BENCH_BYTES(0x07, 0xf4, 0x00, 0x00)); /* pop es; hlt */
     bench->cpu.memory_ops->flush_tlb(&bench->cpu, true);
-    cpu_bench_load(bench, BENCH_CODE, BENCH_BYTES(0xe9));
-    cpu_bench_write(bench, BENCH_CODE + 1, 4, entry - 4 - (BENCH_CODE + 5));
+    /* pop eax; push eax; jmp to the entries: the stack is in the TLB then */
+    cpu_bench_load(bench, BENCH_CODE, BENCH_BYTES(0x58, 0x50, 0xe9));
+    cpu_bench_write(bench, BENCH_CODE + 3, 4, entry - 4 - (BENCH_CODE + 7));
     bench->cpu.gpr[CPU_SI].d = page;
+    bench->cpu.gpr[CPU_DI].d = BENCH_DATA;
+    bench->cpu.gpr[CPU_CX].d = 2;
+    uint64_t before = bench->cpu.retired;
     assert_int_equal(cpu_bench_run(bench, 100), STOP_HALTED);
     assert_int_equal(bench->cpu.gpr[CPU_SP].d, BENCH_STACK);
     assert_int_equal(bench->cpu.rip, entry + 2);
+    assert_int_equal(bench->cpu.retired - before, retired);
     assert_int_not_equal(count(bench, COUNTER_BLOCKS_TRANSLATED), 0);
     cpu_bench_destroy(bench);
+}
+
+static void code_that_the_walk_of_page_tables_changes_is_executed_as_changed(void **state)
+{
+    (void)state;
+    execute_page_table((const uint8_t[]){0x90, 0x90, 0x8a, 0x06}, 8); /* nop; nop; mov al, [esi] */
+    execute_page_table((const uint8_t[]){0x90, 0x90, 0xf3, 0xa4}, 9); /* nop; nop; rep movsb */
 }
 
 /* ---- the same code at several addresses */
