@@ -348,6 +348,7 @@ static bool run_batch(struct oracle *oracle, uint64_t first, uint32_t count)
         struct snippet *snippet = &oracle->snippets[i];
         snippet_generate(oracle->seed, first + i, slot_address(i), helper->header->end_address, snippet,
                          &helper->slots[i]);
+        oracle_ways_avoid(oracle->ways, snippet);
         memcpy(code + i * ORACLE_CODE_BYTES, snippet->bytes, ORACLE_CODE_BYTES);
     }
     if (!run_on_host(helper, count)) {

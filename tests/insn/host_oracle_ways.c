@@ -138,6 +138,8 @@ static bool is_load_of_mm(const struct insn *insn, const struct oracle_slot *slo
     return insn->id == INSN_LDMXCSR && loads_mm(slot);
 }
 
+#define WAY_REPEATED_LOOP 6u
+
 static const struct way ways[ORACLE_WAYS] = {
     {.text = "INT1's trap points to the instruction",
      .code = {0xf1},
@@ -177,13 +179,14 @@ static const struct way ways[ORACLE_WAYS] = {
      .di = ORACLE_DATA + ORACLE_DATA_PAGES * ORACLE_PAGE - 1,
      .has = has_cleared_zf,
      .concerns = is_repeated_comparison},
-    {.text = "a repeat prefix says which ZF lets LOOPE and LOOPNE loop",
-     .code = {0xf3, 0xe0, 0x05}, /* repe loopne: to the INT3 behind the jump to the end */
-     .length = 3,
-     .anywhere = true,
-     .cx = 2,
-     .has = breaks,
-     .concerns = is_repeated_loop},
+    [WAY_REPEATED_LOOP] = {.text = "a repeat prefix says which ZF lets LOOPE and LOOPNE loop",
+                           .code = {0xf3, 0xe0,
+                                    0x05}, /* repe loopne: to the INT3 behind the jump to the end */
+                           .length = 3,
+                           .anywhere = true,
+                           .cx = 2,
+                           .has = breaks,
+                           .concerns = is_repeated_loop},
     {.text =
          "repeated MOVS compares more of its registers than 16-bit addresses have to see whether it overlaps",
      .code = {0x67, 0xf3, 0xa4}, /* rep movsb, DI three bytes behind SI */
@@ -202,6 +205,25 @@ static const struct way ways[ORACLE_WAYS] = {
      .has = loads_mm,
      .concerns = is_load_of_mm},
 };
+
+/* The prefixes in front of a LOOPE or LOOPNE become ones of a segment, which mean nothing there. */
+static void avoid_repeated_loop(uint8_t *code)
+{
+    for (; *code != 0xe0 && *code != 0xe1; code++) {
+        if (*code == 0xf2 || *code == 0xf3) {
+            *code = 0x3e;
+        }
+    }
+}
+
+void oracle_ways_avoid(uint32_t ways_of_host, struct snippet *snippet)
+{
+    for (unsigned i = 0; i < snippet->count && (ways_of_host >> WAY_REPEATED_LOOP & 1); i++) {
+        if (snippet->id[i] == INSN_LOOPE || snippet->id[i] == INSN_LOOPNE) {
+            avoid_repeated_loop(snippet->bytes + snippet->start[i]);
+        }
+    }
+}
 
 void oracle_ways_ask(uint32_t end_address, struct oracle_slot *slots, uint8_t *code)
 {

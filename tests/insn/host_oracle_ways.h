@@ -15,6 +15,10 @@ void oracle_ways_ask(uint32_t end_address, struct oracle_slot *slots, uint8_t *c
 /* From the slots as the helper leaves them: bit n is set when the host has way n. */
 uint32_t oracle_ways_of(const struct oracle_slot *slots);
 
+/* Changes instructions of a snippet after which a host with these ways would go on elsewhere than the
+ * engines: what both sides then leave in memory could not be compared. */
+void oracle_ways_avoid(uint32_t ways_of_host, struct snippet *snippet);
+
 /* The first of `ways` that a snippet at `address` met which the host left as in *slot; ORACLE_WAYS: none. */
 unsigned oracle_way_met(uint32_t ways, const struct snippet *snippet, uint32_t address,
                         const struct oracle_slot *slot);
