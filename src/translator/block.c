@@ -91,7 +91,8 @@ void emit_callout_unless_zero(struct builder *b)
 /* ---- which instructions */
 
 /* Sensitive instructions whose function makes each access by one host instruction, with nothing of the
- * guest's changed before, but that a far pointer or a frame may be loaded by several. */
+ * guest's changed before, but that a far pointer or a frame may be loaded by several. (Not SGDT and SIDT,
+ * which store twice: where the second store faults, nothing may be there of the first.) */
 static bool sensitive_accesses_directly(enum insn_id id)
 {
     switch (id) {
@@ -100,8 +101,6 @@ static bool sensitive_accesses_directly(enum insn_id id)
     case INSN_PUSH_SEG:
     case INSN_POP_SEG:
     case INSN_MOV_SEG:
-    case INSN_SGDT:
-    case INSN_SIDT:
     case INSN_SLDT:
     case INSN_STR:
     case INSN_SMSW:
