@@ -16,6 +16,7 @@
 #include "cpu/cpu.h"
 #include "mmu/mmu.h"
 #include "mmu/plain_walk.h"
+#include "page_entry.h"
 
 #define RAM_SIZE ((uint64_t)0x800000)
 
@@ -35,17 +36,6 @@ static const uint32_t pool[] = {0x40000000, 0x40001000, 0x40002000, 0x50000000, 
 /* Two are the same with A20 off, and one is the first of the large page. */
 static const uint32_t frames[] = {0x200000,    0x201000,         0x200000 | A20,
                                   LARGE_FRAME, SWITCHABLE_FRAME, DEVICE_FRAME};
-
-enum entry_bit {
-    P = 1u << 0,
-    W = 1u << 1,
-    U = 1u << 2,
-    A = 1u << 5,
-    D = 1u << 6,
-    LARGE = 1u << 7,
-    G = 1u << 8,
-    PWU = P | W | U
-};
 
 struct rig {
     struct cpu_state cpu;
@@ -380,7 +370,7 @@ static uint32_t random_entry(struct rig *rig)
     static const uint32_t flags[] = {PWU,           PWU | A | D, PWU | A, P | U,
                                      P | U | A | D, P | W,       P,       W | U | A | D};
     return frames[pick(rig, ARRAY_COUNT(frames))] | flags[pick(rig, ARRAY_COUNT(flags))] |
-           (pick(rig, 3) ? 0 : G);
+           (pick(rig, 3) ? 0 : GLOBAL);
 }
 
 static void invalidate(struct rig *rig, uint32_t linear)
@@ -399,7 +389,7 @@ static void change_pages(struct rig *rig)
     for (unsigned i = 0; i < SMALL_PAGES; i++) {
         uint32_t old = load_le32(leaf_entry(rig, pool[i]));
         store_le32(leaf_entry(rig, pool[i]), random_entry(rig));
-        if (old & G) {
+        if (old & GLOBAL) {
             invalidate(rig, pool[i]);
         }
     }
@@ -408,7 +398,7 @@ static void change_pages(struct rig *rig)
 
 static void change_large_page(struct rig *rig)
 {
-    static const uint32_t flags[] = {PWU, P | U, P | W | A | D, 0, PWU | G, P | G};
+    static const uint32_t flags[] = {PWU, P | U, P | W | A | D, 0, PWU | GLOBAL, P | GLOBAL};
     store_le32(directory_entry(rig, LARGE_REGION),
                (pick(rig, 2) ? LARGE_FRAME : 0) | LARGE | flags[pick(rig, ARRAY_COUNT(flags))]);
     invalidate(rig, LARGE_REGION + pick(rig, 0x400000));
@@ -545,7 +535,7 @@ static void expect_known(struct rig *rig, bool first, bool second)
 static void global_pages_stay_when_cr3_is_loaded(void **state)
 {
     struct rig *rig = *state;
-    store_le32(leaf_entry(rig, pool[0]), frames[0] | PWU | G);
+    store_le32(leaf_entry(rig, pool[0]), frames[0] | PWU | GLOBAL);
     expect_known(rig, false, false);
     cpu_write_control(&rig->cpu, 3, DIRECTORY); /* they are not enabled yet */
     expect_known(rig, false, false);
@@ -565,7 +555,7 @@ static void global_pages_stay_when_cr3_is_loaded(void **state)
 static void a_load_of_cr3_forgets_other_pages_however_many(void **state)
 {
     struct rig *rig = *state;
-    store_le32(leaf_entry(rig, pool[0]), frames[0] | PWU | G);
+    store_le32(leaf_entry(rig, pool[0]), frames[0] | PWU | GLOBAL);
     cpu_write_control(&rig->cpu, 4, CR4_PSE | CR4_PGE);
     expect_known(rig, false, false);
     for (unsigned i = 0; i < 2 * TLB_FILLED; i++) {

@@ -10,6 +10,7 @@
 #include "bus/memory_bus.h"
 #include "cpu/cpu.h"
 #include "mmu/mmu.h"
+#include "page_entry.h"
 #include "recording_region.h"
 
 #define RAM_SIZE ((uint64_t)0x800000)
@@ -25,16 +26,6 @@ enum layout {
 };
 #define LINEAR ((uint64_t)0x40000000)
 
-enum entry_bit {
-    P = 1u << 0,
-    W = 1u << 1,
-    U = 1u << 2,
-    A = 1u << 5,
-    D = 1u << 6,
-    LARGE = 1u << 7,
-    GLOBAL = 1u << 8,
-    PWU = P | W | U
-};
 #define NX ((uint64_t)1 << 63)
 
 enum error_code { CODE_P = 1, CODE_W = 2, CODE_U = 4, CODE_RESERVED = 8, CODE_FETCH = 16 };

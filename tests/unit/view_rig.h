@@ -9,6 +9,7 @@
 #include "host/host_memory.h"
 #include "mmu/paging.h"
 #include "mmu/view.h"
+#include "page_entry.h"
 
 #define RIG_RAM_SIZE     ((uint64_t)64 << 20)
 #define RIG_DIRECTORIES  2u
@@ -17,17 +18,6 @@
 #define RIG_DEVICE       0x3000000u
 #define RIG_DISPLAY      0xe0000000u /* watched memory behind RAM's descriptor */
 #define RIG_DISPLAY_SIZE 0x20000u
-
-enum entry_bit {
-    P = 1u << 0,
-    W = 1u << 1,
-    U = 1u << 2,
-    A = 1u << 5,
-    D = 1u << 6,
-    LARGE = 1u << 7,
-    GLOBAL = 1u << 8,
-    PWU = P | W | U
-};
 
 struct view_rig {
     struct cpu_state cpu;
