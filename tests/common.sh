@@ -40,7 +40,7 @@ strategy_options()
 {
     for word in $(echo "${DOPPEL_TEST_STRATEGIES:-}" | tr , ' '); do
         case $word in
-        softtlb | walk) echo "-mmu $word" ;;
+        softtlb | walk | shadow | adaptive) echo "-mmu $word" ;;
         inline | callout | trap) echo "-sensitive $word" ;;
         unchained) echo "-chain off" ;;
         *)
