@@ -104,6 +104,10 @@ static bool sensitive_accesses_directly(enum insn_id id)
     case INSN_SLDT:
     case INSN_STR:
     case INSN_SMSW:
+    case INSN_LAR:
+    case INSN_LSL:
+    case INSN_VERR:
+    case INSN_VERW:
     case INSN_JMP_FAR:
     case INSN_CALL_FAR:
     case INSN_RETF:

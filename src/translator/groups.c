@@ -286,7 +286,11 @@ static bool writes_first_operand(const struct insn *insn)
     case INSN_PUSH:
     case INSN_JMP_NEAR:
     case INSN_CALL_NEAR:
+    case INSN_JMP_FAR:
+    case INSN_CALL_FAR:
     case INSN_BT:
+    case INSN_VERR:
+    case INSN_VERW:
     case INSN_LDMXCSR: return false;
     default:
         return !(insn_info((enum insn_id)insn->id)->properties & INSN_X87) || translator_x87_is_store(insn);

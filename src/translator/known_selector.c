@@ -93,12 +93,13 @@ bool inline_query(struct builder *b, const struct insn *insn)
     struct emitter *e = &b->e;
     bool has_result = insn->id == INSN_LAR || insn->id == INSN_LSL;
     const struct operand *selector = &insn->operand[has_result ? 1 : 0];
+    struct guest_operand memory = guest_operand_of(insn);
     enum known_kind kind = translator_known_query((enum insn_id)insn->id);
-    if (!(b->mode & MODE_PROTECTED) || selector->kind != OPERAND_REGISTER) {
+    if (!(b->mode & MODE_PROTECTED) || !selector_is_possible(b, selector, &memory)) {
         return false;
     }
-    emit_zero_extend16(e, HOST_R10, host_gpr(selector->reg));
-    emit_known_selector(b, insn, kind, NULL);
+    emit_selector(b, selector, &memory);
+    emit_known_selector(b, insn, kind, selector->kind == OPERAND_MEMORY ? &memory : NULL);
     emit_put_zf(b, kind);
     if (has_result) {
         emit_mem(e, host_width(insn->operand_size) | 0x8b, host_gpr(insn->operand[0].reg),

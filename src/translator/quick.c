@@ -116,6 +116,26 @@ static struct known_selector *learn(struct translator *t, enum known_kind kind, 
 
 /* ---- segment loads */
 
+/* The selector that is loaded or asked about, in a register or in memory; false: out of the ordinary. */
+static bool selector_operand(struct translator *t, const struct translator_site *site, uint16_t *selector)
+{
+    if (site->operand.segment == OPERAND_SEGMENT_NONE) {
+        *selector = (uint16_t)t->gpr[site->operand.rm];
+        return true;
+    }
+    const struct segment *segment = &t->cpu->segment[site->operand.segment];
+    uint32_t offset = (uint32_t)t->address;
+    if (offset < segment->read_first || offset >= segment->read_last) {
+        return false;
+    }
+    const uint8_t *host =
+        host_memory(t, (uint32_t)segment->base + offset, 2, false, (t->mode & MODE_USER) != 0);
+    if (host != NULL) {
+        *selector = load_le16(host);
+    }
+    return host != NULL;
+}
+
 static enum quick_result load_segment(struct translator *t, enum cpu_segment number, uint16_t selector,
                                       unsigned pop)
 {
@@ -138,10 +158,11 @@ static enum quick_result load_segment(struct translator *t, enum cpu_segment num
 
 static enum quick_result move_segment(struct translator *t, const struct translator_site *site)
 {
-    if (!site->operand.variant || site->operand.segment != OPERAND_SEGMENT_NONE) {
+    uint16_t selector;
+    if (!site->operand.variant || !selector_operand(t, site, &selector)) {
         return QUICK_NOT;
     }
-    return load_segment(t, (enum cpu_segment)site->operand.reg, (uint16_t)t->gpr[site->operand.rm], 0);
+    return load_segment(t, (enum cpu_segment)site->operand.reg, selector, 0);
 }
 
 static enum quick_result pop_segment(struct translator *t, const struct translator_site *site)
@@ -171,30 +192,10 @@ enum known_kind translator_known_query(enum insn_id id)
     }
 }
 
-/* The selector that is asked about, in a register or in memory; false: out of the ordinary. */
-static bool queried_selector(struct translator *t, const struct translator_site *site, uint16_t *selector)
-{
-    if (site->operand.segment == OPERAND_SEGMENT_NONE) {
-        *selector = (uint16_t)t->gpr[site->operand.rm];
-        return true;
-    }
-    const struct segment *segment = &t->cpu->segment[site->operand.segment];
-    uint32_t offset = (uint32_t)t->address;
-    if (offset < segment->read_first || offset >= segment->read_last) {
-        return false;
-    }
-    const uint8_t *host =
-        host_memory(t, (uint32_t)segment->base + offset, 2, false, (t->mode & MODE_USER) != 0);
-    if (host != NULL) {
-        *selector = load_le16(host);
-    }
-    return host != NULL;
-}
-
 static enum quick_result query(struct translator *t, const struct translator_site *site)
 {
     uint16_t selector;
-    if (!(t->mode & MODE_PROTECTED) || !queried_selector(t, site, &selector)) {
+    if (!(t->mode & MODE_PROTECTED) || !selector_operand(t, site, &selector)) {
         return QUICK_NOT;
     }
     const struct query_memo *memo = query_slot(t, site, selector);
@@ -224,7 +225,7 @@ static void remember_query(struct translator *t, const struct translator_site *s
     const struct cpu_state *cpu = t->cpu;
     uint16_t selector;
     uint64_t raw;
-    if (queried_selector(t, site, &selector) && read_descriptor(t, selector, &raw)) {
+    if (selector_operand(t, site, &selector) && read_descriptor(t, selector, &raw)) {
         *query_slot(t, site, selector) = (struct query_memo){.raw = raw,
                                                              .result = cpu->gpr[site->operand.reg].d,
                                                              .selector = selector,

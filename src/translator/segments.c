@@ -69,26 +69,39 @@ static bool reload_is_possible(const struct builder *b, unsigned segment)
     return (b->mode & MODE_PROTECTED) && segment != SEGMENT_SS && segment != SEGMENT_CS;
 }
 
+bool selector_is_possible(const struct builder *b, const struct operand *from,
+                          const struct guest_operand *memory)
+{
+    return from->kind == OPERAND_REGISTER || access_is_possible(b, memory);
+}
+
+void emit_selector(struct builder *b, const struct operand *from, const struct guest_operand *memory)
+{
+    if (from->kind == OPERAND_REGISTER) {
+        emit_zero_extend16(&b->e, HOST_R10, host_gpr(from->reg));
+    } else {
+        emit_load_width(&b->e, HOST_R10, emit_access(b, memory, 2, ACCESS_LOAD, HOST_RCX), 2);
+    }
+}
+
 static bool inline_segment_load(struct builder *b, const struct insn *insn)
 {
     unsigned segment = insn->operand[0].reg;
     const struct operand *from = &insn->operand[1];
     struct guest_operand memory = guest_operand_of(insn);
-    if (reload_is_possible(b, segment) && from->kind == OPERAND_REGISTER) {
-        emit_zero_extend16(&b->e, HOST_R10, host_gpr(from->reg));
-        emit_known_selector(b, insn, (enum known_kind)segment, NULL);
+    if (!selector_is_possible(b, from, &memory)) {
+        return false;
+    }
+    if (reload_is_possible(b, segment)) {
+        emit_selector(b, from, &memory);
+        emit_known_selector(b, insn, (enum known_kind)segment, from->kind == OPERAND_MEMORY ? &memory : NULL);
         return true;
     }
-    if (!load_is_possible(b, segment) || (from->kind == OPERAND_MEMORY && !access_is_possible(b, &memory))) {
+    if (!load_is_possible(b, segment)) {
         return false;
     }
     emit_attribute_check(b, segment);
-    if (from->kind == OPERAND_MEMORY) {
-        struct host_address at = emit_access(b, &memory, 2, ACCESS_LOAD, HOST_RCX);
-        emit_load_width(&b->e, HOST_R10, at, 2);
-    } else {
-        emit_zero_extend16(&b->e, HOST_R10, host_gpr(from->reg));
-    }
+    emit_selector(b, from, &memory);
     emit_load_segment(b, segment);
     return true;
 }

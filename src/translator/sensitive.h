@@ -41,6 +41,12 @@ translate_function inline_push_flags, inline_pop_flags, inline_interrupt_flag;
 translate_function inline_machine_status, inline_table, inline_selector_register;
 translate_function inline_segment_move, inline_push_segment, inline_pop_segment, inline_far_pointer;
 
+/* The selector that MOV, LAR, LSL, VERR or VERW takes from a register or from memory, in r10; whether there
+ * is host code for that. */
+bool selector_is_possible(const struct builder *b, const struct operand *from,
+                          const struct guest_operand *memory);
+void emit_selector(struct builder *b, const struct operand *from, const struct guest_operand *memory);
+
 /* The same of known_selector.c and fast_call.c. */
 translate_function inline_query, inline_jump_far, inline_return_far, inline_interrupt_return;
 translate_function inline_fast_call;
