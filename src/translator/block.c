@@ -364,6 +364,10 @@ static void emit_site_stub(struct builder *b, const struct translator_site *site
         }
         return;
     }
+    if (site->kind == SITE_SEGMENT) {
+        emit_tables_and_jump(b, tables, b->t->load_segment);
+        return;
+    }
     const uint8_t *here = e->at;
     emit_jmp_back(e, hubs->lead);
     if (e->at - here > 2) {

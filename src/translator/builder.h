@@ -242,6 +242,15 @@ void emit_return(struct builder *b);
 /* Where the operand of a wide transfer in 16-bit code, in r10d, is beyond 64 KiB, this is a callout. */
 void emit_target_check(struct builder *b, const struct insn *insn);
 
+/* ---- in stubs (stubs.c) */
+
+/* The guest's arithmetic flags from the host's into t->flags, and back. Changes eax. */
+void emit_save_flags(struct emitter *e);
+void emit_restore_flags(struct emitter *e);
+
+/* The site of number cl in the tables at r11 into rcx. */
+void emit_site_address(struct emitter *e);
+
 /* The functions of translate.def. */
 #define TRANSLATOR(function, accesses) translate_function function;
 #define TRANSLATE(id, function)

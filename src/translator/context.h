@@ -79,6 +79,7 @@ enum site_kind {
     SITE_GROUP,     /* the first access of a group found no page for its span */
     SITE_CALLOUT,   /* the fallback is to execute the instruction */
     SITE_SENSITIVE, /* sensitive.c emulates it */
+    SITE_SEGMENT,   /* the same of a load that known_load.c may know; t->temporary describes it */
     SITE_DIVIDE,    /* an IDIV of any numbers: the divisor is in r10 */
     SITE_DIVIDE_ERROR,
     SITE_STRING,   /* a repeated string instruction */
@@ -200,6 +201,20 @@ struct fast_call {
     uint32_t esp, eip;        /* SYSENTER */
 };
 
+/* A load of a data segment register, and what it gave in one context; see known_load.c. */
+struct known_load {
+    uint64_t key;              /* of the context and the load; 0: nothing is known */
+    uint64_t epoch;            /* value of t->load_epoch */
+    const uint8_t *descriptor; /* in host memory; of a null selector: some zeros */
+    uint64_t raw;              /* its bytes */
+    struct segment segment;
+    struct segment *destination;
+    struct known_selector *known; /* of the supervisor; the user's is the next but KNOWN_KINDS */
+    uint64_t context;             /* behind the load */
+    uint32_t mode, jump_salt;     /* likewise */
+};
+#define KNOWN_LOADS 64u
+
 /* How often an instruction faulted lately in the window; see window.c. An instruction has a place in one of
  * the sets of a table, by hash of its physical address. */
 struct window_heat {
@@ -247,7 +262,9 @@ struct translator {
     uint64_t known_epoch;                        /* times KNOWN_EPOCH; not 0 */
     uint64_t no_descriptor;                      /* 0 */
     struct fast_call fast_calls[2];              /* SYSENTER, SYSEXIT */
-    const struct block_tables *tables;           /* of a SITE_STORE, within a stub */
+    struct known_load known_loads[KNOWN_LOADS];
+    uint64_t load_epoch;
+    const struct block_tables *tables; /* of a SITE_STORE or SITE_SEGMENT, within a stub */
 
     struct cpu_engine engine;
     struct cpu_engine *fallback;
@@ -261,6 +278,7 @@ struct translator {
     const uint8_t *service_of_site;      /* rcx: the site */
     const uint8_t *store_beside_code[5]; /* [log2 of the width] `service` for a SITE_STORE whose page
                                             holds code: goes on without C when the bytes hold none */
+    const uint8_t *load_segment;         /* `service` for a SITE_SEGMENT: does without C what is known */
     /* [user][store], called under MMU_WALK: looks for the access in ecx (plain_walk.h) to the linear address
      * in r10d. Changes rcx and r11. When rcx is 0, r11 + r10 is where it is; otherwise it takes the service.
      */

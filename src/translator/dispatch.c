@@ -61,6 +61,7 @@ static uint32_t new_context(struct translator *t, unsigned number, uint32_t mode
 {
     struct jump_context *context = &t->contexts[number];
     fast_call_forget(t); /* no context is to go on under an old number */
+    known_load_forget(t);
     t->last_context_id++;
     if (t->last_context_id == 0) { /* after 2^32 of them, old tags would become valid again */
         memset(t->jump_tags, 0, sizeof t->jump_tags);
@@ -167,6 +168,7 @@ void dispatch_forget_shortcuts(struct translator *t)
 {
     translator_forget_selectors(t);
     fast_call_forget(t);
+    known_load_forget(t);
 }
 
 /* Translating costs as much as interpreting some dozen times, and most code is executed less often. */

@@ -48,16 +48,23 @@ void emit_known_selector(struct builder *b, const struct insn *insn, enum known_
                          const struct guest_operand *memory)
 {
     struct emitter *e = &b->e;
+    bool is_load = kind < (enum known_kind)CPU_SEGMENTS;
     emit_load64(e, HOST_RCX, known_field(b, kind, offsetof(struct known_selector, key)));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R10, 0, 0));
     emit_load64(e, HOST_R11, field(offsetof(struct translator, known_epoch)));
     emit_lea64(e, HOST_RCX, host_sum(HOST_RCX, HOST_R11, 0, 0));
     uint8_t *same = emit_jrcxz(e);
     const uint8_t *unknown = e->at;
+    if (is_load) {
+        emit_load_description(b, insn);
+    }
     if (memory != NULL) {
         emit_offset(b, memory, HOST_R10);
     }
-    sensitive_add_site(b, insn, emit_jmp(e));
+    struct translator_site *site = sensitive_add_site(b, insn, emit_jmp(e));
+    if (is_load) {
+        site->kind = SITE_SEGMENT;
+    }
     emit_bind8(e, same);
     emit_load64(e, HOST_R11, known_field(b, kind, offsetof(struct known_selector, descriptor)));
     emit_load64(e, HOST_RCX, host_at(HOST_R11, 0));

@@ -561,6 +561,7 @@ static enum quick_result invalidate_page(struct translator *t, const struct tran
     uint64_t linear = cpu->segment[site->operand.segment].base + (uint32_t)t->address;
     cpu->memory_ops->flush_page(cpu, linear & UINT32_MAX);
     translator_forget_selectors(t);
+    known_load_forget(t);
     return QUICK_ASKED_DEVICE;
 }
 

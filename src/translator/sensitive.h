@@ -27,7 +27,7 @@ bool sensitive_execute(struct translator *t, const struct translator_site *site)
 
 /* The place from which `insn` is emulated, reached by the jump whose displacement is at `jump`; r10 has the
  * offset of its operand in memory, if it is to be read again. */
-void sensitive_add_site(struct builder *b, const struct insn *insn, uint8_t *jump);
+struct translator_site *sensitive_add_site(struct builder *b, const struct insn *insn, uint8_t *jump);
 
 /* MOV: to a segment register rather than from it. */
 bool sensitive_loads_segment(const struct insn *insn);
@@ -74,6 +74,19 @@ void emit_load_flags(struct builder *b);
  * r11. `memory`: the operand whose offset the emulation is to find in r10; NULL: it has none. */
 void emit_known_selector(struct builder *b, const struct insn *insn, enum known_kind kind,
                          const struct guest_operand *memory);
+
+/* ---- known_load.c */
+
+/* Writes t->load_segment. */
+void emit_known_load_stub(struct translator *t, struct emitter *e);
+
+/* Describes the load of a data segment by `insn`, whose selector is in r10, in t->temporary. Changes rcx. */
+void emit_load_description(struct builder *b, const struct insn *insn);
+
+/* The load at `site`, a SITE_SEGMENT, has led here from the context given, by a selector that is known now:
+ * inline code may do the same. */
+void known_load_learn(struct translator *t, const struct translator_site *site, uint64_t from_context);
+void known_load_forget(struct translator *t);
 
 /* ---- fast_call.c */
 

@@ -67,7 +67,7 @@ bool sensitive_loads_segment(const struct insn *insn)
     return insn->operand[0].kind == OPERAND_REGISTER && insn->operand[0].register_class == REGISTER_SEGMENT;
 }
 
-void sensitive_add_site(struct builder *b, const struct insn *insn, uint8_t *jump)
+struct translator_site *sensitive_add_site(struct builder *b, const struct insn *insn, uint8_t *jump)
 {
     struct translator_site *site = builder_add_site(b, SITE_SENSITIVE, jump);
     site->width = width_of(insn);
@@ -78,6 +78,7 @@ void sensitive_add_site(struct builder *b, const struct insn *insn, uint8_t *jum
         .address16 = insn->address_size == 2,
         .immediate = (uint16_t)insn->immediate2};
     set_registers(&site->operand, insn);
+    return site;
 }
 
 static bool is_rewritten_as_trap(const struct builder *b, const struct insn *insn)

@@ -240,9 +240,16 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
     case QUICK_NOT: return emulate(t, site);
     case QUICK_STAYS: break;
     case QUICK_CHANGED_SEGMENT: {
+        uint64_t from_context = t->context;
         uint32_t mode = mode_with_segment(t, (enum cpu_segment)site->operand.reg);
-        if (mode != t->mode) {
+        bool block_ends = mode != t->mode;
+        if (block_ends) {
             dispatch_set_context(t, mode);
+        }
+        if (site->kind == SITE_SEGMENT) {
+            known_load_learn(t, site, from_context);
+        }
+        if (block_ends) {
             cpu->rip = site_next_eip(site);
             t->budget += site->remaining - 1; /* the rest of the block is not executed */
             return move_on(t);
@@ -476,7 +483,8 @@ static const uint8_t *serve(struct translator *t)
     case SITE_STRING: return repeat_string(t, site);
     case SITE_FLOAT:
         return translator_load_float(t, site->width) ? at(site, site->direct) : call_out(t, site);
-    case SITE_SENSITIVE: return sensitive(t, site);
+    case SITE_SENSITIVE:
+    case SITE_SEGMENT: return sensitive(t, site);
     case SITE_JUMP: return jump(t, site, tables_of_site(site)->eip + site->target);
     case SITE_INDIRECT: return jump(t, site, (uint32_t)t->address);
     case SITE_BUDGET: break;

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #include "mmu/plain_walk.h"
-#include "translator/builder.h"
+#include "translator/sensitive.h"
 
 enum { CONDITION_NE = 5 };
 
@@ -44,14 +44,26 @@ static void emit_sse_transfer(struct emitter *e, bool store)
     emit_bind8(e, absent);
 }
 
-/* Loads guest registers and flags, and goes to t->resume. */
-static void emit_resume(struct emitter *e)
+void emit_save_flags(struct emitter *e)
 {
-    emit_sse_transfer(e, false);
+    emit_u8(e, 0x9f);                         /* lahf */
+    emit_reg(e, HOST_0F | 0x90, 0, HOST_RAX); /* seto al */
+    emit_store(e, FIELD(flags), HOST_RAX);
+}
+
+void emit_restore_flags(struct emitter *e)
+{
     emit_load(e, HOST_RAX, FIELD(flags));
     emit_reg(e, 0x80, 0, HOST_RAX); /* add al, 127: OF */
     emit_u8(e, 0x7f);
     emit_u8(e, 0x9e); /* sahf */
+}
+
+/* Loads guest registers and flags, and goes to t->resume. */
+static void emit_resume(struct emitter *e)
+{
+    emit_sse_transfer(e, false);
+    emit_restore_flags(e);
     for (unsigned guest = 0; guest < 8; guest++) {
         emit_load(e, host_gpr(guest), gpr_field(guest));
     }
@@ -103,8 +115,7 @@ static void emit_leave(struct emitter *e)
     emit_ret(e);
 }
 
-/* The site of number cl in the tables at r11 into rcx. */
-static void emit_site_address(struct emitter *e)
+void emit_site_address(struct emitter *e)
 {
     _Static_assert(sizeof(struct translator_site) == 5 * 4, "that is a lea and a scale");
     emit_zero_extend8(e, HOST_RCX, HOST_RCX);
@@ -119,9 +130,7 @@ static void emit_service_of_site(struct emitter *e)
     for (unsigned guest = 0; guest < 8; guest++) {
         emit_store(e, gpr_field(guest), host_gpr(guest));
     }
-    emit_u8(e, 0x9f);                         /* lahf */
-    emit_reg(e, HOST_0F | 0x90, 0, HOST_RAX); /* seto al */
-    emit_store(e, FIELD(flags), HOST_RAX);
+    emit_save_flags(e);
     emit_store64(e, FIELD(address), HOST_R10);
     emit_store64(e, FIELD(context), HOST_R12);
     emit_not64(e, HOST_R13);
@@ -157,9 +166,7 @@ static void emit_walk(struct emitter *e, mmu_plain_walk *function)
     for (unsigned i = 0; i < ARRAY_COUNT(volatile_gpr); i++) {
         emit_store(e, field_of_host_gpr(volatile_gpr[i]), volatile_gpr[i]);
     }
-    emit_u8(e, 0x9f);                         /* lahf */
-    emit_reg(e, HOST_0F | 0x90, 0, HOST_RAX); /* seto al */
-    emit_store(e, FIELD(flags), HOST_RAX);
+    emit_save_flags(e);
     emit_store64(e, FIELD(address), HOST_R10);
     emit_store64(e, FIELD(code_sp), HOST_RSP);
     emit_load64(e, HOST_RSP, FIELD(c_sp));
@@ -175,10 +182,7 @@ static void emit_walk(struct emitter *e, mmu_plain_walk *function)
     emit_arithmetic64(e, OPCODE_SUB, HOST_R11, HOST_R10);
     emit_arithmetic64(e, OPCODE_TEST, HOST_RAX, HOST_RAX);
     emit_reg(e, HOST_0F | 0x94, 0, HOST_RCX); /* sete cl */
-    emit_load(e, HOST_RAX, FIELD(flags));
-    emit_reg(e, 0x80, 0, HOST_RAX); /* add al, 127: OF */
-    emit_u8(e, 0x7f);
-    emit_u8(e, 0x9e); /* sahf */
+    emit_restore_flags(e);
     for (unsigned i = 0; i < ARRAY_COUNT(volatile_gpr); i++) {
         emit_load(e, volatile_gpr[i], field_of_host_gpr(volatile_gpr[i]));
     }
@@ -289,6 +293,7 @@ struct status translator_make_stubs(struct translator *t)
     t->no_block = (struct translator_site){.kind = SITE_INDIRECT};
     const uint8_t *underflow = here(&e);
     emit_indirect(t, &e);
+    emit_known_load_stub(t, &e);
     code_cache_commit_fixed(t->cache, (size_t)(e.at - e.begin));
     memcpy(&t->enter, &enter, sizeof enter);
     return translator_make_return_stack(t, underflow);
