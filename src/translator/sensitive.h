@@ -4,8 +4,9 @@
  *     trap      a UD2 stands in the instruction's place; the host's signal handler (trap.c) goes on at the
  *               site that the other strategies jump to. Only for Robin & Irvine's instructions.
  *     callout   a jump to the service stub: sensitive_emulate() does what the instruction does.
- *     inline    host code that does it (sensitive_inline.c, segments.c, known_selector.c, fast_call.c,
- * far.c), where that is possible in the mode that the block assumes; otherwise like callout.
+ *     inline    host code that does it (sensitive_inline.c, segments.c, known_selector.c, known_load.c,
+ *               fast_call.c, far.c), where that is possible in the mode that the block assumes; otherwise
+ *               like callout.
  *
  * The emulation has the instruction's operands in the site; the offset of an operand in memory comes in r10.
  */
