@@ -299,7 +299,7 @@ struct host_address emit_access(struct builder *b, const struct guest_operand *o
     int32_t offset = 0;
     int32_t register_offset = 0;
     bool store = kind == ACCESS_STORE;
-    assert(access_is_possible(b, operand) && width >= 1 && width <= 32);
+    assert(access_is_possible(b, operand, kind) && width >= 1 && width <= 32);
     if (builder_plan(b)->direct) {
         return emit_direct_access(b, operand, width, false, store);
     }
@@ -317,7 +317,7 @@ struct host_address emit_aligned_access(struct builder *b, const struct guest_op
     int32_t offset = 0;
     int32_t register_offset = 0;
     bool store = kind == ACCESS_STORE;
-    assert(access_is_possible(b, operand));
+    assert(access_is_possible(b, operand, kind));
     if (builder_plan(b)->direct) {
         return emit_direct_access(b, operand, ALIGNED_WIDTH, true, store);
     }

@@ -167,9 +167,12 @@ static inline struct guest_operand guest_operand_of(const struct insn *insn)
 }
 
 /* Whether accesses to this segment can be translated at all. */
-static inline bool access_is_possible(const struct builder *b, const struct guest_operand *operand)
+static inline bool access_is_possible(const struct builder *b, const struct guest_operand *operand,
+                                      enum access_kind kind)
 {
-    return mode_segment_class(b->mode, operand->segment) != SEGMENT_OTHER;
+    bool read_only = operand->segment == CPU_CS && (b->mode & MODE_PROTECTED);
+    return mode_segment_class(b->mode, operand->segment) != SEGMENT_OTHER &&
+           !(kind == ACCESS_STORE && read_only);
 }
 
 /* Writes the code that finds `width` bytes of the operand in host memory. Afterwards they are at the address

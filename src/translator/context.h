@@ -60,9 +60,9 @@ static inline bool mode_tells_linear(uint32_t mode)
 
 /* How an offset in a data segment becomes a linear address. */
 enum segment_class {
-    SEGMENT_FLAT,    /* base 0, limit 4 GiB, readable and writable; in protected mode only */
-    SEGMENT_BASED,   /* the same with another base; in real mode with any */
-    SEGMENT_LIMITED, /* offsets 0 to a limit, readable and writable: 16-bit programs */
+    SEGMENT_FLAT,  /* base 0, limit 4 GiB, readable and (unless it is CS) writable; in protected mode only */
+    SEGMENT_BASED, /* the same with another base; in real mode with any */
+    SEGMENT_LIMITED, /* offsets 0 to a limit: 16-bit programs */
     SEGMENT_OTHER,   /* expand-down, read-only, unusable */
     SEGMENT_64K      /* offsets 0 to FFFFh, readable and writable: real and V86 mode, in the place of FLAT */
 };

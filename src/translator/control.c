@@ -189,7 +189,7 @@ static bool emit_indirect_target(struct builder *b, const struct insn *insn)
     const struct operand *operand = &insn->operand[0];
     if (operand->kind == OPERAND_MEMORY) {
         struct guest_operand memory = guest_operand_of(insn);
-        if (!access_is_possible(b, &memory)) {
+        if (!access_is_possible(b, &memory, ACCESS_LOAD)) {
             return false;
         }
         struct host_address at = emit_access(b, &memory, insn->operand_size, ACCESS_LOAD, HOST_RCX);

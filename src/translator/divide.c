@@ -19,7 +19,7 @@ static bool emit_divisor(struct builder *b, const struct insn *insn, unsigned wi
     unsigned rm = insn->modrm & 7;
     if (insn->modrm < 0xc0) {
         struct guest_operand memory = guest_operand_of(insn);
-        if (!access_is_possible(b, &memory)) {
+        if (!access_is_possible(b, &memory, ACCESS_LOAD)) {
             return false;
         }
         struct host_address at = emit_access(b, &memory, width, ACCESS_LOAD, HOST_RCX);

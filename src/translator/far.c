@@ -98,7 +98,7 @@ static bool emit_pointer(struct builder *b, const struct insn *insn)
 {
     unsigned width = insn->operand_size;
     struct guest_operand memory = guest_operand_of(insn);
-    if (!pointer_is_in_one_piece(b, &memory) || !access_is_possible(b, &memory)) {
+    if (!pointer_is_in_one_piece(b, &memory) || !access_is_possible(b, &memory, ACCESS_LOAD)) {
         return false;
     }
     emit_split_pointer(b, emit_access(b, &memory, width + 2, ACCESS_LOAD, HOST_RCX), width);

@@ -85,7 +85,8 @@ bool translate_simd(struct builder *b, const struct insn *insn)
     unsigned opcode = mandatory_prefix(b, insn) | host_map(insn->map) | insn->opcode;
     unsigned reg = insn->modrm >> 3 & 7;
     unsigned rm = insn->modrm & 7;
-    if ((memory != NULL && !access_is_possible(b, &operand)) || !emit_float_check(b, parts_of(insn))) {
+    enum access_kind kind = memory == &insn->operand[0] ? ACCESS_STORE : ACCESS_LOAD;
+    if ((memory != NULL && !access_is_possible(b, &operand, kind)) || !emit_float_check(b, parts_of(insn))) {
         return false;
     }
     if (has_register(insn, REGISTER_GPR32)) {
@@ -96,7 +97,6 @@ bool translate_simd(struct builder *b, const struct insn *insn)
         }
     }
     if (memory != NULL) {
-        enum access_kind kind = memory == &insn->operand[0] ? ACCESS_STORE : ACCESS_LOAD;
         struct host_address at = must_be_aligned(insn, memory->size)
                                      ? emit_aligned_access(b, &operand, kind)
                                      : emit_access(b, &operand, memory->size, kind, HOST_RCX);
@@ -124,11 +124,12 @@ bool translate_emms(struct builder *b, const struct insn *insn)
 bool translate_mxcsr(struct builder *b, const struct insn *insn)
 {
     bool load = insn->id == INSN_LDMXCSR;
+    enum access_kind kind = load ? ACCESS_LOAD : ACCESS_STORE;
     struct guest_operand operand = guest_operand_of(insn);
-    if (!access_is_possible(b, &operand) || !emit_float_check(b, FLOAT_SSE)) {
+    if (!access_is_possible(b, &operand, kind) || !emit_float_check(b, FLOAT_SSE)) {
         return false;
     }
-    struct host_address at = emit_access(b, &operand, 4, load ? ACCESS_LOAD : ACCESS_STORE, HOST_R11);
+    struct host_address at = emit_access(b, &operand, 4, kind, HOST_R11);
     if (load) {
         uint32_t reserved = ~cpu_mxcsr_mask(b->t->cpu);
         at = emit_masks_check(b, at, 4, reserved | MXCSR_MASKS, MXCSR_MASKS);

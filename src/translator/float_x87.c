@@ -31,7 +31,8 @@ bool translate_x87(struct builder *b, const struct insn *insn)
 {
     bool memory = insn->modrm < 0xc0;
     struct guest_operand operand = guest_operand_of(insn);
-    if (stores_in_parts(b, insn) || (memory && !access_is_possible(b, &operand)) ||
+    enum access_kind kind = translator_x87_is_store(insn) ? ACCESS_STORE : ACCESS_LOAD;
+    if (stores_in_parts(b, insn) || (memory && !access_is_possible(b, &operand, kind)) ||
         !emit_float_check(b, FLOAT_X87)) {
         return false;
     }
@@ -40,9 +41,7 @@ bool translate_x87(struct builder *b, const struct insn *insn)
         emit_u8(&b->e, insn->modrm);
         return true;
     }
-    struct host_address at =
-        emit_access(b, &operand, insn->operand[0].size,
-                    translator_x87_is_store(insn) ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+    struct host_address at = emit_access(b, &operand, insn->operand[0].size, kind, HOST_RCX);
     emit_mem(&b->e, insn->opcode, insn->modrm >> 3 & 7, at);
     return true;
 }
@@ -57,7 +56,7 @@ bool translate_fwait(struct builder *b, const struct insn *insn)
 bool translate_fldcw(struct builder *b, const struct insn *insn)
 {
     struct guest_operand operand = guest_operand_of(insn);
-    if (!access_is_possible(b, &operand) || !emit_float_check(b, FLOAT_X87)) {
+    if (!access_is_possible(b, &operand, ACCESS_LOAD) || !emit_float_check(b, FLOAT_X87)) {
         return false;
     }
     struct host_address at = emit_access(b, &operand, 2, ACCESS_LOAD, HOST_R11);

@@ -49,11 +49,15 @@ static uint64_t bounds(uint32_t first, uint32_t last)
     return (uint64_t)last << 32 | first;
 }
 
-static enum segment_class classify(const struct cpu_state *cpu, const struct segment *segment)
+/* Code segments of protected mode can be read at most; of CS it is known without looking. */
+static enum segment_class classify(const struct cpu_state *cpu, enum cpu_segment number)
 {
+    const struct segment *segment = &cpu->segment[number];
     bool protected = cpu->mode == CPU_MODE_PROTECTED;
+    bool is_code = protected && number == CPU_CS;
     uint64_t readable = bounds(segment->read_first, segment->read_last);
-    if (readable != bounds(segment->write_first, segment->write_last) || segment->read_first != 0) {
+    uint64_t writable = bounds(segment->write_first, segment->write_last);
+    if (segment->read_first != 0 || (!is_code && readable != writable)) {
         return SEGMENT_OTHER;
     }
     if (segment->read_last != UINT32_MAX) {
@@ -64,7 +68,7 @@ static enum segment_class classify(const struct cpu_state *cpu, const struct seg
 
 uint32_t guest_segment_bits(const struct cpu_state *cpu, enum cpu_segment number)
 {
-    return guest_class_bits(number, classify(cpu, &cpu->segment[number]));
+    return guest_class_bits(number, classify(cpu, number));
 }
 
 /* Whether another selector in CS would change its base alone: what is loaded in real and V86 mode has these

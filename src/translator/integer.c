@@ -192,7 +192,7 @@ static bool translate_memory(struct builder *b, const struct insn *insn, const s
     struct emitter *e = &b->e;
     unsigned reg = insn->modrm >> 3 & 7;
     struct guest_operand memory = guest_operand_of(insn);
-    if (!access_is_possible(b, &memory)) {
+    if (!access_is_possible(b, &memory, kind)) {
         return false;
     }
     bool high = !encoding->extension && is_high_byte(encoding->byte_reg, reg);
@@ -288,14 +288,15 @@ bool translate_bit_scan(struct builder *b, const struct insn *insn)
 static bool translate_absolute(struct builder *b, const struct insn *insn)
 {
     bool store = (insn->opcode & 2) != 0;
+    enum access_kind kind = store ? ACCESS_STORE : ACCESS_LOAD;
     bool byte = !(insn->opcode & 1);
     struct guest_operand memory = guest_operand_of(insn);
-    if (!access_is_possible(b, &memory)) {
+    if (!access_is_possible(b, &memory, kind)) {
         return false;
     }
     unsigned width = byte ? 1 : insn->operand_size;
     unsigned opcode = host_width(width) | (store ? 0x88 : 0x8a) | (byte ? 0 : 1);
-    struct host_address at = emit_access(b, &memory, width, store ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+    struct host_address at = emit_access(b, &memory, width, kind, HOST_RCX);
     emit_mem(&b->e, opcode, HOST_RAX, at);
     return true;
 }
@@ -372,7 +373,7 @@ bool translate_xchg(struct builder *b, const struct insn *insn)
         return translate_modrm(b, insn, ACCESS_STORE, false);
     }
     struct guest_operand memory = guest_operand_of(insn);
-    if (!access_is_possible(b, &memory)) {
+    if (!access_is_possible(b, &memory, ACCESS_STORE)) {
         return false;
     }
     unsigned number = insn->modrm >> 3 & 7;
@@ -399,11 +400,12 @@ static bool translate_bit_string(struct builder *b, const struct insn *insn)
     struct guest_operand memory = guest_operand_of(insn);
     memory.added = width == 2 ? ADDED_BITS16 : ADDED_BITS32;
     memory.bit_number = insn->modrm >> 3 & 7;
-    if (!access_is_possible(b, &memory)) {
+    bool store = insn->id != INSN_BT;
+    enum access_kind kind = store ? ACCESS_STORE : ACCESS_LOAD;
+    if (!access_is_possible(b, &memory, kind)) {
         return false;
     }
-    bool store = insn->id != INSN_BT;
-    struct host_address at = emit_access(b, &memory, width, store ? ACCESS_STORE : ACCESS_LOAD, HOST_RCX);
+    struct host_address at = emit_access(b, &memory, width, kind, HOST_RCX);
     emit_load_width(e, HOST_R11, at, width);
     emit_reg(e, prefixes | HOST_0F | insn->opcode, host_gpr(memory.bit_number), HOST_R11);
     if (store) {
@@ -425,7 +427,7 @@ bool translate_xlat(struct builder *b, const struct insn *insn)
 {
     struct guest_operand memory = guest_operand_of(insn);
     memory.added = ADDED_AL;
-    if (!access_is_possible(b, &memory)) {
+    if (!access_is_possible(b, &memory, ACCESS_LOAD)) {
         return false;
     }
     emit_mem(&b->e, 0x8a, HOST_RAX, emit_access(b, &memory, 1, ACCESS_LOAD, HOST_RCX));
@@ -474,7 +476,7 @@ bool translate_nothing(struct builder *b, const struct insn *insn)
 bool translate_cmpxchg8b(struct builder *b, const struct insn *insn)
 {
     struct guest_operand memory = guest_operand_of(insn);
-    if (!access_is_possible(b, &memory)) {
+    if (!access_is_possible(b, &memory, ACCESS_STORE)) {
         return false;
     }
     struct host_address at = emit_access(b, &memory, 8, ACCESS_STORE, HOST_R11);

@@ -24,13 +24,6 @@ static void add_words(struct words *words, const char *separator, const char *te
     }
 }
 
-/* CS is left out where it is as it always is: data in it is for reading only. */
-static bool segment_is_worth_words(uint32_t mode, unsigned segment, enum segment_class class)
-{
-    return mode_segment_class(mode, segment) == class &&
-           !(segment == CPU_CS && class == SEGMENT_OTHER && (mode & MODE_PROTECTED));
-}
-
 static void add_segments(struct words *words, uint32_t mode)
 {
     static const char *const names[CPU_SEGMENTS] = {"ES", "CS", "SS", "DS", "FS", "GS"};
@@ -42,7 +35,7 @@ static void add_segments(struct words *words, uint32_t mode)
     for (unsigned class = SEGMENT_FLAT; class <= SEGMENT_64K; class ++) {
         bool any = false;
         for (unsigned i = 0; i < CPU_SEGMENTS; i++) {
-            if (segment_is_worth_words(mode, i, (enum segment_class) class)) {
+            if (mode_segment_class(mode, i) == (enum segment_class) class) {
                 add_words(words, any ? " " : ", ", names[i]);
                 any = true;
             }

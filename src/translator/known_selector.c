@@ -158,7 +158,7 @@ bool inline_jump_far(struct builder *b, const struct insn *insn)
     if (insn->operand[0].kind != OPERAND_MEMORY) {
         return jump_to_pointer(b, insn);
     }
-    if (!access_is_possible(b, &memory)) {
+    if (!access_is_possible(b, &memory, ACCESS_LOAD)) {
         return false;
     }
     struct host_address pointer = emit_access(b, &memory, 6, ACCESS_LOAD, HOST_RCX);

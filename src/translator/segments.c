@@ -72,7 +72,7 @@ static bool reload_is_possible(const struct builder *b, unsigned segment)
 bool selector_is_possible(const struct builder *b, const struct operand *from,
                           const struct guest_operand *memory)
 {
-    return from->kind == OPERAND_REGISTER || access_is_possible(b, memory);
+    return from->kind == OPERAND_REGISTER || access_is_possible(b, memory, ACCESS_LOAD);
 }
 
 void emit_selector(struct builder *b, const struct operand *from, const struct guest_operand *memory)
@@ -113,7 +113,7 @@ static bool inline_segment_store(struct builder *b, const struct insn *insn)
     struct host_address selector = segment_field(insn->operand[1].reg, offsetof(struct segment, selector));
     if (to->kind == OPERAND_MEMORY) {
         struct guest_operand memory = guest_operand_of(insn);
-        if (!access_is_possible(b, &memory)) {
+        if (!access_is_possible(b, &memory, ACCESS_STORE)) {
             return false;
         }
         struct host_address at = emit_access(b, &memory, 2, ACCESS_STORE, HOST_RCX);
@@ -193,7 +193,7 @@ bool inline_far_pointer(struct builder *b, const struct insn *insn)
     unsigned segment = sensitive_far_segment((enum insn_id)insn->id);
     unsigned width = insn->operand_size;
     struct guest_operand pointer = guest_operand_of(insn);
-    if (!load_is_possible(b, segment) || !access_is_possible(b, &pointer)) {
+    if (!load_is_possible(b, segment) || !access_is_possible(b, &pointer, ACCESS_LOAD)) {
         return false;
     }
     emit_attribute_check(b, segment);

@@ -198,7 +198,7 @@ static bool emit_store_field(struct builder *b, const struct insn *insn, size_t 
     struct host_address from = host_at(HOST_R14, (int32_t)field);
     if (to->kind == OPERAND_MEMORY) {
         struct guest_operand memory = guest_operand_of(insn);
-        if (!access_is_possible(b, &memory)) {
+        if (!access_is_possible(b, &memory, ACCESS_STORE)) {
             return false;
         }
         struct host_address at = emit_access(b, &memory, 2, ACCESS_STORE, HOST_RCX);
@@ -232,7 +232,7 @@ bool inline_table(struct builder *b, const struct insn *insn)
     struct guest_operand memory = guest_operand_of(insn);
     size_t table =
         insn->id == INSN_SGDT ? offsetof(struct cpu_state, gdtr) : offsetof(struct cpu_state, idtr);
-    if (!access_is_possible(b, &memory)) {
+    if (!access_is_possible(b, &memory, ACCESS_STORE)) {
         return false;
     }
     struct host_address at = emit_access(b, &memory, 6, ACCESS_STORE, HOST_RCX);

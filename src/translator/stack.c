@@ -24,7 +24,7 @@ static struct guest_operand stack_operand(const struct builder *b, int32_t displ
 bool stack_is_possible(const struct builder *b)
 {
     struct guest_operand operand = stack_operand(b, 0);
-    return access_is_possible(b, &operand);
+    return access_is_possible(b, &operand, ACCESS_STORE);
 }
 
 struct host_address emit_push_access(struct builder *b, unsigned width)
@@ -99,7 +99,7 @@ static bool emit_push_memory(struct builder *b, const struct insn *insn)
     struct emitter *e = &b->e;
     unsigned width = insn->operand_size;
     struct guest_operand memory = guest_operand_of(insn);
-    if (!access_is_possible(b, &memory)) {
+    if (!access_is_possible(b, &memory, ACCESS_LOAD)) {
         return false;
     }
     unsigned load = host_width(width) | 0x8b;
@@ -140,7 +140,8 @@ static bool translate_pop_memory(struct builder *b, const struct insn *insn)
     struct emitter *e = &b->e;
     unsigned width = insn->operand_size;
     struct guest_operand memory = guest_operand_of(insn);
-    if (!access_is_possible(b, &memory) || (memory.base == GPR_SP && !(b->mode & MODE_STACK32))) {
+    if (!access_is_possible(b, &memory, ACCESS_STORE) ||
+        (memory.base == GPR_SP && !(b->mode & MODE_STACK32))) {
         return false;
     }
     if (memory.base == GPR_SP) {

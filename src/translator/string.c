@@ -223,8 +223,8 @@ bool translate_string(struct builder *b, const struct insn *insn)
     if (is_repeated(insn)) {
         return translate_repeated(b, insn);
     }
-    if ((has_source(insn) && !access_is_possible(b, &source)) ||
-        (has_destination(insn) && !access_is_possible(b, &destination))) {
+    if ((has_source(insn) && !access_is_possible(b, &source, ACCESS_LOAD)) ||
+        (has_destination(insn) && !access_is_possible(b, &destination, ACCESS_STORE))) {
         return false;
     }
     emit_string_once(b, insn);
