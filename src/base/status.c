@@ -36,12 +36,14 @@ static enum status_code code_from_errno(int errno_value)
 struct status status_from_errno(int errno_value, const char *format, ...)
 {
     struct status status = {.code = code_from_errno(errno_value), .message = ""};
+    const char *reason = strerror(errno_value);
+    const size_t length = strlen(": ") + strlen(reason);
+    assert(length < sizeof status.message);
     va_list arguments;
     va_start(arguments, format);
-    int used = vsnprintf(status.message, sizeof status.message, format, arguments);
+    vsnprintf(status.message, sizeof status.message - length, format, arguments);
     va_end(arguments);
-    if (used >= 0 && (size_t)used < sizeof status.message) {
-        snprintf(status.message + used, sizeof status.message - (size_t)used, ": %s", strerror(errno_value));
-    }
+    const size_t used = strlen(status.message);
+    snprintf(status.message + used, sizeof status.message - used, ": %s", reason);
     return status;
 }

@@ -32,7 +32,8 @@ struct status status_ok(void);
 struct status status_error(enum status_code code, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Like status_error(STATUS_IO_ERROR or NOT_FOUND …) with ": strerror(errno_value)" appended. */
+/* Like status_error(STATUS_IO_ERROR or NOT_FOUND …) with ": strerror(errno_value)" appended. What is said
+ * before it is cut to fit. */
 struct status status_from_errno(int errno_value, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

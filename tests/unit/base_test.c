@@ -124,7 +124,7 @@ static void status_from_errno_names_kind_and_cause(void **state)
     }
 }
 
-static void overlong_messages_are_cut(void **state)
+static void overlong_messages_are_cut_but_for_the_reason(void **state)
 {
     (void)state;
     char text[2 * sizeof((struct status *)NULL)->message];
@@ -132,10 +132,14 @@ static void overlong_messages_are_cut(void **state)
     text[sizeof text - 1] = '\0';
     struct status status = status_error(STATUS_IO_ERROR, "%s", text);
     assert_int_equal(strlen(status.message), sizeof status.message - 1);
+    char reason[64];
+    snprintf(reason, sizeof reason, "xxx: %s", strerror(EIO));
     status = status_from_errno(EIO, "%s", text);
     assert_int_equal(strlen(status.message), sizeof status.message - 1);
+    assert_string_equal(status.message + strlen(status.message) - strlen(reason), reason);
     status = status_from_errno(EIO, "%.*s", (int)sizeof status.message - 5, text);
     assert_int_equal(strlen(status.message), sizeof status.message - 1);
+    assert_string_equal(status.message + strlen(status.message) - strlen(reason), reason);
 }
 
 static void log_lists_turn_categories_on(void **state)
@@ -278,7 +282,7 @@ int main(void)
         cmocka_unit_test(the_wire_is_big_endian),
         cmocka_unit_test(status_carries_kind_and_message),
         cmocka_unit_test(status_from_errno_names_kind_and_cause),
-        cmocka_unit_test(overlong_messages_are_cut),
+        cmocka_unit_test(overlong_messages_are_cut_but_for_the_reason),
         cmocka_unit_test(log_lists_turn_categories_on),
         cmocka_unit_test(unknown_log_categories_name_the_known_ones),
         cmocka_unit_test(log_writes_only_categories_that_are_on),
