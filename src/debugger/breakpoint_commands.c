@@ -12,6 +12,7 @@
 #include "debugger/registers.h"
 
 #define ACCESS_BOTH (ACCESS_READ | ACCESS_WRITE)
+#define EXCEPTIONS  32 /* vectors that are exceptions', the reserved ones included */
 
 /* ---- what a line says */
 
@@ -217,25 +218,28 @@ struct status command_iobreak(struct monitor_session *session, int argc, char **
 static const char *const mode_names[] = {
     [CPU_MODE_REAL] = "real", [CPU_MODE_V86] = "v86", [CPU_MODE_PROTECTED] = "protected"};
 
-/* "#PF", "PF" or a number; "any" or nothing: all. */
+/* "#PF", "PF" or a number; "any" or nothing: all. Exceptions have the first 32. */
 static struct status parse_vectors(const char *word, struct breakpoint_spec *spec)
 {
+    const unsigned last = spec->event == CPU_EVENT_EXCEPTION ? EXCEPTIONS - 1 : UINT8_MAX;
     uint64_t number = 0;
     spec->first = 0;
     spec->last = UINT8_MAX;
     if (word == NULL || strcmp(word, "any") == 0) {
         return status_ok();
     }
-    for (unsigned vector = 0; vector < 32; vector++) {
+    for (unsigned vector = 0; vector < EXCEPTIONS; vector++) {
         const char *name = register_exception_name(vector);
-        if (strcasecmp(word, name) == 0 || (name[0] == '#' && strcasecmp(word, name + 1) == 0)) {
+        if (name != NULL &&
+            (strcasecmp(word, name) == 0 || (name[0] == '#' && strcasecmp(word, name + 1) == 0))) {
             spec->first = spec->last = vector;
             return status_ok();
         }
     }
     struct status status = monitor_parse_number(word, "a vector", &number);
-    if (status_is_ok(&status) && number > UINT8_MAX) {
-        status = status_error(STATUS_INVALID_ARGUMENT, "vectors go up to 0xff");
+    if (status_is_ok(&status) && number > last) {
+        status = status_error(STATUS_INVALID_ARGUMENT, "vectors%s go up to 0x%x",
+                              spec->event == CPU_EVENT_EXCEPTION ? " of exceptions" : "", last);
     }
     spec->first = spec->last = (uint32_t)number;
     return status;
@@ -361,10 +365,13 @@ static void print_event(FILE *out, const struct breakpoint_spec *spec)
     if (spec->first != spec->last) {
         return;
     }
-    switch (spec->event) {
-    case CPU_EVENT_MODE: fprintf(out, " %s", mode_names[spec->first]); break;
-    case CPU_EVENT_EXCEPTION: fprintf(out, " %s", register_exception_name(spec->first)); break;
-    default: fprintf(out, " 0x%02x", (unsigned)spec->first); break;
+    const char *name = spec->event == CPU_EVENT_MODE        ? mode_names[spec->first]
+                       : spec->event == CPU_EVENT_EXCEPTION ? register_exception_name(spec->first)
+                                                            : NULL;
+    if (name != NULL) {
+        fprintf(out, " %s", name);
+    } else {
+        fprintf(out, " 0x%02x", (unsigned)spec->first);
     }
 }
 

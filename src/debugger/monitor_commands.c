@@ -43,11 +43,11 @@ static struct status read_lines(const char *path, char *lines, size_t size)
     }
     size_t length = fread(lines, 1, size - 1, file);
     lines[length] = '\0';
-    bool failed = ferror(file) != 0;
+    struct status status = ferror(file) != 0 ? status_from_errno(errno, "cannot read %s", path) : status_ok();
     bool whole = feof(file) != 0;
     fclose(file);
-    if (failed) {
-        return status_error(STATUS_IO_ERROR, "cannot read %s", path);
+    if (!status_is_ok(&status)) {
+        return status;
     }
     return whole && strlen(lines) == length
                ? status_ok()

@@ -92,8 +92,8 @@ const char *register_exception_name(unsigned vector)
 {
     static const char *const names[] = {"#DE", "#DB", "NMI",     "#BP", "#OF", "#BR", "#UD",
                                         "#NM", "#DF", "overrun", "#TS", "#NP", "#SS", "#GP",
-                                        "#PF", "?",   "#MF",     "#AC", "#MC", "#XM"};
-    return vector < ARRAY_COUNT(names) ? names[vector] : "?";
+                                        "#PF", NULL,  "#MF",     "#AC", "#MC", "#XM"};
+    return vector < ARRAY_COUNT(names) ? names[vector] : NULL;
 }
 
 static bool same(const char *name, const char *text, size_t length)

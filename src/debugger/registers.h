@@ -45,7 +45,7 @@ bool register_find_segment(const char *name, size_t length, enum cpu_segment *se
 /* The n-th name that stands for itself (those made by number or part are left out), NULL past the end. */
 const char *register_name(size_t n);
 
-/* The short name of an exception: "#GP". */
+/* The short name of an exception: "#GP". NULL: that vector is reserved, and no CPU raises it. */
 const char *register_exception_name(unsigned vector);
 
 #endif

@@ -48,6 +48,8 @@ printf 'run-instructions 100000 10\nquit\n' >run-a-little
 printf '\nwait-screen "never seen" 0.1\nquit\n' >failing-wait
 printf 'type "abc\n' >open-quote
 printf 'change a missing.img\nquit\n' >bad-change
+printf 'source directory\n' >bad-source
+printf 'catch exception 0x20\nquit\n' >bad-exception
 printf 'wait-serial "ready" 60\nscreendump /nonexistent/x.png\nquit\n' >bad-dump
 dd if=/dev/zero of=odd.img bs=1000 count=1 2>/dev/null
 dd if=/dev/zero of=large.img bs=1024 count=2881 2>/dev/null
@@ -195,6 +197,8 @@ check "unknown command in a script" 2 "unknown-command:1:" -script unknown-comma
 check "open quote in a script" 2 "quotation mark" -script open-quote
 check "failing wait" 1 "failing-wait:2: wait-screen" -script failing-wait
 check "failing change" 1 "missing.img" -script bad-change
+check "directory as commands" 1 "cannot read directory: " -script bad-source
+check "exception that is none" 2 "up to 0x1f" -script bad-exception
 check "failing screendump" 1 "/nonexistent/x.png" -fda "$image,readonly" -script bad-dump
 check "status of quit" 5 "" -script quit-5
 
