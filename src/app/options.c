@@ -155,8 +155,9 @@ static struct status option_rtc(struct options *options, char *value)
     if (end != NULL && *end == 'T') {
         end = strptime(end + 1, "%H:%M:%S", &given);
     }
+    const int day = given.tm_mday;
     time_t seconds = end != NULL && *end == '\0' ? timegm(&given) : -1;
-    if (seconds < 0) {
+    if (seconds < 0 || given.tm_mday != day) { /* timegm() makes March of February's 30th */
         return status_error(STATUS_INVALID_ARGUMENT,
                             "\"%s\" is not a time (utc, localtime or YYYY-MM-DD[THH:MM:SS] from 1970 on)",
                             base);

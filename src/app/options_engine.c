@@ -103,8 +103,9 @@ struct status options_set_check(struct options_check *check, char *value)
             check->instructions = number;
         } else {
             return status_error(STATUS_INVALID_ARGUMENT,
-                                "\"%.32s\" is none of seed=N, step=N and instructions=N for -check lockstep",
-                                item);
+                                "\"%.32s%s%.32s\" is none of seed=N, step=N from 1 on and instructions=N for "
+                                "-check lockstep",
+                                item, text != NULL ? "=" : "", text != NULL ? text : "");
         }
     }
     return status_ok();

@@ -155,6 +155,7 @@ check "chain that is neither" 2 "known are: on, off" -chain maybe
 check "no memory for translated code" 2 "1 to 1024 MiB" -tb-size 0
 check "check that does not exist" 2 "known are: lockstep" -check everything
 check "check with an unknown word" 2 "seed=N" -check lockstep,from=5
+check "check in steps of nothing" 2 "\"step=0\" is none of" -check lockstep,step=0,instructions=1
 check "check with input" 2 "-script only" -check lockstep -monitor stdio
 check "engine of another name elsewhere" 2 "-engine interp" -accel tcg
 check "unknown boot device" 2 "boot device" -boot order=z
@@ -166,6 +167,7 @@ check "second word of -boot without a value" 2 "is not key=value" -boot c,menu
 check "menu that is neither" 2 "on and off" -boot menu=yes
 check "menu that waits for ever" 2 "65535" -boot menu=on,splash-time=65536
 check "timeout in words" 2 "milliseconds" -boot reboot-timeout=soon
+check "day that does not exist" 2 "is not a time" -rtc base=2001-02-29 -script quit
 check "unknown clock" 2 "is not a time" -rtc base=yesterday
 check "unknown icount" 2 "shift" --icount=shift=99
 check "unknown option" 2 "did you mean -snapshot" -snapshoot
