@@ -10,6 +10,7 @@
 #include "app/options_boot.h"
 #include "app/options_drive.h"
 #include "app/options_engine.h"
+#include "app/options_files.h"
 #include "app/options_words.h"
 #include "base/bits.h"
 #include "base/option_parser.h"
@@ -588,6 +589,9 @@ struct status options_parse(int argc, char **argv, struct options *options)
     }
     if (status_is_ok(&status)) {
         status = settle_reverse(options);
+    }
+    if (status_is_ok(&status)) {
+        status = options_check_files(options);
     }
     if (!status_is_ok(&status)) {
         return status;

@@ -7,6 +7,7 @@ doppel=$1
 image=$2
 work=$(mktemp -d)
 trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
+original=$(realpath "$image")
 cp "$image" "$work/image" # other tests use it at the same time
 image=$work/image
 chmod u+w "$image"
@@ -106,6 +107,17 @@ check "directory as kernel" 1 "is a directory" -kernel directory
 check "floppy image as kernel" 1 "not a kernel" -kernel "$image"
 check "initrd without kernel" 2 "-initrd needs a kernel" -initrd odd.img
 check "command line without kernel" 2 "-append needs a kernel" -append quiet
+
+check "log over an image" 2 "-D would overwrite $image, the image of hda" -hda "$image" -D "$image"
+ln "$image" link.img
+check "recording over an image" 2 "-record would overwrite link.img, the image of floppy drive A" "$image" -record link.img
+check "counters over an image" 2 "-counters would overwrite $image, the image of hdc" -cdrom "$image" -counters "$image"
+check "serial port over an image" 2 "-serial would overwrite $image" -fdb "$image,readonly" -serial null -serial "file:$image"
+cmp "$image" "$original" || failures=$((failures + 1))
+check "log over a kernel" 2 "-D would overwrite ./quit, the kernel" -kernel quit -D ./quit
+check "log over the script" 2 "-D would overwrite quit, the script" -check lockstep,instructions=1 -script quit -D quit
+check "two logs in one file" 2 "-D and -debugcon cannot both write to both" -D both -debugcon file:both
+check "two logs that nobody keeps" 0 "" -D /dev/null -counters /dev/null -script quit
 
 check "no memory" 2 "memory size" -m 0
 check "little memory" 2 "memory size" -m 640K
