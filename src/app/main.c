@@ -1,5 +1,7 @@
 /* main(): from the command line to a session and an exit status. */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "app/lockstep_session.h"
 #include "app/options.h"
@@ -26,8 +28,20 @@ static int finish(int exit_status)
     return exit_status;
 }
 
+/* Where standard input, output or errors are closed, the next file that is opened would be them, and a disk
+ * image get what is printed. In their place comes one that fails, as a closed one would. */
+static void occupy_closed_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0) {
+            (void)!open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    occupy_closed_streams();
     struct options options;
     struct status status = options_parse(argc, argv, &options);
     if (!status_is_ok(&status)) {

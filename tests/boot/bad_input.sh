@@ -51,6 +51,7 @@ printf 'type "abc\n' >open-quote
 printf 'change a missing.img\nquit\n' >bad-change
 printf 'source directory\n' >bad-source
 printf 'catch exception 0x20\nquit\n' >bad-exception
+printf 'info registers\nquit\n' >registers
 printf 'wait-serial "ready" 60\nscreendump /nonexistent/x.png\nquit\n' >bad-dump
 dd if=/dev/zero of=odd.img bs=1000 count=1 2>/dev/null
 dd if=/dev/zero of=large.img bs=1024 count=2881 2>/dev/null
@@ -229,6 +230,13 @@ if [ -w /dev/full ]; then
         echo "FAILED: output to a full disk: exit status $status"
         failures=$((failures + 1))
     fi
+fi
+
+# A file that is opened where standard output was closed must not become it.
+"$doppel" -display none -script registers -D closed-log <&- >&- || :
+if [ -s closed-log ]; then
+    echo "FAILED: the monitor's output is in the log, standard output being closed"
+    failures=$((failures + 1))
 fi
 
 check "help" 0 "-snapshot" --help
