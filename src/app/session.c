@@ -674,6 +674,14 @@ static void finish_recording(struct session *session, struct status *status)
     }
 }
 
+/* The guest got an error from its disk; why is for the user to know. */
+static void note_image_failure(const struct session *session, struct status *status)
+{
+    if (status_is_ok(status) && session->machine != NULL) {
+        *status = machine_image_failure(session->machine);
+    }
+}
+
 static void take_down(struct session *session, struct status *status)
 {
     front_end_destroy(session->front_end);
@@ -681,6 +689,7 @@ static void take_down(struct session *session, struct status *status)
     gdb_link_close(session->gdb);
     monitor_destroy(session->monitor);
     finish_recording(session, status);
+    note_image_failure(session, status);
     counters_file_close(session->counters_file, session->options->counters_file, session->machine, status);
     machine_destroy(session->machine);
     for (unsigned i = 0; i < STREAMS; i++) {

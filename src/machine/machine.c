@@ -508,6 +508,11 @@ int machine_exit_status(const struct machine *machine)
     return machine->exit_status;
 }
 
+struct status machine_image_failure(const struct machine *machine)
+{
+    return machine->image_failure;
+}
+
 const char *machine_stop_reason(const struct machine *machine)
 {
     return machine->stop_reason;

@@ -136,6 +136,10 @@ const char *machine_stop_reason(const struct machine *machine);
  * wrote `value` to its debug exit port. */
 int machine_exit_status(const struct machine *machine);
 
+/* The first failure of the host to read or write a disk image, of which the guest has only seen that its disk
+ * failed. */
+struct status machine_image_failure(const struct machine *machine);
+
 /* Nanoseconds of virtual time until the next device event; UINT64_MAX when nothing is due. */
 uint64_t machine_idle_ns(struct machine *machine);
 

@@ -43,6 +43,7 @@ static struct status open_disk(const struct machine *machine, unsigned drive, co
 
 static struct status insert_disk(struct machine *machine, unsigned drive, struct disk *disk, bool read_only)
 {
+    block_device_keep_failure(disk->image, &machine->image_failure);
     struct status status =
         floppy_insert(machine->chips.floppy, drive, disk->image, &disk->geometry, read_only);
     if (!status_is_ok(&status)) {

@@ -92,6 +92,7 @@ static struct status attach_disk(struct machine *machine, unsigned drive,
     status = geometry.cylinders != 0 ? check_geometry(config, image)
                                      : guess_geometry(&machine->ide[drive], image, &geometry);
     if (status_is_ok(&status)) {
+        block_device_keep_failure(image, &machine->image_failure);
         status = ide_attach_disk(machine->chips.ide, channel_of(drive), unit_of(drive), image,
                                  geometry.cylinders != 0 ? &geometry : NULL, config->read_only);
     }
@@ -129,6 +130,7 @@ struct status machine_insert_disc(struct machine *machine, unsigned drive, const
     }
     if (status_is_ok(&status)) {
         machine_history_forget(machine);
+        block_device_keep_failure(image, &machine->image_failure);
         status = ide_insert_disc(machine->chips.ide, channel_of(drive), unit_of(drive), image, force);
     }
     if (!status_is_ok(&status)) {

@@ -138,6 +138,7 @@ struct machine {
     bool floppy_snapshot[MACHINE_FLOPPIES]; /* what is written in the drive is dropped */
     bool floppy_raw[MACHINE_FLOPPIES];
     struct machine_ide_drive ide[MACHINE_IDE_DRIVES];
+    struct status image_failure; /* the first of the host's, with any image */
     enum machine_reset_request reset_request;
     const char *stop_reason;
     int exit_status;

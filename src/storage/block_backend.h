@@ -26,6 +26,7 @@ struct block_device {
     bool read_only;
     const char *path;             /* owned by the backend; "" when there is no file */
     struct undo_journal *journal; /* borrowed; NULL: nothing is noted */
+    struct status *failure;       /* borrowed; block_device_keep_failure() */
 };
 
 /* Opens `path` as a flat array of sectors and takes an advisory lock on it: exclusive when writable, shared

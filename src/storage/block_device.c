@@ -61,6 +61,19 @@ void block_device_extend(struct block_device *device, uint64_t sectors)
     }
 }
 
+void block_device_keep_failure(struct block_device *device, struct status *failure)
+{
+    device->failure = failure;
+}
+
+static struct status keep_failure(struct block_device *device, struct status status)
+{
+    if (!status_is_ok(&status) && device->failure != NULL && status_is_ok(device->failure)) {
+        *device->failure = status;
+    }
+    return status;
+}
+
 uint64_t block_device_sectors(const struct block_device *device)
 {
     return device->sectors;
@@ -98,7 +111,7 @@ struct status block_device_read(struct block_device *device, uint64_t sector, ui
     if (!status_is_ok(&status) || count == 0) {
         return status;
     }
-    return device->backend->read(device, sector, count, to);
+    return keep_failure(device, device->backend->read(device, sector, count, to));
 }
 
 struct status block_device_write(struct block_device *device, uint64_t sector, uint32_t count,
@@ -114,10 +127,11 @@ struct status block_device_write(struct block_device *device, uint64_t sector, u
     if (device->journal != NULL) {
         undo_journal_note(device->journal, device, sector, count);
     }
-    return device->backend->write(device, sector, count, from);
+    return keep_failure(device, device->backend->write(device, sector, count, from));
 }
 
 struct status block_device_flush(struct block_device *device)
 {
-    return device->backend->flush != NULL ? device->backend->flush(device) : status_ok();
+    return device->backend->flush != NULL ? keep_failure(device, device->backend->flush(device))
+                                          : status_ok();
 }

@@ -38,6 +38,10 @@ void block_device_close(struct block_device *device);
  * makes the file longer. Not for memory devices. */
 void block_device_extend(struct block_device *device, uint64_t sectors);
 
+/* From now on, the first failure of the host to read, write or flush this device is kept in *failure, unless
+ * there is one already: devices tell the guest that something went wrong, but cannot tell the user what. */
+void block_device_keep_failure(struct block_device *device, struct status *failure);
+
 uint64_t block_device_sectors(const struct block_device *device);
 bool block_device_is_read_only(const struct block_device *device);
 const char *block_device_path(const struct block_device *device); /* "" for a memory device */

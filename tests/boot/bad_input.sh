@@ -51,6 +51,7 @@ printf 'type "abc\n' >open-quote
 printf 'change a missing.img\nquit\n' >bad-change
 printf 'source directory\n' >bad-source
 printf 'catch exception 0x20\nquit\n' >bad-exception
+printf 'dump-memory cut.img 0 1\nsleep 10\nquit\n' >cut-image
 printf 'info registers\nquit\n' >registers
 printf 'wait-serial "ready" 60\nscreendump /nonexistent/x.png\nquit\n' >bad-dump
 dd if=/dev/zero of=odd.img bs=1000 count=1 2>/dev/null
@@ -215,6 +216,8 @@ check "failing change" 1 "missing.img" -script bad-change
 check "directory as commands" 1 "cannot read directory: " -script bad-source
 check "exception that is none" 2 "up to 0x1f" -script bad-exception
 check "failing screendump" 1 "/nonexistent/x.png" -fda "$image,readonly" -script bad-dump
+cp "$image" cut.img
+check "image that is cut off while the guest runs" 1 "'cut.img' has become shorter" -icount -fda cut.img -script cut-image
 check "status of quit" 5 "" -script quit-5
 
 DOPPEL_ROMS=$work

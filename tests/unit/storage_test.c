@@ -198,6 +198,26 @@ static void image_that_shrinks_gives_a_read_error(void **state)
     block_device_close(device);
 }
 
+static void first_failure_of_the_host_is_kept(void **state)
+{
+    struct scratch *scratch = *state;
+    write_file(scratch->path, 4 * BLOCK_SECTOR_SIZE);
+    struct status failure = status_ok();
+    struct block_device *device;
+    check_ok(block_device_open(scratch->path, &writable, &device));
+    block_device_keep_failure(device, &failure);
+    uint8_t bytes[BLOCK_SECTOR_SIZE];
+    check_error(block_device_read(device, 4, 1, bytes), STATUS_INVALID_ARGUMENT, "beyond"); /* the guest's */
+    check_ok(failure);
+    assert_int_equal(truncate(scratch->path, BLOCK_SECTOR_SIZE), 0);
+    check_error(block_device_read(device, 2, 1, bytes), STATUS_IO_ERROR, "shorter");
+    check_error(failure, STATUS_IO_ERROR, "shorter");
+    failure.message[0] = 'C';
+    check_error(block_device_read(device, 3, 1, bytes), STATUS_IO_ERROR, "shorter");
+    assert_int_equal(failure.message[0], 'C');
+    block_device_close(device);
+}
+
 static void image_being_written_is_not_opened_twice(void **state)
 {
     struct scratch *scratch = *state;
@@ -504,6 +524,7 @@ int main(void)
         IN_SCRATCH(image_without_write_permission_is_opened_read_only),
         IN_SCRATCH(unusable_files_are_refused_with_the_reason),
         IN_SCRATCH(image_that_shrinks_gives_a_read_error),
+        IN_SCRATCH(first_failure_of_the_host_is_kept),
         IN_SCRATCH(incomplete_sector_is_filled_up),
         IN_SCRATCH(extended_device_has_zeros_until_they_are_written),
         IN_SCRATCH(extended_snapshot_leaves_the_file_alone),
