@@ -348,8 +348,15 @@ static struct status option_monitor(struct options *options, char *value)
 
 static struct status option_gdb(struct options *options, char *value)
 {
-    options->gdb = strcmp(value, "none") != 0 ? value : NULL;
-    return status_ok();
+    const bool none = strcmp(value, "none") == 0;
+    const bool two_way = strncmp(value, "tcp:", 4) == 0 || strncmp(value, "unix:", 5) == 0 ||
+                         strcmp(value, "pty") == 0 || strcmp(value, "stdio") == 0;
+    options->gdb = none ? NULL : value;
+    return none || two_way
+               ? status_ok()
+               : status_error(STATUS_INVALID_ARGUMENT,
+                              "gdb cannot come by \"%.80s\" (tcp:[HOST]:PORT, unix:PATH, pty, stdio, none)",
+                              value);
 }
 
 static struct status option_s(struct options *options, char *value)

@@ -193,6 +193,7 @@ check "missing value" 2 "needs a value" -m
 check "value where none is taken" 2 "takes no value" --snapshot=yes
 check "unknown display" 2 "display" -display laser
 check "unknown stream" 1 "frobnicator" -serial frobnicator:
+check "gdb by a file" 2 "gdb cannot come by" -gdb file:gdb -script quit
 check "three serial ports" 2 "serial ports" -serial null -serial null -serial null
 check "two users of the terminal" 2 "can have the terminal" -monitor stdio -serial stdio
 check "debugger beside a terminal's other user" 2 "can have the terminal" -display tty -debug -monitor stdio
