@@ -1,5 +1,6 @@
 /* main(): from the command line to a session and an exit status. */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -42,6 +43,7 @@ static void occupy_closed_streams(void)
 int main(int argc, char **argv)
 {
     occupy_closed_streams();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of that file, and told as one */
     struct options options;
     struct status status = options_parse(argc, argv, &options);
     if (!status_is_ok(&status)) {

@@ -150,9 +150,9 @@ struct status symbols_parse(struct symbols *symbols, const char *path, const uin
     struct status status = status_ok();
     if (symbols_is_elf(bytes, length)) {
         status = symbols_read_elf(bytes, length, &list);
-    } else {
+    } else if (memchr(bytes, '\0', length) == NULL) {
         symbols_read_text(bytes, length, &list);
-    }
+    } /* else it is no text, whatever some of it may look like */
     if (status_is_ok(&status) && !list.out_of_memory &&
         (list.count == 0 || (list.count > 1 && all_are_zero(&list)))) {
         status =

@@ -3,7 +3,8 @@
  * Reading a selector is host code in every mode. A load is where selectors are addresses: in virtual-8086
  * mode, and in real mode for a segment that has the attributes of real mode already and a limit that leaves
  * its class alone (enum segment_class) whatever its base. In protected mode it is one of the selector that is
- * loaded already, if its descriptor has not changed (struct known_selector); all else is the emulation's.
+ * loaded already, if its descriptor has not changed (struct known_selector), or one that was seen before
+ * (known_load.c); all else is the emulation's.
  *
  * A load of SS holds interrupts off until the next instruction is done. Since they become pending in C code
  * only, it is enough that the next instruction is in the same block. */

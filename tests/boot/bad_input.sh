@@ -208,6 +208,12 @@ if [ -w /dev/full ]; then
     check "log on a full disk" 1 "cannot write the log /dev/full" -d exec -D /dev/full -script run-a-little
 fi
 
+(ulimit -f 16 && "$doppel" -engine interp -display none -d exec -D limited-log -script run-a-little 2>err) && status=0 || status=$?
+if [ "$status" -ne 1 ] || ! grep -q "cannot write the log limited-log" err; then
+    echo "FAILED: a log that may not grow: exit status $status: $(cat err)"
+    failures=$((failures + 1))
+fi
+
 check "missing script" 1 "missing-script" -script missing-script
 check "directory as script" 1 "directory" -script directory
 check "unknown command in a script" 2 "unknown-command:1:" -script unknown-command

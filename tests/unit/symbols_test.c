@@ -135,6 +135,7 @@ static void texts_without_symbols_are_refused(void **state)
     assert_refused(*state, "", 0, "no symbols");
     assert_refused(*state, "hello\nworld 12\n", 15, "no symbols");
     assert_refused(*state, "\0\0\0\0\xff\xfe", 6, "no symbols");
+    assert_refused(*state, "\x7f\0\n10 T f\n", 10, "no symbols");
     assert_refused(*state, "00000000 T a\n00000000 T b\n", 26, "all addresses are zero");
     size_t count;
     struct status status = symbols_load(*state, "/nonexistent", 0, &count);
