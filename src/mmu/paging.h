@@ -10,7 +10,7 @@ struct paging_result {
     bool writable; /* a store with these rights would succeed */
     bool executable;
     bool dirty;    /* the D bit is set: stores need no further walk */
-    bool accessed; /* the A bit was set before */
+    bool accessed; /* the A bits were set before, those of the levels above as well */
     bool large;    /* part of a page of 2 or 4 MiB */
     bool global;   /* stays when CR3 is loaded */
     bool user;     /* is not the supervisor's alone */

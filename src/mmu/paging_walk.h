@@ -35,7 +35,7 @@ struct walk {
     bool user;
     bool update;
     bool plain;      /* fails where a table is in no plain memory, or a bit would have to be set */
-    uint64_t rights; /* AND of the levels' PTE_WRITABLE and PTE_USER */
+    uint64_t rights; /* AND of the levels' PTE_WRITABLE, PTE_USER and PTE_ACCESSED */
     bool no_execute; /* OR of the levels' NX */
 };
 
@@ -104,7 +104,7 @@ ALWAYS_INLINE bool finish(struct walk *walk, uint64_t address, unsigned size, ui
                                      .writable = writable,
                                      .executable = executable,
                                      .dirty = (entry & PTE_DIRTY) != 0 || walk->access == MMU_STORE,
-                                     .accessed = (entry & PTE_ACCESSED) != 0,
+                                     .accessed = (walk->rights & PTE_ACCESSED) != 0,
                                      .large = offset_mask > PAGE_MASK,
                                      .global = (entry & PTE_GLOBAL) && (cpu->cr4 & CR4_PGE),
                                      .user = user_page};
@@ -199,7 +199,7 @@ ALWAYS_INLINE struct walk walk_of(const struct mmu *mmu, uint64_t linear, enum m
                          .linear = linear & 0xffffffffu,
                          .access = access,
                          .user = user,
-                         .rights = PTE_WRITABLE | PTE_USER};
+                         .rights = PTE_WRITABLE | PTE_USER | PTE_ACCESSED};
 }
 
 #endif

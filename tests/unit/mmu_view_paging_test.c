@@ -649,6 +649,24 @@ static void change_directory(struct chaos *chaos, unsigned space, unsigned page)
     }
 }
 
+/* A or D in a page's entry, or A in the directory's. */
+static void clear_bit(struct chaos *chaos, unsigned space, unsigned page)
+{
+    uint32_t linear = random_pages[page];
+    unsigned shift = is_pae(space) ? 21 : 22;
+    switch (view_rig_pick(chaos->rig, 3)) {
+    case 0: leaf(chaos, space, linear)[0] &= (uint8_t)~A; break;
+    case 1: leaf(chaos, space, linear)[0] &= (uint8_t)~D; break;
+    default:
+        directory_entry(chaos, space, linear)[0] &= (uint8_t)~A;
+        for (unsigned i = 0; i < ARRAY_COUNT(random_pages); i++) {
+            chaos->told[space][i] &= (random_pages[i] ^ linear) >> shift != 0;
+        }
+        break;
+    }
+    chaos->told[space][page] = false;
+}
+
 static void change_control(struct chaos *chaos)
 {
     struct view_rig *rig = chaos->rig;
@@ -698,8 +716,10 @@ static bool tables_allow(struct view_rig *rig, uint32_t linear, bool store, uint
         return false;
     }
     *phys = result.phys;
+    struct paging_path path;
+    paging_find_path(rig->mmu, linear, &path);
     const struct memory_page *page = memory_bus_page(rig->bus, result.phys);
-    return result.accessed && page->read != NULL &&
+    return result.accessed && (path.directory & A) && page->read != NULL &&
            (!store ||
             (result.writable && result.dirty && page->write == page->read && page->code_lines == 0));
 }
@@ -732,8 +752,7 @@ static void do_anything(struct chaos *chaos)
     } else if (event < 7) {
         change_directory(chaos, other, page);
     } else if (event < 9) {
-        leaf(chaos, other, linear)[0] &= (uint8_t)(view_rig_pick(rig, 2) ? ~A : ~D);
-        chaos->told[other][page] = false;
+        clear_bit(chaos, other, page);
     } else if (event < 12) {
         view_rig_invlpg(rig, linear);
         chaos->told[chaos->space][page] = true;
