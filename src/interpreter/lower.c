@@ -169,7 +169,9 @@ static bool ends_block(const struct insn *insn)
     }
     switch (insn->id) {
     case INSN_IN:
-    case INSN_OUT: return true;
+    case INSN_OUT:
+    case INSN_INS:
+    case INSN_OUTS: return true;
     case INSN_MOV_SEG:
         return insn->operand[0].kind == OPERAND_REGISTER &&
                insn->operand[0].register_class == REGISTER_SEGMENT &&

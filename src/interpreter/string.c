@@ -268,7 +268,11 @@ static inline void string_single(struct cpu_state *cpu, const struct uop *uop, s
                                  enum insn_id id, unsigned width)
 {
     string_once(cpu, uop, in, id, width, &cpu->flags);
-    uop_next(cpu, uop, in);
+    if (id == INSN_INS || id == INSN_OUTS) {
+        uop_leave_to_next(cpu, uop, in); /* as behind IN and OUT */
+    } else {
+        uop_next(cpu, uop, in);
+    }
 }
 
 /* Whether REPE/REPNE stops after an iteration; other instructions go by the count alone. */

@@ -642,6 +642,42 @@ static void filtered_traces_show_only_their_addresses(void **state)
                               "Trace 0: 0x000000001008 [00000000/00001008/000000b0/2] \n");
 }
 
+static uint32_t raise_at_read(void *opaque, uint16_t port, unsigned width)
+{
+    struct cpu_bench *bench = opaque;
+    (void)port;
+    (void)width;
+    bench->cpu.pending |= CPU_PENDING_INTERRUPT;
+    return 0;
+}
+
+static void raise_at_write(void *opaque, uint16_t port, unsigned width, uint32_t value)
+{
+    (void)value;
+    raise_at_read(opaque, port, width);
+}
+
+static void an_interrupt_that_a_port_brings_about_comes_before_the_next_instruction(void **state)
+{
+    (void)state;
+    static const uint8_t opcodes[] = {0xec, 0xee, 0x6c, 0x6e}; /* IN, OUT, INSB, OUTSB */
+    for (unsigned i = 0; i < ARRAY_COUNT(opcodes); i++) {
+        struct cpu_bench *bench = create_flat();
+        bench->interrupt_vector = 0x40;
+        bench->cpu.pins.port_read = raise_at_read;
+        bench->cpu.pins.port_write = raise_at_write;
+        bench->cpu.gpr[CPU_SI].q = bench->cpu.gpr[CPU_DI].q = BENCH_DATA;
+        set_flag(bench, EFLAGS_IF);
+        cpu_bench_load(bench, BENCH_CODE,
+                       BENCH_BYTES(0x42, opcodes[i], 0x43, 0x43, 0xf4)); /* INC EBX twice */
+        run_to_halt(bench);
+        assert_int_equal(cpu_bench_frame(bench).vector, 0x40);
+        assert_int_equal(cpu_bench_frame(bench).rip, BENCH_CODE + 2);
+        assert_int_equal(bench->cpu.gpr[CPU_BX].d, 0);
+        cpu_bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -677,6 +713,7 @@ int main(void)
         cmocka_unit_test(triple_fault_shuts_down),
         cmocka_unit_test(triple_fault_on_an_interrupt_shuts_down),
         cmocka_unit_test(endless_faults_use_up_the_budget),
+        cmocka_unit_test(an_interrupt_that_a_port_brings_about_comes_before_the_next_instruction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
