@@ -238,6 +238,7 @@ static void push_flags(struct cpu_state *cpu, const struct uop *uop, struct inte
 {
     uop_sync(cpu, in);
     cpu_push_flags(cpu, uop->operand_size);
+    heed_device(cpu, in);
     uop_next(cpu, uop, in);
 }
 

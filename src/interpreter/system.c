@@ -288,6 +288,7 @@ static void query_to_register(struct cpu_state *cpu, const struct uop *uop, stru
         register_write(cpu, uop->destination, uop->operand_size, result);
     }
     put_zf(cpu, valid);
+    heed_device(cpu, in);
     uop_next(cpu, uop, in);
 }
 
@@ -306,6 +307,7 @@ static void verify(struct cpu_state *cpu, const struct uop *uop, struct interpre
     require_protected_mode(cpu, in);
     uint16_t selector = (uint16_t)operand_read(cpu, uop, in, memory, uop->destination, 2);
     put_zf(cpu, cpu_verify_segment(cpu, selector, uop->insn == INSN_VERW));
+    heed_device(cpu, in);
     uop_next(cpu, uop, in);
 }
 

@@ -678,6 +678,40 @@ static void an_interrupt_that_a_port_brings_about_comes_before_the_next_instruct
     }
 }
 
+static void raise_at_store(void *opaque, uint64_t offset, unsigned width, uint64_t value)
+{
+    (void)offset;
+    raise_at_write(opaque, 0, width, (uint32_t)value);
+}
+
+static void an_interrupt_that_a_store_brings_about_comes_before_the_next_instruction(void **state)
+{
+    (void)state;
+    enum { DEVICE = 0x40000 };
+    static const uint8_t opcodes[] = {0x50, 0x60, 0x9c, 0x1e}; /* PUSH EAX, PUSHA, PUSHF, PUSH DS */
+    for (unsigned i = 0; i < ARRAY_COUNT(opcodes); i++) {
+        struct cpu_bench *bench = create_flat();
+        const struct io_region device = {.name = "device",
+                                         .base = DEVICE,
+                                         .length = PAGE_SIZE,
+                                         .max_width = 4,
+                                         .write = raise_at_store,
+                                         .opaque = bench};
+        struct status status = memory_bus_claim(bench->bus, &device);
+        assert_true(status_is_ok(&status));
+        cpu_bench_enter_flat(bench, 4, 3);
+        bench->interrupt_vector = 0x40;
+        bench->cpu.gpr[CPU_SP].q = DEVICE + PAGE_SIZE / 2;
+        set_flag(bench, EFLAGS_IF);
+        cpu_bench_load(bench, BENCH_CODE, BENCH_BYTES(0x42, opcodes[i], 0x43, 0x43, 0xf4));
+        run_to_halt(bench);
+        assert_int_equal(cpu_bench_frame(bench).vector, 0x40);
+        assert_int_equal(cpu_bench_frame(bench).rip, BENCH_CODE + 2);
+        assert_int_equal(bench->cpu.gpr[CPU_BX].d, 0);
+        cpu_bench_destroy(bench);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -714,6 +748,7 @@ int main(void)
         cmocka_unit_test(triple_fault_on_an_interrupt_shuts_down),
         cmocka_unit_test(endless_faults_use_up_the_budget),
         cmocka_unit_test(an_interrupt_that_a_port_brings_about_comes_before_the_next_instruction),
+        cmocka_unit_test(an_interrupt_that_a_store_brings_about_comes_before_the_next_instruction),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
