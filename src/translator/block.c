@@ -227,7 +227,8 @@ static unsigned discover(struct builder *b, const struct guest_code *code)
     bool ended = false;
     while (!ended && b->count < b->most && used < room) {
         struct insn *insn = &b->insns[b->count];
-        if (decoder_decode(&mode, code->bytes + used, code->available - used, insn) != DECODE_OK) {
+        bool decoded = decoder_decode(&mode, code->bytes + used, code->available - used, insn) == DECODE_OK;
+        if (!decoded || (uint64_t)b->first_eip + used + insn->length - 1 > mode_last_eip(b->mode)) {
             break; /* the fallback's, with whatever it raises */
         }
         uint32_t eip = b->next_eip;
@@ -481,13 +482,6 @@ static unsigned build(struct builder *b, struct code_space space, const struct g
     return 0;
 }
 
-/* The limit is 64 KiB or 4 GiB at least (MODE_CODE_OPEN), and only that is known where the block is entered.
- */
-static bool tail_is_possible(uint32_t mode, uint32_t eip, unsigned length)
-{
-    return (uint64_t)eip + length - 1 <= (mode & MODE_CODE32 ? UINT32_MAX : 0xffffu);
-}
-
 /* Marks what a block was made of. */
 static void mark_block(struct translator *t, const struct code_block *block)
 {
@@ -512,7 +506,7 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
     b->phys = code->phys;
     b->sites = tables->sites;
     unsigned length = build(b, space, code, eip);
-    if (length == 0 || (b->has_tail && !tail_is_possible(mode, eip, length))) {
+    if (length == 0) {
         return NULL;
     }
     emit_stubs(b, tables);

@@ -58,6 +58,13 @@ static inline bool mode_tells_linear(uint32_t mode)
     return (mode & (MODE_CODE_FLAT | MODE_PARAGRAPH)) != 0;
 }
 
+/* The last EIP of code that is translated. MODE_CODE_OPEN says that CS's limit is no less, and not by how
+ * much it is more: beyond 64 KiB in 16-bit code the fallback looks each time. */
+static inline uint32_t mode_last_eip(uint32_t mode)
+{
+    return mode & MODE_CODE32 ? UINT32_MAX : 0xffff;
+}
+
 /* How an offset in a data segment becomes a linear address. */
 enum segment_class {
     SEGMENT_FLAT,  /* base 0, limit 4 GiB, readable and (unless it is CS) writable; in protected mode only */

@@ -73,7 +73,7 @@ uint8_t *emit_jump_cache_look(struct builder *b, uint32_t place, uint32_t target
 void emit_far_exit_from(struct builder *b, uint8_t *jump, uint32_t place, uint32_t target)
 {
     struct emitter *e = &b->e;
-    bool has_place = !(b->mode & MODE_PARAGRAPH) || target <= 0xffff;
+    bool has_place = target <= mode_last_eip(b->mode);
     /* with another limit, what lies behind a jump may be beyond it: the dispatcher looks */
     bool chained = !b->t->unchained && (b->mode & MODE_CODE_OPEN) && has_place;
     uint32_t paragraphs = (place >> 16) - (b->place >> 16);

@@ -177,12 +177,6 @@ static bool is_cold(const struct translator *t, uint64_t phys)
     return !t->tracing && t->fallback->ops->cold_visits(t->fallback, phys) < t->config.tb_warm;
 }
 
-/* EIPs beyond this have no place in the context. */
-static uint32_t last_eip(const struct translator *t)
-{
-    return t->mode & MODE_PARAGRAPH ? 0xffff : UINT32_MAX;
-}
-
 /* The physical address of the code at `linear`. False: the fallback has to go there, since it meets the page
  * fault. */
 static bool find_code(struct translator *t, uint32_t linear, uint64_t *phys)
@@ -270,7 +264,8 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
     const struct segment *cs = &cpu->segment[CPU_CS];
     uint32_t linear = (uint32_t)(cs->base + eip);
     uint64_t phys;
-    if (eip > last_eip(t) || eip > cs->limit || is_for_probe(t, linear) || !find_code(t, linear, &phys)) {
+    if (eip > mode_last_eip(t->mode) || eip > cs->limit || is_for_probe(t, linear) ||
+        !find_code(t, linear, &phys)) {
         return NULL;
     }
     uint64_t key = translator_block_key(t, eip, mode);
@@ -310,7 +305,7 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
 const uint8_t *dispatch_known_jump(const struct translator *t, uint32_t eip)
 {
     uint32_t slot = jump_slot_index(t->mode, translator_place(t, eip));
-    bool usable = (t->mode & MODE_CODE_OPEN) && !t->unchained && eip <= last_eip(t);
+    bool usable = (t->mode & MODE_CODE_OPEN) && !t->unchained && eip <= mode_last_eip(t->mode);
     return usable && t->jump_tags[slot] == jump_tag(t, eip) ? t->jump_codes[slot] : NULL;
 }
 

@@ -640,6 +640,40 @@ static void a_block_that_follows_another_faults_beyond_the_limit(void **state)
     }
 }
 
+/* 16-bit code in a large segment goes on beyond 64 KiB; in a small one of the same base it does not. */
+static void narrow_code_faults_beyond_the_limit_that_its_segment_has_now(void **state)
+{
+    (void)state;
+    enum { BASE = 0x14000, FIRST = 0xfff8, END = 0x10000 };
+    for (size_t i = 0; i < ARRAY_COUNT(engines); i++) {
+        for (unsigned before = 0; before < 2; before++) { /* of INC ECX, at the end of 64 KiB or across it */
+            struct cpu_bench *bench = create(&engines[i].config);
+            struct segment *cs = &bench->cpu.segment[CPU_CS];
+            cpu_bench_enter_flat(bench, 2, 0);
+            cs->base = BASE;
+            cpu_bench_load(bench, BASE + FIRST, BENCH_BYTES(0x43, 0x43, 0x43, 0x43, 0x43, 0x43, 0x43, 0x43));
+            cpu_bench_load(bench, BASE + END - before, BENCH_BYTES(0x66, 0x41, 0xf4));
+            for (unsigned k = 0; k < 12; k++) {
+                bool fits = k < 8;
+                cs->limit = fits ? 0x1ffff : 0xffff;
+                segment_update_bounds(cs);
+                cpu_update_mode(&bench->cpu);
+                bench->cpu.halted = false;
+                bench->cpu.rip = FIRST;
+                bench->cpu.gpr[CPU_CX].q = 0;
+                assert_int_equal(cpu_bench_run(bench, 50), STOP_HALTED);
+                assert_int_equal(bench->cpu.gpr[CPU_CX].d, fits);
+                if (!fits) {
+                    assert_int_equal(cpu_bench_frame(bench).vector, VECTOR_GP);
+                    assert_int_equal(cpu_bench_frame(bench).rip, END - before);
+                    k = 12;
+                }
+            }
+            cpu_bench_destroy(bench);
+        }
+    }
+}
+
 static void an_instruction_across_the_end_of_64_kib_faults_in_real_mode(void **state)
 {
     (void)state;
@@ -676,6 +710,7 @@ int main(void)
         cmocka_unit_test(an_invalid_instruction_at_the_end_of_a_page_leaves_the_next_one_alone),
         cmocka_unit_test(an_instruction_beyond_the_limit_faults_however_often_it_was_executed),
         cmocka_unit_test(a_block_that_follows_another_faults_beyond_the_limit),
+        cmocka_unit_test(narrow_code_faults_beyond_the_limit_that_its_segment_has_now),
         cmocka_unit_test(an_instruction_across_the_end_of_64_kib_faults_in_real_mode),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
