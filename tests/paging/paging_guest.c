@@ -1,11 +1,12 @@
 /* A guest that does to its page tables whatever it may, at random, and knows what it must see.
  *
  * It is an image like those of the bench (bench/guest). In a few address spaces it maps pages of 4 KiB, which
- * share frames, and of 4 MiB; gives and takes rights, clears A and D bits, writes through aliases, puts code
- * into frames and calls it; and tells the processor by INVLPG and by loads of CR3, at once or later. Every
- * access, from ring 0 and from ring 3, is checked against a model: the value, whether it faults and with
- * which error code, and which bits are set in the entry afterwards. Pages whose entry was changed and of
- * which the processor was not told are left alone meanwhile: what they show is undefined (SDM 3A §4.10).
+ * share frames, and of 4 MiB; gives and takes rights, clears A and D bits, those above a page as well,
+ * writes through aliases, puts code into frames and calls it; and tells the processor by INVLPG and by loads
+ * of CR3, at once or later. Every access, from ring 0 and from ring 3, is checked against a model: the value,
+ * whether it faults and with which error code, and which bits are set in the entries afterwards. Pages whose
+ * entry was changed and of which the processor was not told are left alone meanwhile: what they show is
+ * undefined (SDM 3A §4.10).
  *
  * Page faults are mended as a kernel's demand paging does, and the access is tried again. There are many
  * instructions for the same access, so that an engine that treats those specially that fault often does not
@@ -208,6 +209,22 @@ static void clear_bits(unsigned in, unsigned page)
     }
 }
 
+static uint32_t *directory_entry(unsigned in, unsigned page)
+{
+    return &spaces[in][linear_of[page] / GUEST_LARGE_PAGE_SIZE];
+}
+
+/* The A bit above a page, and so above those around it. */
+static void clear_directory_bit(unsigned in, unsigned page)
+{
+    if (page < GLOBAL_FIRST) {
+        *directory_entry(in, page) &= ~ACCESSED;
+        for (unsigned other = 0; other < GLOBAL_FIRST; other++) {
+            model[in][other].told &= directory_entry(in, other) != directory_entry(in, page);
+        }
+    }
+}
+
 static void go_to(unsigned to)
 {
     space = to;
@@ -233,6 +250,15 @@ static void check_entry(unsigned in, unsigned page)
 {
     if (*guest_page_entry(spaces[in], linear_of[page]) != model[in][page].entry) {
         workload_fail("an entry is not what it must be");
+    }
+}
+
+/* The same behind an access. */
+static void check_entries(unsigned in, unsigned page)
+{
+    check_entry(in, page);
+    if (!(*directory_entry(in, page) & ACCESSED)) {
+        workload_fail("an access that has set no bit in the directory");
     }
 }
 
@@ -345,7 +371,7 @@ static void check_access(const struct access *access)
     note(before);
     for (uint32_t i = 0; i < width; i++) {
         unsigned page = page_at(access->linear + i);
-        check_entry(space, page);
+        check_entries(space, page);
         share_global(page);
         if (store) {
             *mirrored(access->linear + i) = (uint8_t)(value >> (8 * i));
@@ -432,7 +458,7 @@ static void check_code(unsigned page, uint32_t offset, uint32_t number)
     in[1] = space;
     for (unsigned i = 0; i < 2; i++) {
         model[in[i]][page].entry |= ACCESSED;
-        check_entry(in[i], page);
+        check_entries(in[i], page);
     }
     share_global(page);
     if (result != number) {
@@ -577,6 +603,8 @@ static void do_anything(void)
         change_page(in, page);
     } else if (what < 10) {
         clear_bits(in, page);
+    } else if (what < 11) {
+        clear_directory_bit(in, page);
     } else if (what < 18) {
         tell_page(page);
     } else if (what < 22) {
