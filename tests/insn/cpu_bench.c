@@ -23,6 +23,9 @@ static void write_port(void *opaque, uint16_t port, unsigned width, uint32_t val
     struct cpu_bench *bench = opaque;
     (void)width;
     bench->last_port_written = (uint32_t)port << 16 | (value & 0xffff);
+    if (bench->port_written != NULL) {
+        bench->port_written(bench->port_written_opaque, port, value);
+    }
 }
 
 static int acknowledge_interrupt(void *opaque)

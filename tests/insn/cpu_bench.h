@@ -59,6 +59,9 @@ struct cpu_bench {
     unsigned interrupts_taken;
     uint32_t port_value;        /* what a port read gives */
     uint32_t last_port_written; /* port number << 16 | value */
+    /* Told of port writes; NULL: nobody is. */
+    void (*port_written)(void *opaque, uint16_t port, uint32_t value);
+    void *port_written_opaque;
 };
 
 /* What an interrupt or exception pushed (and the vector that was taken). */

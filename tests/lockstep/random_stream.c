@@ -28,7 +28,7 @@ struct arguments {
     struct broken_engine_config fault;
     uint64_t seed, first, streams, instructions, limit, reports;
     uint32_t budget;
-    uint32_t focus, kinds;
+    struct stream_choice choice;
 };
 
 static void print_usage(FILE *out)
@@ -45,6 +45,7 @@ static void print_usage(FILE *out)
           "  --limit N            instructions of a stream (3000)\n"
           "  --budget N           instructions between comparisons (0: random)\n"
           "  --reports N          go on after N-1 streams that differ (1)\n"
+          "  --events on|off      devices change memory, mappings and code (off)\n"
           "  --fault MNEMONIC     break the engine: this instruction flips a bit of EDX\n"
           "  --only LIST          of",
           out);
@@ -168,12 +169,14 @@ static void parse_option(struct arguments *a, const char *option, char *value)
         a->pair.engine.sensitive = (enum sensitive_strategy)sensitive;
     } else if (strcmp(option, "--chain") == 0) {
         a->pair.engine.unchained = strcmp(value, "off") == 0;
+    } else if (strcmp(option, "--events") == 0) {
+        a->choice.events = a->pair.events = strcmp(value, "on") == 0;
     } else if (strcmp(option, "--cpu") == 0) {
         a->pair.model = cpu_model_find(value);
     } else if (strcmp(option, "--only") == 0) {
-        a->focus = parse_list(option, value, find_focus);
+        a->choice.focus = parse_list(option, value, find_focus);
     } else if (strcmp(option, "--kinds") == 0) {
-        a->kinds = parse_list(option, value, find_kind);
+        a->choice.kinds = parse_list(option, value, find_kind);
     } else if (strcmp(option, "--fault") == 0) {
         a->fault = (struct broken_engine_config){
             .breakage = BREAK_REGISTER, .reg = CPU_DX, .after = find_instruction(option, value)};
@@ -182,7 +185,7 @@ static void parse_option(struct arguments *a, const char *option, char *value)
         parse_number(a, option, value);
     }
     bool has_model = a->pair.model != NULL && cpu_model_has(a->pair.model, FEATURE_SSE);
-    if (!has_model || a->focus == 0 || a->kinds == 0) {
+    if (!has_model || a->choice.focus == 0 || a->choice.kinds == 0) {
         misuse(option, value);
     }
 }
@@ -213,7 +216,7 @@ static void report(const struct arguments *a, uint64_t number, const struct stre
 {
     const struct stream_plan plan = {.limit = a->limit, .budget = a->budget, .last_step = UINT64_MAX};
     static struct stream stream;
-    stream_generate(a->seed, number, a->focus, a->kinds, &stream);
+    stream_generate(a->seed, number, &a->choice, &stream);
     printf("stream %" PRIu64 " of seed %" PRIu64 " differs: --seed %" PRIu64 " --first %" PRIu64
            " --streams 1\n",
            number, a->seed, a->seed, number);
@@ -244,11 +247,14 @@ static void run_streams(const struct arguments *a, struct progress *progress)
         uint64_t retired = 0;
         uint64_t number = a->first + progress->streams++;
         alarm(HANG_SECONDS);
-        stream_generate(a->seed, number, a->focus, a->kinds, &stream);
-        if (!stream_pair_run(&pair, &stream, &plan, &retired, &divergence)) {
+        stream_generate(a->seed, number, &a->choice, &stream);
+        bool equal = stream_pair_run(&pair, &stream, &plan, &retired, &divergence);
+        if (!equal) {
             alarm(0);
             progress->different++;
             report(a, number, &pair);
+        }
+        if (!equal || !stream_pair_is_defined(&pair)) {
             stream_pair_destroy(&pair);
             pair = stream_pair_create(&a->pair);
         }
@@ -288,8 +294,7 @@ int main(int argc, char **argv)
                           .instructions = 2000000,
                           .limit = 3000,
                           .reports = 1,
-                          .focus = (1u << FOCUS_COUNT) - 1,
-                          .kinds = UINT32_MAX};
+                          .choice = {.focus = (1u << FOCUS_COUNT) - 1, .kinds = UINT32_MAX}};
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         print_usage(stdout);
         return EXIT_SUCCESS;

@@ -53,15 +53,25 @@ enum stream_layout {
     STREAM_RESUME = 0x3f900,         /* addresses of items, where execution goes on after an exception */
     STREAM_DEVICE = 0x70000,         /* a page of device registers */
     STREAM_RAM_BYTES = 0x80000,
-    STREAM_PAGE = 0x1000
+    STREAM_PAGE = 0x1000,
+    /* With events: */
+    STREAM_SPACES = 0x800000, /* physical: tables of two address spaces */
+    STREAM_SPACE_BYTES = 0x3000,
+    STREAM_NEAR_DEVICE = 0x3b000, /* the same registers in the data segment */
+    STREAM_ALIAS = 0x3c000,       /* with paging: the second page of code, as data */
+    STREAM_ALIASES = 0x90000,     /* with paging: more places where all code is, */
+    STREAM_ALIAS_BYTES = 0x8000,  /* each so long */
+    STREAM_HIGH = 0x120000,       /* physical: see stream_events.h */
+    STREAM_EVENTS_RAM_BYTES = 0xc6000
 };
 
 #define STREAM_INTERRUPT 0x40 /* the vector whose handler returns at once */
 
-#define STREAM_ITEMS      240u
-#define STREAM_ITEM_BYTES 48u
-#define STREAM_RESUMES    32u
-#define STREAM_CODE_BYTES (STREAM_ITEMS * STREAM_ITEM_BYTES + 16)
+#define STREAM_ALIAS_COUNT 8u
+#define STREAM_ITEMS       240u
+#define STREAM_ITEM_BYTES  48u
+#define STREAM_RESUMES     32u
+#define STREAM_CODE_BYTES  (STREAM_ITEMS * STREAM_ITEM_BYTES + 16)
 
 /* A field that depends on where an item ends up. */
 enum stream_patch_kind {
@@ -76,7 +86,7 @@ struct stream_patch {
     uint8_t size; /* 1, 2, 4 */
     uint8_t back; /* this many bytes before the end of the target; 0: its beginning */
     uint16_t target;
-    uint16_t moved; /* the code segment begins this many bytes earlier */
+    uint32_t moved; /* the code segment begins this many bytes earlier, or the code is there as well */
 };
 
 struct stream_item {
@@ -90,6 +100,8 @@ struct stream {
     const struct stream_kind *kind;
     uint64_t state_seed; /* of registers and memory at the start */
     bool paging;
+    bool events; /* stream_events.h */
+    bool pae;    /* with events */
     uint8_t iopl;
     uint32_t start; /* offset of the first item in the code segment */
     struct stream_item items[STREAM_ITEMS];
@@ -100,9 +112,16 @@ struct stream {
     uint8_t bytes[STREAM_CODE_BYTES];
 };
 
-/* Stream `number` of the sequence `seed`. `focus`: bit n allows enum stream_focus n. `kinds`: bit n allows
- * stream_kind_at(n). */
-void stream_generate(uint64_t seed, uint64_t number, uint32_t focus, uint32_t kinds, struct stream *stream);
+/* What streams may be like. */
+struct stream_choice {
+    uint32_t focus; /* bit n allows enum stream_focus n */
+    uint32_t kinds; /* bit n allows stream_kind_at(n) */
+    bool events;    /* devices do what stream_events.h says */
+};
+
+/* Stream `number` of the sequence `seed`. */
+void stream_generate(uint64_t seed, uint64_t number, const struct stream_choice *choice,
+                     struct stream *stream);
 
 /* Puts the items that are not dropped behind one another. */
 void stream_lay_out(struct stream *stream);

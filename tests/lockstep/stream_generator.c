@@ -260,6 +260,18 @@ static bool decode(const struct generator *g, const uint8_t *bytes, struct insn 
 
 /* ---- operands */
 
+/* With events: what lies across the end of plain memory, or is code. */
+static uint32_t draw_edge(struct generator *g)
+{
+    static const uint32_t edges[] = {STREAM_NEAR_DEVICE, STREAM_NEAR_DEVICE + STREAM_PAGE,
+                                     STREAM_DEVICE,      STREAM_DEVICE + STREAM_PAGE,
+                                     STREAM_RAM_BYTES,   STREAM_MISSING_PAGE + STREAM_PAGE};
+    if (chance(g, 15)) {
+        return STREAM_ALIAS + draw(g, STREAM_PAGE);
+    }
+    return edges[draw(g, g->kind->based ? 2 : ARRAY_COUNT(edges))] - 20 + draw(g, 40);
+}
+
 /* An offset in the data segment. */
 static uint32_t draw_target(struct generator *g, const struct insn *insn)
 {
@@ -267,7 +279,9 @@ static uint32_t draw_target(struct generator *g, const struct insn *insn)
     bool vector = operand != NULL && operand->size == 16;
     uint32_t linear = STREAM_SCRATCH + 64 + draw(g, STREAM_SCRATCH_BYTES - 256);
     uint32_t choice = draw(g, 100);
-    if (choice < 8) {
+    if (g->stream->events && chance(g, 15)) {
+        linear = draw_edge(g);
+    } else if (choice < 8) {
         linear = STREAM_SCRATCH + (1 + draw(g, 3)) * STREAM_PAGE - draw(g, 17);
     } else if (choice < 11) {
         linear = STREAM_MISSING_PAGE - 16 + draw(g, 24);
@@ -419,9 +433,26 @@ static void put_address(struct generator *g, unsigned size, unsigned back)
     put(g, 0, size);
 }
 
+/* The address of an item in a code segment that begins `moved` bytes earlier. */
+static void put_moved_address(struct generator *g, unsigned size, uint32_t moved)
+{
+    put_address(g, size, 0);
+    g->item->patch.moved = moved;
+}
+
+/* How far it is to one of the places where the code is. */
+static uint32_t draw_alias(struct generator *g)
+{
+    bool has_aliases = g->stream->events && g->stream->paging && !g->kind->based;
+    return has_aliases && chance(g, 60)
+               ? STREAM_ALIASES - STREAM_CODE + draw(g, STREAM_ALIAS_COUNT) * STREAM_ALIAS_BYTES
+               : 0;
+}
+
 /* JMP and CALL through a register or memory, RET. */
 static void add_indirect(struct generator *g)
 {
+    uint32_t alias = draw_alias(g);
     unsigned size = g->kind->code_size;
     unsigned call = chance(g, 50) ? 2 : 4;
     static const uint8_t registers[] = {GPR_AX, GPR_CX, GPR_DX, GPR_BX};
@@ -429,7 +460,7 @@ static void add_indirect(struct generator *g)
     switch (draw(g, 3)) {
     case 0:
         put(g, 0xb8 + reg, 1);
-        put_address(g, size, 0);
+        put_moved_address(g, size, alias);
         put(g, 0xff, 1);
         put(g, 0xc0 + call * 8 + reg, 1);
         break;
@@ -439,7 +470,7 @@ static void add_indirect(struct generator *g)
         put(g, 0xc7, 1);
         put(g, absolute, 1);
         put(g, at, size);
-        put_address(g, size, 0);
+        put_moved_address(g, size, alias);
         put(g, 0xff, 1);
         put(g, call * 8 + absolute, 1);
         put(g, at, size);
@@ -447,7 +478,7 @@ static void add_indirect(struct generator *g)
     }
     default:
         put(g, 0x68, 1);
-        put_address(g, size, 0);
+        put_moved_address(g, size, alias);
         put(g, chance(g, 80) ? 0xc3 : 0xc2, 1);
         if (g->item->bytes[g->item->length - 1] == 0xc2) {
             put(g, draw(g, 4) * 4, 2);
@@ -505,13 +536,6 @@ static void add_segment_load(struct generator *g)
         put(g, chance(g, 50) ? 0x1e : 0x06, 1);
         put(g, pops[draw(g, ARRAY_COUNT(pops))], 1);
     }
-}
-
-/* The address of an item in a code segment that begins `moved` bytes earlier. */
-static void put_moved_address(struct generator *g, unsigned size, unsigned moved)
-{
-    put_address(g, size, 0);
-    g->item->patch.moved = (uint16_t)moved;
 }
 
 /* JMP and CALL through a far pointer in memory. */
@@ -609,6 +633,113 @@ static void add_self_modification(struct generator *g)
     put(g, (uint32_t)random_draw64(&g->random), width);
 }
 
+/* MOV EAX, CRn; XOR EAX, bits; MOV CRn, EAX. */
+static void put_control_toggle(struct generator *g, unsigned number, uint32_t bits)
+{
+    put(g, 0x200f, 2);
+    put(g, 0xc0 + number * 8, 1);
+    put_size(g, 4);
+    put(g, 0x35, 1);
+    put(g, bits, 4);
+    put(g, 0x220f, 2);
+    put(g, 0xc0 + number * 8, 1);
+}
+
+/* MOV CR3, EAX with the root of one space, or of the one that the number of exceptions says. */
+static void put_space_load(struct generator *g)
+{
+    if (!g->kind->based && chance(g, 40)) {
+        put(g, 0xa1, 1); /* MOV EAX, [faults]; AND EAX, 1 */
+        put(g, STREAM_FAULTS, 4);
+        put(g, 0x01e083, 3);
+        put(g, 0xc069, 2); /* IMUL EAX, EAX, distance; ADD EAX, first */
+        put(g, STREAM_SPACE_BYTES, 4);
+        put(g, 0x05, 1);
+        put(g, STREAM_SPACES, 4);
+    } else {
+        put_move(g, GPR_AX, STREAM_SPACES + draw(g, 2) * STREAM_SPACE_BYTES, 4);
+    }
+    put(g, 0xd8220f, 3);
+}
+
+/* What makes a device do something (stream_events.h), and what ring 0 has to do with paging. */
+static void add_event(struct generator *g)
+{
+    bool is_system = g->stream->paging && g->kind->cpl == 0;
+    uint32_t device = g->kind->based || chance(g, 50) ? STREAM_NEAR_DEVICE : STREAM_DEVICE;
+    switch (draw(g, is_system ? 20 : 6)) {
+    case 0:
+    case 1:
+    case 2:
+    case 3:
+        put_move(g, GPR_DX, draw(g, 0x10000), 2);
+        put(g, chance(g, 50) ? 0xee : 0xef, 1); /* OUT DX */
+        break;
+    case 4:
+    case 5:
+        put(g, chance(g, 50) ? 0xa2 : 0xa3, 1); /* MOV [device], AL or eAX */
+        put(g, device + draw(g, 64) - 2 - stream_data_base(g->stream), g->kind->code_size);
+        break;
+    case 6: put_control_toggle(g, 4, CR4_PGE); break;
+    case 7: put_control_toggle(g, 0, chance(g, 6) ? (uint32_t)CR0_PG : CR0_WP); break;
+    case 8:
+        put(g, 0x010f, 2); /* INVLPG */
+        put(g, 0x38 + (g->kind->code_size == 2 ? 6 : 5), 1);
+        put(g, draw(g, 0x20) * STREAM_PAGE + STREAM_CODE - stream_data_base(g->stream), g->kind->code_size);
+        break;
+    default: put_space_load(g); break;
+    }
+}
+
+/* Every so many items one is a function, around which the item before it jumps. */
+#define FUNCTION_PERIOD 16u
+
+static void put_relative(struct generator *g, uint8_t opcode, unsigned target)
+{
+    unsigned size = g->kind->code_size;
+    put(g, opcode, 1);
+    g->item->patch = (struct stream_patch){
+        .kind = PATCH_RELATIVE, .at = g->item->length, .size = (uint8_t)size, .target = (uint16_t)target};
+    put(g, 0, size);
+}
+
+static void add_function(struct generator *g)
+{
+    add_event(g);
+    put(g, 0xc3, 1);
+}
+
+static void add_call(struct generator *g)
+{
+    unsigned number = draw(g, STREAM_ITEMS / FUNCTION_PERIOD) * FUNCTION_PERIOD + FUNCTION_PERIOD - 1;
+    uint32_t alias = draw_alias(g);
+    if (alias == 0) {
+        put_relative(g, 0xe8, number);
+        return;
+    }
+    put(g, 0xb8 + GPR_DX, 1);
+    put_moved_address(g, 4, alias);
+    g->item->patch.target = (uint16_t)number;
+    put(g, 0xd2ff, 2); /* CALL EDX */
+}
+
+/* What there is with events only; false: something else is to follow. */
+static bool add_with_events(struct generator *g)
+{
+    if (g->number % FUNCTION_PERIOD == FUNCTION_PERIOD - 1) {
+        add_function(g);
+    } else if (g->number % FUNCTION_PERIOD == FUNCTION_PERIOD - 2 && g->number + 2 < STREAM_ITEMS) {
+        put_relative(g, 0xe9, g->number + 2);
+    } else if (chance(g, 18)) {
+        add_event(g);
+    } else if (chance(g, 8)) {
+        add_call(g);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 /* An instruction of a loop's body, which leaves ECX alone. */
 static void put_loop_instruction(struct generator *g)
 {
@@ -674,6 +805,9 @@ static void add_item(struct generator *g)
 {
     enum stream_focus focus = draw_focus(g);
     *g->item = (struct stream_item){0};
+    if (g->stream->events && add_with_events(g)) {
+        return;
+    }
     if (focus == FOCUS_BRANCH && chance(g, 30)) {
         add_indirect(g);
     } else if (focus == FOCUS_BRANCH && chance(g, 10)) {
@@ -704,21 +838,24 @@ static const struct stream_kind *draw_kind(struct generator *g, uint32_t kinds)
     return stream_kind_at(kind);
 }
 
-void stream_generate(uint64_t seed, uint64_t number, uint32_t focus, uint32_t kinds, struct stream *stream)
+void stream_generate(uint64_t seed, uint64_t number, const struct stream_choice *choice,
+                     struct stream *stream)
 {
     struct generator g = {.random = (seed * 0x9e3779b97f4a7c15ull) ^ (number + 1) * 0xd1342543de82ef95ull,
                           .stream = stream,
-                          .focus = focus};
+                          .focus = choice->focus};
     g.random |= g.random == 0;
     for (unsigned i = 0; i < 4; i++) {
         random_draw64(&g.random);
     }
     memset(stream, 0, sizeof *stream);
-    g.kind = draw_kind(&g, kinds);
+    g.kind = draw_kind(&g, choice->kinds);
     stream->kind = g.kind;
     stream->state_seed = random_draw64(&g.random) | 1;
     stream->paging = !g.kind->real && chance(&g, 50);
     stream->iopl = chance(&g, 50) ? 3 : 0;
+    stream->events = choice->events;
+    stream->pae = stream->events && stream->paging && chance(&g, 50);
     uint32_t first = g.kind->based ? 0 : STREAM_CODE;
     stream->start = first + 0x100 + draw(&g, 0x1000);
     for (g.number = 0; g.number < STREAM_ITEMS; g.number++) {

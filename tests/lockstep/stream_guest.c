@@ -9,6 +9,7 @@
 #include "host_oracle_float.h"
 #include "host_oracle_random.h"
 #include "insn_bytes.h"
+#include "stream_events.h"
 
 #define RESUME_HANDLER    0x3000u /* linear; all vectors lead here */
 #define INTERRUPTS_PERIOD 8u      /* every so many stores to the device ask for an interrupt */
@@ -46,19 +47,15 @@ static void write_device(void *opaque, uint64_t offset, unsigned width, uint64_t
     if (++guest->device_writes % INTERRUPTS_PERIOD == 0) {
         guest->bench->cpu.pending |= CPU_PENDING_INTERRUPT;
     }
+    if (guest->has_events) {
+        stream_events_happen(guest, guest->device);
+    }
 }
 
-struct stream_guest *stream_guest_create(const struct cpu_model *model, const struct engine_config *config)
+static void claim_device(struct stream_guest *guest, uint32_t base)
 {
-    struct stream_guest *guest = calloc(1, sizeof *guest);
-    if (guest == NULL) {
-        fprintf(stderr, "out of memory\n");
-        exit(EXIT_FAILURE);
-    }
-    guest->bench = cpu_bench_create_with(model, STREAM_RAM_BYTES, config);
-    guest->bench->interrupt_vector = STREAM_INTERRUPT;
     const struct io_region region = {.name = "device",
-                                     .base = STREAM_DEVICE,
+                                     .base = base,
                                      .length = PAGE_SIZE,
                                      .max_width = 4,
                                      .read = read_device,
@@ -68,6 +65,23 @@ struct stream_guest *stream_guest_create(const struct cpu_model *model, const st
     if (!status_is_ok(&status)) {
         fprintf(stderr, "%s\n", status.message);
         exit(EXIT_FAILURE);
+    }
+}
+
+struct stream_guest *stream_guest_create(const struct cpu_model *model, const struct engine_config *config,
+                                         bool events)
+{
+    struct stream_guest *guest = calloc(1, sizeof *guest);
+    if (guest == NULL) {
+        fprintf(stderr, "out of memory\n");
+        exit(EXIT_FAILURE);
+    }
+    guest->bench = cpu_bench_create_with(model, events ? STREAM_EVENTS_RAM_BYTES : STREAM_RAM_BYTES, config);
+    guest->bench->interrupt_vector = STREAM_INTERRUPT;
+    claim_device(guest, STREAM_DEVICE);
+    if (events) {
+        claim_device(guest, STREAM_NEAR_DEVICE);
+        stream_events_begin(guest);
     }
     return guest;
 }
@@ -305,8 +319,9 @@ static void draw_real_limits(struct cpu_state *cpu, uint64_t *random)
     }
 }
 
-static void enter(struct cpu_bench *bench, const struct stream *stream, uint64_t *random)
+static void enter(struct stream_guest *guest, const struct stream *stream, uint64_t *random)
 {
+    struct cpu_bench *bench = guest->bench;
     struct cpu_state *cpu = &bench->cpu;
     uint8_t image[ORACLE_FXSAVE_BYTES];
     if (stream->kind->real) {
@@ -316,7 +331,9 @@ static void enter(struct cpu_bench *bench, const struct stream *stream, uint64_t
         cpu_bench_enter_flat(bench, 4, 0);
     }
     cpu->memory_ops->flush_tlb(cpu, true);
-    if (stream->paging) {
+    if (stream->paging && stream->events) {
+        stream_events_enable_paging(guest, stream);
+    } else if (stream->paging) {
         cpu_bench_enable_paging(bench);
         cpu_bench_map(bench, STREAM_MISSING_PAGE, 0, 0);
         /* a stream that changed its tables behind the TLB's back would see how large TLBs are */
@@ -340,16 +357,29 @@ static void enter(struct cpu_bench *bench, const struct stream *stream, uint64_t
     cpu->rip = RESUME_HANDLER;
 }
 
+/* But for what devices hide. */
+static void clear_memory(struct cpu_bench *bench)
+{
+    static const uint8_t zeros[PAGE_SIZE];
+    for (uint32_t page = 0; page < STREAM_RAM_BYTES; page += PAGE_SIZE) {
+        if (memory_bus_page(bench->bus, page)->write != NULL) {
+            cpu_bench_load(bench, page, zeros, PAGE_SIZE);
+        }
+    }
+}
+
 void stream_guest_load(struct stream_guest *guest, const struct stream *stream)
 {
-    static const uint8_t zeros[STREAM_DEVICE];
     struct cpu_bench *bench = guest->bench;
     uint64_t random = stream->state_seed;
     guest->device = (uint32_t)random_draw64(&random);
     guest->device_writes = 0;
-    cpu_bench_load(bench, 0, zeros, STREAM_DEVICE);
-    cpu_bench_load(bench, STREAM_DEVICE + PAGE_SIZE, zeros, STREAM_RAM_BYTES - STREAM_DEVICE - PAGE_SIZE);
-    enter(bench, stream, &random);
+    guest->random = stream->state_seed;
+    if (guest->has_events) {
+        stream_events_reset(guest);
+    }
+    clear_memory(bench);
+    enter(guest, stream, &random);
     if (!stream->kind->real) {
         write_descriptors(bench, &random);
     }
@@ -357,4 +387,8 @@ void stream_guest_load(struct stream_guest *guest, const struct stream *stream)
     write_handlers(bench, stream);
     write_resumes(bench, stream);
     write_code(bench, stream);
+    guest->tables_are_lost = false;
+    if (guest->has_events) {
+        stream_events_write_shadows(guest, stream);
+    }
 }

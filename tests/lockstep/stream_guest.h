@@ -13,10 +13,21 @@ struct stream_guest {
     struct cpu_bench *bench;
     uint32_t device; /* the device's state */
     unsigned device_writes;
+    /* For stream_events.h. */
+    bool has_events, memory_has_changed, code_is_global, pae;
+    /* The stream runs on other tables than its own. What it sees then depends on how long global pages are
+     * remembered. */
+    bool tables_are_lost;
+    struct cpu_memory_ops ops;
+    const struct cpu_memory_ops *real_ops;
+    uint64_t random;
+    uint32_t page_rights;
+    uint32_t event_period; /* of how many stores some 20 are events */
 };
 
-/* On the engine of `config`. Failing is fatal. */
-struct stream_guest *stream_guest_create(const struct cpu_model *model, const struct engine_config *config);
+/* On the engine of `config`, for streams with events or without. Failing is fatal. */
+struct stream_guest *stream_guest_create(const struct cpu_model *model, const struct engine_config *config,
+                                         bool events);
 void stream_guest_destroy(struct stream_guest *guest);
 
 /* Puts the guest in front of the stream, whatever it did before. */

@@ -26,8 +26,8 @@ struct stream_pair stream_pair_create(const struct stream_pair_config *config)
 {
     const struct engine_config reference = {
         .kind = ENGINE_INTERP, .mmu = config->engine.mmu, .ignores_x87_pointers = true};
-    struct stream_pair pair = {.reference = stream_guest_create(config->model, &reference),
-                               .tested = stream_guest_create(config->model, &config->engine)};
+    struct stream_pair pair = {.reference = stream_guest_create(config->model, &reference, config->events),
+                               .tested = stream_guest_create(config->model, &config->engine, config->events)};
     if (config->fault != NULL) {
         struct cpu_bench *bench = pair.tested->bench;
         bench->engine = broken_engine_create(bench->engine, &bench->cpu, bench->mmu, config->fault);
@@ -103,7 +103,7 @@ static int first_difference(const struct stream_pair *pair)
 {
     const uint8_t *one = pair->reference->bench->ram;
     const uint8_t *other = pair->tested->bench->ram;
-    if (memcmp(one, other, STREAM_RAM_BYTES) == 0) {
+    if (memcmp(one, other, pair->reference->bench->ram_size) == 0) {
         return -1;
     }
     int at = 0;
@@ -111,6 +111,11 @@ static int first_difference(const struct stream_pair *pair)
         at++;
     }
     return at;
+}
+
+bool stream_pair_is_defined(const struct stream_pair *pair)
+{
+    return !pair->reference->tables_are_lost;
 }
 
 bool stream_pair_run(struct stream_pair *pair, const struct stream *stream, const struct stream_plan *plan,
@@ -132,6 +137,9 @@ bool stream_pair_run(struct stream_pair *pair, const struct stream *stream, cons
         for (unsigned i = 0; i < 2; i++) {
             prepare(guests[i], &steps, wake);
             reasons[i] = cpu_bench_run(guests[i]->bench, steps.budget);
+        }
+        if (!stream_pair_is_defined(pair)) {
+            break;
         }
         bool samples_memory = steps.number % MEMORY_PERIOD == 0;
         again = goes_on(&steps, plan, reasons[0], cpu->retired - start);
@@ -286,7 +294,7 @@ static uint64_t trace(const struct stream_pair_config *config, const struct stre
 {
     const struct engine_config reference = {
         .kind = ENGINE_INTERP, .mmu = config->engine.mmu, .ignores_x87_pointers = true};
-    struct stream_guest *guest = stream_guest_create(config->model, &reference);
+    struct stream_guest *guest = stream_guest_create(config->model, &reference, config->events);
     struct cpu_state *cpu = &guest->bench->cpu;
     struct steps steps = {.random = stream->state_seed};
     uint64_t count = 0;

@@ -11,6 +11,7 @@
 struct stream_pair_config {
     const struct cpu_model *model;
     struct engine_config engine;              /* under test */
+    bool events;                              /* as in struct stream_choice */
     const struct broken_engine_config *fault; /* NULL: as it is */
 };
 
@@ -40,6 +41,9 @@ struct stream_divergence {
 
 struct stream_pair stream_pair_create(const struct stream_pair_config *config);
 void stream_pair_destroy(struct stream_pair *pair);
+
+/* False: the stream has lost its page tables (struct stream_guest), which ends it; the two may differ. */
+bool stream_pair_is_defined(const struct stream_pair *pair);
 
 /* Runs the stream on both. True: no difference; *retired is how many instructions each ran. False:
  * *divergence says where, and the guests stand behind it. During the run *divergence holds the step. */
