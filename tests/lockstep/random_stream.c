@@ -190,6 +190,15 @@ static void parse_option(struct arguments *a, const char *option, char *value)
     }
 }
 
+static bool has_kind(const struct stream_choice *choice)
+{
+    bool found = false;
+    for (unsigned i = 0; stream_kind_at(i) != NULL; i++) {
+        found |= (choice->kinds >> i & 1) && (choice->events || !stream_kind_at(i)->needs_events);
+    }
+    return found;
+}
+
 /* Whether there is such an engine here. */
 static void skip_what_is_not_there(const struct arguments *a)
 {
@@ -301,6 +310,9 @@ int main(int argc, char **argv)
     }
     for (int i = 1; i < argc; i += 2) {
         parse_option(&a, argv[i], i + 1 < argc ? argv[i + 1] : argv[i]);
+    }
+    if (!has_kind(&a.choice)) {
+        misuse("--kinds", "those that need --events on");
     }
     skip_what_is_not_there(&a);
     struct progress *progress =

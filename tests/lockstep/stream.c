@@ -18,6 +18,7 @@ static const struct stream_kind kinds[] = {
     {.name = "seg16-3", .based = true, .cpl = 3, .code_size = 2},
     {.name = "real", .based = true, .real = true, .cpl = 0, .code_size = 2},
     {.name = "v86", .based = true, .v86 = true, .cpl = 3, .code_size = 2},
+    {.name = "flat1", .needs_events = true, .cpl = 1, .code_size = 4},
 };
 
 const char *stream_focus_name(enum stream_focus focus)

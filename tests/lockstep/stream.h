@@ -31,7 +31,8 @@ const char *stream_focus_name(enum stream_focus focus);
 struct stream_kind {
     const char *name;
     bool real, v86;
-    bool based; /* code and data segments have bases and limits of 64 KiB */
+    bool based;        /* code and data segments have bases and limits of 64 KiB */
+    bool needs_events; /* streams without are never of this kind */
     uint8_t cpl;
     uint8_t code_size;
 };
@@ -64,6 +65,9 @@ enum stream_layout {
     STREAM_HIGH = 0x120000,       /* physical: see stream_events.h */
     STREAM_EVENTS_RAM_BYTES = 0xc6000
 };
+
+/* With events: two tasks of 32-bit code, and the LDT, which is the GDT. */
+enum stream_system_selector { STREAM_TASK_A = 0x2b, STREAM_TASK_B = 0xb3, STREAM_LDT = 0xb8 };
 
 #define STREAM_INTERRUPT 0x40 /* the vector whose handler returns at once */
 

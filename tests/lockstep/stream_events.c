@@ -195,6 +195,14 @@ void stream_events_enable_paging(struct stream_guest *guest, const struct stream
     cpu_write_control(cpu, 0, cpu->cr0 | CR0_PG | CR0_WP);
 }
 
+void stream_events_set_up(struct cpu_state *cpu, const struct stream *stream)
+{
+    const uint32_t bits = CR4_VME | CR4_PVI | CR4_TSD | CR4_DE;
+    bool rare = stream->state_seed >> 36 & 1;
+    cpu_write_control(cpu, 4, cpu->cr4 | (rare ? stream->state_seed >> 37 & bits : 0));
+    cpu_write_control(cpu, 0, cpu->cr0 | (stream->state_seed >> 41 & 1 ? CR0_AM : 0));
+}
+
 static void flush(struct stream_guest *guest)
 {
     struct cpu_state *cpu = &guest->bench->cpu;

@@ -522,6 +522,9 @@ static void add_segment_load(struct generator *g)
     uint16_t selector = g->kind->real || g->kind->v86 ? paragraphs[draw(g, ARRAY_COUNT(paragraphs))]
                                                       : in_gdt[draw(g, ARRAY_COUNT(in_gdt))];
     unsigned segment = segments[draw(g, ARRAY_COUNT(segments))];
+    if (g->stream->events && !g->kind->real && !g->kind->v86 && chance(g, 40)) {
+        selector = chance(g, 30) ? 0xa9 : selector | 4; /* in the LDT */
+    }
     if (segment == 2 && (g->kind->real || g->kind->v86)) {
         selector = 0x3000;
     }
@@ -569,7 +572,9 @@ static void add_far(struct generator *g)
     unsigned moved = paragraph ? paragraphs[draw(g, ARRAY_COUNT(paragraphs))] : 0;
     unsigned size = paragraph && chance(g, 20) ? 4 : g->kind->code_size;
     uint32_t selector = paragraph                 ? (STREAM_CODE >> 4) - moved
-                        : !g->kind->based         ? (g->kind->cpl == 0 ? 0x08 : 0x1b)
+                        : !g->kind->based         ? (g->kind->cpl == 0   ? 0x08
+                                                     : g->kind->cpl == 1 ? 0xa1
+                                                                         : 0x1b)
                         : g->kind->code_size == 2 ? (g->kind->cpl == 0 ? 0x30 : 0x43)
                                                   : (g->kind->cpl == 0 ? 0x80 : 0x8b);
     unsigned kind = draw(g, 4);
@@ -662,11 +667,27 @@ static void put_space_load(struct generator *g)
     put(g, 0xd8220f, 3);
 }
 
+/* JMP or CALL to a task. */
+static void put_task_switch(struct generator *g)
+{
+    put(g, chance(g, 70) ? 0xea : 0x9a, 1);
+    put(g, 0, g->kind->code_size);
+    put(g, chance(g, 50) ? STREAM_TASK_A : STREAM_TASK_B, 2);
+}
+
 /* What makes a device do something (stream_events.h), and what ring 0 has to do with paging. */
 static void add_event(struct generator *g)
 {
     bool is_system = g->stream->paging && g->kind->cpl == 0;
     uint32_t device = g->kind->based || chance(g, 50) ? STREAM_NEAR_DEVICE : STREAM_DEVICE;
+    if (g->kind->cpl == 0 && chance(g, 8)) {
+        put_control_toggle(g, 0, CR0_TS);
+        return;
+    }
+    if (!g->kind->real && !g->kind->v86 && chance(g, 8)) {
+        put_task_switch(g);
+        return;
+    }
     switch (draw(g, is_system ? 20 : 6)) {
     case 0:
     case 1:
@@ -825,10 +846,10 @@ static void add_item(struct generator *g)
     }
 }
 
-static const struct stream_kind *draw_kind(struct generator *g, uint32_t kinds)
+static const struct stream_kind *draw_kind(struct generator *g, uint32_t kinds, bool events)
 {
     unsigned count = 0;
-    while (stream_kind_at(count) != NULL) {
+    while (stream_kind_at(count) != NULL && (events || !stream_kind_at(count)->needs_events)) {
         count++;
     }
     unsigned kind;
@@ -849,7 +870,7 @@ void stream_generate(uint64_t seed, uint64_t number, const struct stream_choice 
         random_draw64(&g.random);
     }
     memset(stream, 0, sizeof *stream);
-    g.kind = draw_kind(&g, choice->kinds);
+    g.kind = draw_kind(&g, choice->kinds, choice->events);
     stream->kind = g.kind;
     stream->state_seed = random_draw64(&g.random) | 1;
     stream->paging = !g.kind->real && chance(&g, 50);

@@ -11,6 +11,7 @@
 #include "insn_bytes.h"
 #include "stream_events.h"
 
+#define TASK_B            0x0d00u /* its TSS */
 #define RESUME_HANDLER    0x3000u /* linear; all vectors lead here */
 #define INTERRUPTS_PERIOD 8u      /* every so many stores to the device ask for an interrupt */
 
@@ -29,7 +30,9 @@ enum stream_selector {
     CODE32_0 = 0x80,
     CODE32_3 = 0x8b,
     DATA32_0 = 0x90,
-    DATA32_3 = 0x9b
+    DATA32_3 = 0x9b,
+    CODE_1 = 0xa1,
+    DATA_1 = 0xa9
 };
 
 /* ---- the device */
@@ -126,6 +129,8 @@ static void write_descriptors(struct cpu_bench *bench, uint64_t *random)
     write_descriptor(bench, BENCH_CODE0, 0, 0xfffff, 0x9b, big | 8);
     write_descriptor(bench, BENCH_DATA0, 0, 0xfffff, 0x93, big | 8);
     write_descriptor(bench, BENCH_CODE3, 0, 0xfffff, 0xfb, big | 8);
+    write_descriptor(bench, CODE_1, 0, 0xfffff, 0xbb, big | 8);
+    write_descriptor(bench, DATA_1, 0, 0xfffff, 0xb3, big | 8);
     write_descriptor(bench, BENCH_DATA3, 0, 0xfffff, 0xf3, big | 8);
 }
 
@@ -138,6 +143,46 @@ static void write_data(struct cpu_bench *bench, uint64_t *random)
     float_draw_memory(random, scratch, sizeof scratch / 2);
     memcpy(scratch + 3 * sizeof scratch / 4, scratch, sizeof scratch / 4); /* for CMPS */
     cpu_bench_load(bench, STREAM_SCRATCH, scratch, sizeof scratch);
+}
+
+/* ---- tasks */
+
+/* The second task begins with the handler, and the first one is what it was when it is come back to; each has
+ * an address space. */
+static void write_tasks(struct cpu_bench *bench, const struct stream *stream)
+{
+    enum {
+        CR3 = 0x1c,
+        EIP = 0x20,
+        EFLAGS = 0x24,
+        ESP = 0x38,
+        ES = 0x48,
+        CS = 0x4c,
+        SS = 0x50,
+        DS = 0x54,
+        LDT = 0x60
+    };
+    const unsigned available = 0xe9;
+    const unsigned busy = 0xeb;
+    write_descriptor(bench, STREAM_TASK_A, BENCH_TSS, 0x67, busy, 0);
+    write_descriptor(bench, STREAM_TASK_B, TASK_B, 0x67, available, 0);
+    write_descriptor(bench, STREAM_LDT, BENCH_GDT, 0xff, 0x82, 0);
+    bench->cpu.tr.attributes |= SEGMENT_DPL;
+    cpu_load_ldt(&bench->cpu, STREAM_LDT);
+    for (uint32_t at = 4; at < 12; at += 4) {
+        cpu_bench_write(bench, TASK_B + at, 4, cpu_bench_read(bench, BENCH_TSS + at, 4)); /* SS0:ESP0 */
+    }
+    cpu_bench_write(bench, BENCH_TSS + CR3, 4, stream->paging ? (uint32_t)STREAM_SPACES : 0);
+    cpu_bench_write(bench, TASK_B + CR3, 4, stream->paging ? STREAM_SPACES + STREAM_SPACE_BYTES : 0u);
+    cpu_bench_write(bench, TASK_B + EIP, 4, RESUME_HANDLER);
+    cpu_bench_write(bench, TASK_B + EFLAGS, 4, EFLAGS_FIXED);
+    cpu_bench_write(bench, TASK_B + ESP, 4, BENCH_STACK);
+    cpu_bench_write(bench, TASK_B + ES, 4, BENCH_DATA0);
+    cpu_bench_write(bench, TASK_B + CS, 4, BENCH_CODE0);
+    cpu_bench_write(bench, TASK_B + SS, 4, BENCH_DATA0);
+    cpu_bench_write(bench, TASK_B + DS, 4, BENCH_DATA0);
+    cpu_bench_write(bench, TASK_B + LDT, 4, STREAM_LDT);
+    cpu_bench_write(bench, TASK_B + 0x66, 2, 0x68); /* no I/O permission bitmap */
 }
 
 /* ---- handlers */
@@ -170,19 +215,28 @@ static const struct {
                 {CPU_SI, STREAM_SCRATCH + 0x2800},
                 {CPU_DI, STREAM_SCRATCH + 0x3000}};
 
+/* What follows uses the FPU. */
+static void put_task_switched(const struct stream *stream, struct assembler *a)
+{
+    if (stream->events) {
+        PUT(a, 0x0f, 0x06); /* clts */
+    }
+}
+
 /* 32-bit code, CPL 0, flat; the stack may be anything. */
 static void assemble_protected(const struct stream *stream, struct assembler *a)
 {
     const struct stream_kind *kind = stream->kind;
     uint32_t base = stream_data_base(stream);
     uint32_t flags = EFLAGS_FIXED | EFLAGS_IF | (uint32_t)stream->iopl << EFLAGS_IOPL_SHIFT;
-    uint16_t code = kind->cpl == 0 ? BENCH_CODE0 : BENCH_CODE3;
-    uint16_t data = kind->cpl == 0 ? BENCH_DATA0 : BENCH_DATA3;
+    uint16_t code = kind->cpl == 0 ? BENCH_CODE0 : kind->cpl == 1 ? CODE_1 : BENCH_CODE3;
+    uint16_t data = kind->cpl == 0 ? BENCH_DATA0 : kind->cpl == 1 ? DATA_1 : BENCH_DATA3;
     if (kind->based) {
         bool narrow = kind->code_size == 2;
         code = kind->cpl == 0 ? (narrow ? CODE16_0 : CODE32_0) : (narrow ? CODE16_3 : CODE32_3);
         data = kind->cpl == 0 ? (narrow ? DATA16_0 : DATA32_0) : (narrow ? DATA16_3 : DATA32_3);
     }
+    put_task_switched(stream, a);
     PUT(a, 0x66, 0xb8, BENCH_DATA0, 0, 0x8e, 0xd8); /* mov ax, data0; mov ds, ax */
     PUT(a, 0xdb, 0xe2, 0xff, 0x05);                 /* fnclex; inc dword [faults] */
     put(a, STREAM_FAULTS, 4);
@@ -227,6 +281,7 @@ static void assemble_protected(const struct stream *stream, struct assembler *a)
 static void assemble_real(const struct stream *stream, struct assembler *a)
 {
     uint32_t base = stream_data_base(stream);
+    put_task_switched(stream, a);
     PUT(a, 0xb8); /* mov ax, data */
     put(a, STREAM_DATA >> 4, 2);
     PUT(a, 0x8e, 0xd8, 0x8e, 0xc0, 0x8e, 0xe0, 0x8e, 0xe8, 0x8e, 0xd0, 0xbc); /* ds es fs gs ss; mov sp, … */
@@ -347,6 +402,9 @@ static void enter(struct stream_guest *guest, const struct stream *stream, uint6
     }
     cpu_write_control(cpu, 4, cpu->cr4 | CR4_OSFXSR | CR4_OSXMMEXCPT);
     cpu_write_control(cpu, 0, cpu->cr0 | CR0_NE | CR0_MP);
+    if (stream->events) {
+        stream_events_set_up(cpu, stream);
+    }
     float_draw_state(random, image);
     cpu_load_fxsave(cpu, true, image);
     for (unsigned i = 0; i < 8; i++) {
@@ -382,6 +440,9 @@ void stream_guest_load(struct stream_guest *guest, const struct stream *stream)
     enter(guest, stream, &random);
     if (!stream->kind->real) {
         write_descriptors(bench, &random);
+    }
+    if (stream->events && !stream->kind->real) {
+        write_tasks(bench, stream);
     }
     write_data(bench, &random);
     write_handlers(bench, stream);
