@@ -344,12 +344,22 @@ void dispatch_execute_cold(struct translator *t)
     t->fallback->ops->run_cold(t->fallback, t->stop_at - t->cpu->retired, t->config.tb_warm);
 }
 
+/* The reminder that mappings or code have changed: what is executed next is looked for anew here. That of HLT
+ * stays. */
+static void take_reminder(struct cpu_state *cpu)
+{
+    if (!cpu->halted && !cpu->shutdown) {
+        cpu->pending &= ~(uint32_t)CPU_PENDING_ENGINE;
+    }
+}
+
 const uint8_t *dispatch_go_on(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
     t->stuck = false;
     for (;;) {
         dispatch_forget_shortcuts(t);
+        take_reminder(cpu);
         if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
             return leave(t);
         }
