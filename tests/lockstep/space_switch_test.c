@@ -30,7 +30,7 @@
     (uint8_t)(value), (uint8_t)((value) >> 8), (uint8_t)((value) >> 16), (uint8_t)((value) >> 24)
 #define TO(target, from) BYTES_OF((uint32_t)(target) - (uint32_t)(from)) /* `from`: the next instruction */
 
-enum way { BY_RETURN, BY_JUMP, WAYS };
+enum way { BY_RETURN, BY_JUMP };
 
 static const struct engine {
     const char *name;
