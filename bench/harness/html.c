@@ -474,7 +474,7 @@ static void put_method(const struct html_page *page)
         "between the marks on this host's clock, or that of the processor where the host had other things to "
         "do, divided by the rounds, is the time given here. Rounds are chosen for each cell so that runs "
         "take "
-        "about the same time. Runs are interleaved (A B C A B C …), "
+        "about the same time. Runs are interleaved, in an order that is drawn anew for each pass, "
         "so that a disturbance of the host does not hit one column alone; the median of the runs is shown, "
         "with the smallest and largest beside it. After every run the checksum of the work is compared with "
         "what it must be: a wrong one is a failure, not a time.</p>\n",

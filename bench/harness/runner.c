@@ -40,6 +40,7 @@ struct runner {
     struct task *tasks; /* as results->cells */
     double started;
     double last_checkpoint;
+    uint32_t random;
     size_t calibrated, to_calibrate;
     double calibration_seconds; /* spent so far */
     bool interrupted;
@@ -70,6 +71,31 @@ void runner_fit_budget(struct runner_part *parts, size_t count, double budget_se
             return;
         }
         largest->repeat--;
+    }
+}
+
+void runner_share_rounds(uint64_t *rounds, size_t count)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < count; i++) {
+        most = rounds[i] > most ? rounds[i] : most;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (4 * rounds[i] >= most) {
+            rounds[i] = most;
+        }
+    }
+}
+
+void runner_shuffle(size_t *order, size_t count, uint32_t *random)
+{
+    for (size_t i = 0; i < count; i++) {
+        *random ^= *random << 13; /* xorshift32, Marsaglia 2003 */
+        *random ^= *random >> 17;
+        *random ^= *random << 5;
+        size_t place = *random % (i + 1);
+        order[i] = order[place];
+        order[place] = i;
     }
 }
 
@@ -327,6 +353,20 @@ static bool is_as_good_as_measured(const struct runner *runner, size_t column,
            calibration->seconds >= runner->settings->wanted_seconds / 2;
 }
 
+/* A single round may have more in it than others, such as memory that is touched for the first time. */
+static bool is_trusted(const struct runner *runner, const struct results_sample *calibration)
+{
+    return calibration->rounds >= LARGEST_ROUNDS ||
+           calibration->seconds >= runner->settings->wanted_seconds / 2 ||
+           (calibration->rounds > 1 && calibration->seconds >= TRUSTED_SECONDS);
+}
+
+static void set_rounds(struct task *task, uint64_t rounds)
+{
+    /* What a round counts is the difference of two runs. */
+    task->rounds = task->counters != NULL && rounds == task->counter_rounds ? rounds + 1 : rounds;
+}
+
 static void calibrate(struct runner *runner, size_t row, size_t column)
 {
     struct task *task = task_at(runner, row, column);
@@ -346,16 +386,13 @@ static void calibrate(struct runner *runner, size_t row, size_t column)
         }
         keep_counters(task, &measurement);
         measurement_free(&measurement);
-        if (task->calibration.seconds >= TRUSTED_SECONDS || rounds >= LARGEST_ROUNDS) {
+        if (is_trusted(runner, &task->calibration)) {
             break;
         }
         uint64_t more = runner_rounds(task->round_seconds, 4 * TRUSTED_SECONDS);
         rounds = more > 2 * rounds ? (more < 100 * rounds ? more : 100 * rounds) : 2 * rounds;
     }
-    task->rounds = runner_rounds(task->round_seconds, runner->settings->wanted_seconds);
-    if (task->counters != NULL && task->rounds == task->counter_rounds) {
-        task->rounds++; /* what a round counts is the difference of two runs */
-    }
+    set_rounds(task, runner_rounds(task->round_seconds, runner->settings->wanted_seconds));
     task->runs = true;
     unsigned have = (unsigned)cell->sample_count;
     unsigned wanted = wanted_repeat(runner, row);
@@ -366,6 +403,24 @@ static void calibrate(struct runner *runner, size_t row, size_t column)
         cell->state = CELL_OK;
         task->repeat--;
     }
+}
+
+/* doppel's columns of a row that are about as fast as each other do the same number of rounds. */
+static void share_rounds(struct runner *runner, size_t row)
+{
+    size_t columns = runner->configurations->count;
+    uint64_t *rounds = memory_allocate(columns, sizeof *rounds);
+    for (size_t column = 0; column < columns; column++) {
+        const struct task *task = task_at(runner, row, column);
+        rounds[column] = task->counters != NULL ? task->rounds : 0;
+    }
+    runner_share_rounds(rounds, columns);
+    for (size_t column = 0; column < columns; column++) {
+        if (rounds[column] != 0) {
+            set_rounds(task_at(runner, row, column), rounds[column]);
+        }
+    }
+    free(rounds);
 }
 
 /* What can be said without running anything. Returns whether it has to be run. */
@@ -427,6 +482,7 @@ static void calibrate_row(struct runner *runner, size_t row, const bool *wanted)
             checkpoint(runner);
         }
     }
+    share_rounds(runner, row);
 }
 
 static void calibrate_all(struct runner *runner)
@@ -506,21 +562,26 @@ static void run_pass(struct runner *runner, unsigned pass, unsigned passes)
 {
     char phase[48];
     size_t columns = runner->configurations->count;
-    size_t count = runner->workloads->count * columns;
+    size_t rows = runner->workloads->count;
     size_t total = 0;
     size_t done = 0;
     snprintf(phase, sizeof phase, "pass %u of %u", pass + 1, passes);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < rows * columns; i++) {
         total += runner->tasks[i].runs && runner->tasks[i].repeat > 0;
     }
-    for (size_t i = 0; i < count && !runner->interrupted; i++) {
-        struct task *task = &runner->tasks[i];
-        if (task->runs && task->repeat > 0 && run_cost(task) <= budget_left(runner)) {
-            tell_progress(runner, i / columns, i % columns, phase, done++, total);
-            measure_cell(runner, i / columns, i % columns);
-            checkpoint(runner);
+    size_t *order = memory_allocate(columns, sizeof *order);
+    for (size_t row = 0; row < rows; row++) {
+        runner_shuffle(order, columns, &runner->random);
+        for (size_t turn = 0; turn < columns && !runner->interrupted; turn++) {
+            struct task *task = task_at(runner, row, order[turn]);
+            if (task->runs && task->repeat > 0 && run_cost(task) <= budget_left(runner)) {
+                tell_progress(runner, row, order[turn], phase, done++, total);
+                measure_cell(runner, row, order[turn]);
+                checkpoint(runner);
+            }
         }
     }
+    free(order);
 }
 
 /* Where there was time for nothing else, the calibration is the measurement. */
@@ -560,7 +621,8 @@ bool runner_run(struct results *results, const struct workload_list *workloads,
                             .configurations = configurations,
                             .settings = settings,
                             .listener = listener,
-                            .started = process_clock()};
+                            .started = process_clock(),
+                            .random = 1};
     double spent_before = results->elapsed_seconds;
     size_t count = workloads->count * configurations->count;
     runner.last_checkpoint = runner.started;

@@ -2,11 +2,12 @@
  *
  * Method. First every cell is run once with one unit of work: that shows whether it works, how long a unit
  * takes and what starting costs, and it warms the host's caches. From that follow the rounds that make a run
- * take about the wanted time. Then come passes: each runs every workload on every configuration once, A B C,
- * A B C, so that whatever disturbs the host for a while disturbs all of them. When the budget does not
- * suffice, the most expensive configurations, and the boots, are repeated less often; where it suffices for
- * nothing more, the calibration counts as the one measurement. A cell that fails is not run again; the others
- * go on. */
+ * take about the wanted time; doppel's configurations get the same number when none needs four times as long
+ * for it. Then come passes: each runs every workload on every configuration once, A B C, C A B, in an order
+ * that is drawn anew for each, so that whatever disturbs the host for a while, or from one run to the next,
+ * disturbs all of them. When the budget does not suffice, the most expensive configurations, and the boots,
+ * are repeated less often; where it suffices for nothing more, the calibration counts as the one measurement.
+ * A cell that fails is not run again; the others go on. */
 #ifndef DOPPEL_BENCH_HARNESS_RUNNER_H
 #define DOPPEL_BENCH_HARNESS_RUNNER_H
 
@@ -55,6 +56,11 @@ bool runner_run(struct results *results, const struct workload_list *workloads,
  * parameter block of an image holds. */
 uint64_t runner_rounds(double round_seconds, double wanted_seconds);
 
+/* Of columns that would do `rounds` in the same time (0: not one of them), gives those within a factor of
+ * four of the fastest as many as it: what happens once in a run, such as making a view, would otherwise weigh
+ * more in some than in others. */
+void runner_share_rounds(uint64_t *rounds, size_t count);
+
 /* What a repetition of each cell of a part of the matrix costs, and how often it is wanted. */
 struct runner_part {
     double cost;     /* seconds for one pass over its cells */
@@ -63,5 +69,9 @@ struct runner_part {
 
 /* Takes passes away from the most expensive parts until all fit into `budget_seconds`; down to none. */
 void runner_fit_budget(struct runner_part *parts, size_t count, double budget_seconds);
+
+/* Puts the numbers below `count` into `order`, each once, in an order that `*random` (not 0) decides; it
+ * becomes another one. */
+void runner_shuffle(size_t *order, size_t count, uint32_t *random);
 
 #endif

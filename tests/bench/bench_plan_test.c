@@ -21,6 +21,39 @@ static void test_rounds_fill_the_wanted_time(void **state)
     assert_int_equal(runner_rounds(0, 1), 1000000);
 }
 
+static void test_what_is_about_as_fast_does_the_same_rounds(void **state)
+{
+    (void)state;
+    uint64_t rounds[] = {10, 0, 40, 9, 25};
+    static const uint64_t expected[] = {40, 0, 40, 9, 40};
+    runner_share_rounds(rounds, ARRAY_COUNT(rounds));
+    assert_memory_equal(rounds, expected, sizeof expected);
+}
+
+static void test_every_column_comes_first_about_as_often(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 5, PASSES = 1000 };
+    unsigned at[COLUMNS][COLUMNS] = {{0}}; /* how often a column had a turn */
+    uint32_t random = 1;
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        size_t order[COLUMNS];
+        runner_shuffle(order, COLUMNS, &random);
+        for (size_t turn = 0; turn < COLUMNS; turn++) {
+            assert_true(order[turn] < COLUMNS);
+            at[order[turn]][turn]++;
+        }
+    }
+    for (size_t column = 0; column < COLUMNS; column++) {
+        unsigned sum = 0;
+        for (size_t turn = 0; turn < COLUMNS; turn++) {
+            assert_in_range(at[column][turn], PASSES / COLUMNS - 50, PASSES / COLUMNS + 50);
+            sum += at[column][turn];
+        }
+        assert_int_equal(sum, PASSES);
+    }
+}
+
 static void test_a_budget_takes_passes_from_the_most_expensive(void **state)
 {
     (void)state;
@@ -214,6 +247,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rounds_fill_the_wanted_time),
+        cmocka_unit_test(test_what_is_about_as_fast_does_the_same_rounds),
+        cmocka_unit_test(test_every_column_comes_first_about_as_often),
         cmocka_unit_test(test_a_budget_takes_passes_from_the_most_expensive),
         cmocka_unit_test(test_a_budget_that_suffices_changes_nothing),
         cmocka_unit_test(test_no_budget_leaves_nothing),
