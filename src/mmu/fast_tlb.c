@@ -108,12 +108,10 @@ void fast_tlb_refuse_stores(struct fast_tlb *fast, const uint8_t *host, uint64_t
     }
 }
 
-/* Copies what the software TLB's entry for the page at `tag` allows: loads at least. */
-static void set_slot(struct mmu *mmu, const struct tlb_entry *entry, uint32_t tag, bool user)
+void fast_tlb_set(struct mmu *mmu, const struct tlb_entry *entry, uint32_t tag, bool user)
 {
     struct fast_tlb *fast = mmu->fast[user];
     unsigned slot = fast_tlb_slot(tag);
-    counter_add(mmu->cpu->counters, COUNTER_FAST_TLB_FILLS, 1);
     assert(entry->load_tag == tag);
     fast->load[slot] = -tag;
     fast->store[slot] = entry->store_tag == tag ? -tag : fast_tlb_empty_tag(slot);
@@ -165,7 +163,8 @@ static enum mmu_fast_result store_beside_code(struct mmu *mmu, struct tlb_entry 
     }
     if (entry->page->code_lines == 0) {
         mmu_open_for_stores(mmu, entry);
-        set_slot(mmu, entry, (uint32_t)entry->direct_tag, user);
+        counter_add(mmu->cpu->counters, COUNTER_FAST_TLB_FILLS, 1);
+        fast_tlb_set(mmu, entry, (uint32_t)entry->direct_tag, user);
         return MMU_FAST_FILLED;
     }
     if (memory_page_holds_code(entry->page, offset, width)) {
@@ -203,6 +202,7 @@ enum mmu_fast_result mmu_fast_fill(struct mmu *mmu, uint32_t linear, unsigned wi
     if ((store ? entry->store_tag : entry->load_tag) != tag) {
         return MMU_FAST_NOT;
     }
-    set_slot(mmu, entry, tag, user);
+    counter_add(mmu->cpu->counters, COUNTER_FAST_TLB_FILLS, 1);
+    fast_tlb_set(mmu, entry, tag, user);
     return MMU_FAST_FILLED;
 }

@@ -6,6 +6,7 @@
 #include "cpu/cpu.h"
 #include "cpu/debug_registers.h"
 #include "cpu/probe.h"
+#include "mmu/spaces.h"
 #include "mmu/tlb_fill.h"
 #include "mmu/view.h"
 
@@ -109,8 +110,8 @@ bool mmu_frame_needs_care(const struct mmu *mmu, uint64_t phys)
     return cpu_probe_has_loads(mmu->cpu) && cpu_probe_watches_frame(mmu->cpu, phys);
 }
 
-struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
-                               const struct paging_result *result)
+static struct tlb_entry *enter_page(struct mmu *mmu, uint64_t linear, bool user,
+                                    const struct paging_result *result)
 {
     uint64_t phys = memory_bus_effective(mmu->bus, result->phys);
     const struct memory_page *page = memory_bus_page(mmu->bus, phys);
@@ -121,8 +122,6 @@ struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
         entry->phys = phys & ~PAGE_MASK;
         return entry;
     }
-    counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
-    views_note_page(mmu, (uint32_t)tag, user, result->large || !paging_is_on(mmu));
     struct tlb_fills *fills = &mmu->fills[result->global];
     remember_slot(fills, (unsigned)user << TLB_BITS | ((linear >> PAGE_SHIFT) & (TLB_ENTRIES - 1)));
     if (result->large) {
@@ -145,6 +144,28 @@ struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
         mmu_open_for_stores(mmu, entry);
     }
     return entry;
+}
+
+struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
+                               const struct paging_result *result)
+{
+    uint32_t page = (uint32_t)(linear & ~PAGE_MASK);
+    if (mmu->strategy != MMU_WALK) {
+        counter_add(mmu->cpu->counters, COUNTER_TLB_FILLS, 1);
+        views_note_page(mmu, page, user, result->large || !paging_is_on(mmu));
+        if (!result->global && paging_is_on(mmu)) {
+            spaces_note_page(mmu, page, user, result);
+        }
+    }
+    return enter_page(mmu, linear, user, result);
+}
+
+void mmu_put_back(struct mmu *mmu, uint32_t linear, bool user, const struct paging_result *result)
+{
+    const struct tlb_entry *entry = enter_page(mmu, linear, user, result);
+    if (mmu->fast[user] != NULL && entry->load_tag == linear) {
+        fast_tlb_set(mmu, entry, linear, user);
+    }
 }
 
 static struct tlb_entry *fill(struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user)
@@ -176,17 +197,34 @@ static uint64_t generation_of(const struct mmu *mmu, bool global)
 
 static struct mmu_fetches *fetches_around(struct mmu *mmu, uint64_t linear, bool global)
 {
-    return &mmu->fetches[global][(linear >> PAGE_SHIFT) % FETCHED_PAGES / 64];
+    return &mmu->fetches[global][(uint32_t)linear >> PAGE_SHIFT >> 6];
+}
+
+/* Returns whether it was not known. */
+static bool mark_fetch(struct mmu *mmu, uint64_t linear, bool global, uint64_t generation)
+{
+    struct mmu_fetches *fetches = fetches_around(mmu, linear, global);
+    uint64_t bit = (uint64_t)1 << (linear >> PAGE_SHIFT) % 64;
+    if (fetches->generation != generation) {
+        *fetches = (struct mmu_fetches){.generation = generation};
+    }
+    bool is_new = !(fetches->pages & bit);
+    fetches->pages |= bit;
+    return is_new;
 }
 
 /* Engines remember where a page's code is as long as the generation lasts. */
-static void remember_fetch(struct mmu *mmu, uint64_t linear, bool global)
+static void remember_fetch(struct mmu *mmu, uint64_t linear, bool user, const struct tlb_entry *entry)
 {
-    struct mmu_fetches *fetches = fetches_around(mmu, linear, global);
-    if (fetches->generation != generation_of(mmu, global)) {
-        *fetches = (struct mmu_fetches){.generation = generation_of(mmu, global)};
+    bool global = entry->global;
+    if (mark_fetch(mmu, linear, global, generation_of(mmu, global)) && !global && paging_is_on(mmu)) {
+        spaces_note_fetch(mmu, (uint32_t)(linear & ~PAGE_MASK), user, entry->phys);
     }
-    fetches->pages |= (uint64_t)1 << (linear >> PAGE_SHIFT) % 64;
+}
+
+void mmu_put_back_fetch(struct mmu *mmu, uint32_t linear, uint64_t generation)
+{
+    (void)mark_fetch(mmu, linear, false, generation);
 }
 
 static bool was_fetched_from(struct mmu *mmu, uint64_t linear, bool global)
@@ -202,13 +240,19 @@ bool mmu_is_global(struct mmu *mmu, uint64_t linear, bool user)
     return entry->fetch_tag == (linear & ~PAGE_MASK) && entry->global;
 }
 
+bool mmu_load_is_global(struct mmu *mmu, uint64_t linear)
+{
+    const struct tlb_entry *entry = mmu_entry(mmu, linear, false);
+    return entry->load_tag == (linear & 0xffffffffu & ~PAGE_MASK) && entry->global;
+}
+
 uint64_t mmu_fetch_address(struct mmu *mmu, uint64_t linear, bool user)
 {
     const struct tlb_entry *entry = mmu_entry(mmu, linear, user);
     if (entry->fetch_tag != (linear & ~PAGE_MASK)) {
         fill(mmu, linear, MMU_FETCH, user);
     }
-    remember_fetch(mmu, linear, entry->global);
+    remember_fetch(mmu, linear, user, entry);
     return entry->phys | (linear & PAGE_MASK);
 }
 
@@ -223,7 +267,7 @@ bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys)
         }
         mmu_remember(mmu, linear, user, &result);
     }
-    remember_fetch(mmu, linear, entry->global);
+    remember_fetch(mmu, linear, user, entry);
     *phys = entry->phys | (linear & PAGE_MASK);
     return true;
 }
@@ -369,14 +413,21 @@ void mmu_protect_page(struct mmu *mmu, uint64_t phys)
     mmu_protect_pages(mmu, phys & ~PAGE_MASK, PAGE_SIZE);
 }
 
+static void set_generation(struct mmu *mmu, uint64_t generation)
+{
+    mmu->generation = generation;
+    mmu->cpu->pending |= CPU_PENDING_ENGINE;
+}
+
 static void begin_generation_of_space(struct mmu *mmu)
 {
-    mmu->generation++;
-    mmu->cpu->pending |= CPU_PENDING_ENGINE;
+    set_generation(mmu, ++mmu->generations);
+    spaces_begin_generation(mmu);
 }
 
 void mmu_begin_generation(struct mmu *mmu)
 {
+    spaces_end_generations(mmu);
     begin_generation_of_space(mmu);
     mmu->global_generation = mmu->generation;
 }
@@ -413,6 +464,7 @@ static void flush_all(struct mmu *mmu)
 {
     counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
     views_expire(mmu);
+    spaces_forget(mmu);
     mmu_begin_generation(mmu);
     flush_tlbs(mmu);
 }
@@ -423,12 +475,9 @@ void mmu_flush(struct mmu *mmu)
     flush_all(mmu);
 }
 
-/* CR3 was loaded. Slots that were used for global pages and others are in both lists, and go. */
-static void flush_space(struct mmu *mmu)
+/* Slots that were used for global pages and others are in both lists, and go. */
+static void drop_space(struct mmu *mmu)
 {
-    counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
-    views_expire_space(mmu);
-    begin_generation_of_space(mmu);
     if (mmu->fills[false].count > TLB_FILLED || mmu->fills[true].count == 0) {
         flush_tlbs(mmu);
         return;
@@ -438,6 +487,21 @@ static void flush_space(struct mmu *mmu)
         if (mmu->fast[user] != NULL) {
             fast_tlb_drop_space(mmu->fast[user]);
         }
+    }
+}
+
+/* CR3 was loaded. */
+static void flush_space(struct mmu *mmu)
+{
+    counter_add(mmu->cpu->counters, COUNTER_TLB_FLUSHES, 1);
+    views_expire_space(mmu);
+    drop_space(mmu);
+    uint64_t generation = spaces_enter(mmu);
+    if (generation != 0) {
+        mmu->generations++;
+        set_generation(mmu, generation);
+    } else {
+        begin_generation_of_space(mmu);
     }
 }
 
@@ -537,6 +601,11 @@ struct mmu *mmu_create(struct cpu_state *cpu, struct memory_bus *bus)
         return NULL;
     }
     memset(mmu, 0, sizeof *mmu);
+    mmu->spaces = calloc(1, sizeof *mmu->spaces);
+    if (mmu->spaces == NULL) {
+        free(mmu);
+        return NULL;
+    }
     mmu->bus = bus;
     mmu->map = memory_bus_pages(bus);
     mmu->cpu = cpu;
@@ -555,6 +624,7 @@ void mmu_destroy(struct mmu *mmu)
         return;
     }
     views_destroy(mmu);
+    free(mmu->spaces);
     free(mmu->fast[false]);
     free(mmu->fast[true]);
     free(mmu);

@@ -35,7 +35,7 @@ struct tlb_entry {
 /* Sets of pages, by hash. */
 #define LARGE_REGION_SHIFT 22
 #define LARGE_REGIONS      1024u
-#define FETCHED_PAGES      65536u
+#define FETCHED_PAGES      (1u << 20) /* all there are */
 #define STORED_PAGES       4096u
 
 /* What a flush must know of the fills since the last one. */
@@ -51,11 +51,13 @@ struct mmu_fetches {
     uint64_t pages; /* by linear address: 64 neighbours */
 };
 
+struct spaces;
 struct view_pool;
 
 struct mmu {
     struct tlb_entry tlb[2][TLB_ENTRIES]; /* [user] */
     struct fast_tlb *fast[2];             /* [user]; NULL until mmu_enable_fast_tlb() */
+    struct spaces *spaces;                /* those that CR3 may come back to */
     struct view_pool *views;              /* NULL until mmu_enable_views() */
     int ram_fd;                           /* the memfd behind the bus's RAM; -1: there is none */
     uint64_t ram_fd_size;                 /* bytes of it: RAM, and device memory may follow */
@@ -64,9 +66,11 @@ struct mmu {
     struct memory_map *map; /* the bus's */
     struct cpu_state *cpu;
     /* Changes at every flush, and when engines drop code: what they derive from addresses is valid within
-     * one. For global pages, which a load of CR3 leaves alone, since `global_generation`. */
+     * one, which may come back with its address space (spaces.h). For global pages, which a load of CR3
+     * leaves alone, since `global_generation`. */
     uint64_t generation;
     uint64_t global_generation; /* value of `generation` when all address spaces changed last */
+    uint64_t generations;       /* grows each time that `generation` changes, and is no less than it */
     struct tlb_fills fills[2];  /* [global] */
     struct mmu_fetches fetches[2][FETCHED_PAGES / 64]; /* [global] */
     uint64_t
@@ -114,6 +118,9 @@ bool mmu_try_fetch(struct mmu *mmu, uint64_t linear, bool user, uint64_t *phys);
 
 /* Whether the code at `linear`, which was just fetched from there, stays when CR3 is loaded. */
 bool mmu_is_global(struct mmu *mmu, uint64_t linear, bool user);
+
+/* Whether the memory at `linear` that a supervisor loads is known to be the same in all address spaces. */
+bool mmu_load_is_global(struct mmu *mmu, uint64_t linear);
 
 /* Makes the engine look before it goes on with what it derived from addresses. */
 void mmu_begin_generation(struct mmu *mmu);

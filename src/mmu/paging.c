@@ -10,6 +10,17 @@ bool paging_walk(const struct mmu *mmu, uint64_t linear, enum mmu_access access,
                                    : walk_32bit(&walk, result, error_code);
 }
 
+bool paging_proof_holds(const struct mmu *mmu, const struct paging_proof *proof)
+{
+    bool holds = true;
+    for (unsigned i = 0; i < proof->levels && holds; i++) {
+        const uint8_t *host = memory_map_host(mmu->map, proof->address[i]);
+        uint64_t entry = host == NULL ? 0 : mmu->cpu->cr4 & CR4_PAE ? load_le64(host) : load_le32(host);
+        holds = entry == proof->entry[i];
+    }
+    return holds;
+}
+
 void paging_find_path(const struct mmu *mmu, uint64_t linear, struct paging_path *path)
 {
     const struct cpu_state *cpu = mmu->cpu;

@@ -4,6 +4,13 @@
 
 #include "mmu/mmu.h"
 
+/* The entries that a walk met, as it left them: where they are, and what they are. */
+struct paging_proof {
+    uint64_t address[2]; /* guest-physical; the last one is in [levels - 1] */
+    uint64_t entry[2];
+    unsigned levels;
+};
+
 /* What a successful walk found. */
 struct paging_result {
     uint64_t phys; /* of the address itself */
@@ -14,6 +21,7 @@ struct paging_result {
     bool large;    /* part of a page of 2 or 4 MiB */
     bool global;   /* stays when CR3 is loaded */
     bool user;     /* is not the supervisor's alone */
+    struct paging_proof proof;
 };
 
 /* Walks the tables for `linear`. Returns true and fills *result, having set A (and D for stores); otherwise
@@ -21,6 +29,9 @@ struct paging_result {
  * must be on. */
 bool paging_walk(const struct mmu *mmu, uint64_t linear, enum mmu_access access, bool user, bool update,
                  struct paging_result *result, uint32_t *error_code);
+
+/* Whether a walk would find the same again: with the same CR3, and bits of CR0, CR4 and EFER. */
+bool paging_proof_holds(const struct mmu *mmu, const struct paging_proof *proof);
 
 /* What a walk meets before the last level: when none of it has changed, no walk there ends otherwise. */
 struct paging_path {

@@ -82,6 +82,14 @@ ALWAYS_INLINE void gather_rights(struct walk *walk, uint64_t entry)
     walk->no_execute |= (entry & PTE_NX) != 0;
 }
 
+/* `level`: 0 for the first. */
+ALWAYS_INLINE void prove(struct paging_result *result, unsigned level, uint64_t address, uint64_t entry)
+{
+    result->proof.address[level] = address;
+    result->proof.entry[level] = entry;
+    result->proof.levels = level + 1;
+}
+
 /* The last level: checks rights, sets A and D, fills the result. */
 ALWAYS_INLINE bool finish(struct walk *walk, uint64_t address, unsigned size, uint64_t entry, uint64_t base,
                           uint64_t offset_mask, struct paging_result *result, uint32_t *error_code)
@@ -96,18 +104,19 @@ ALWAYS_INLINE bool finish(struct walk *walk, uint64_t address, unsigned size, ui
         *error_code = fault_code(walk, PF_PRESENT);
         return false;
     }
-    if (!set_entry_bits(walk, address, size, entry,
-                        PTE_ACCESSED | (walk->access == MMU_STORE ? PTE_DIRTY : 0))) {
+    uint64_t bits = PTE_ACCESSED | (walk->access == MMU_STORE ? PTE_DIRTY : 0);
+    if (!set_entry_bits(walk, address, size, entry, bits)) {
         return false;
     }
-    *result = (struct paging_result){.phys = base | (walk->linear & offset_mask),
-                                     .writable = writable,
-                                     .executable = executable,
-                                     .dirty = (entry & PTE_DIRTY) != 0 || walk->access == MMU_STORE,
-                                     .accessed = (walk->rights & PTE_ACCESSED) != 0,
-                                     .large = offset_mask > PAGE_MASK,
-                                     .global = (entry & PTE_GLOBAL) && (cpu->cr4 & CR4_PGE),
-                                     .user = user_page};
+    result->phys = base | (walk->linear & offset_mask);
+    result->writable = writable;
+    result->executable = executable;
+    result->dirty = (entry & PTE_DIRTY) != 0 || walk->access == MMU_STORE;
+    result->accessed = (walk->rights & PTE_ACCESSED) != 0;
+    result->large = offset_mask > PAGE_MASK;
+    result->global = (entry & PTE_GLOBAL) && (cpu->cr4 & CR4_PGE);
+    result->user = user_page;
+    prove(result, result->large ? 0 : 1, address, walk->update ? entry | bits : entry);
     return true;
 }
 
@@ -149,6 +158,7 @@ ALWAYS_INLINE bool walk_32bit(struct walk *walk, struct paging_result *result, u
     if (!set_entry_bits(walk, address, 4, entry, PTE_ACCESSED)) {
         return false;
     }
+    prove(result, 0, address, walk->update ? entry | PTE_ACCESSED : entry);
     address = (entry & 0xfffff000u) | ((walk->linear >> 12) & 0x3ff) << 2;
     if (!fetch_level(walk, address, 4, 0, &entry, error_code)) {
         return false;
@@ -184,6 +194,7 @@ ALWAYS_INLINE bool walk_pae(struct walk *walk, struct paging_result *result, uin
     if (!set_entry_bits(walk, address, 8, entry, PTE_ACCESSED)) {
         return false;
     }
+    prove(result, 0, address, walk->update ? entry | PTE_ACCESSED : entry);
     address = (entry & frame) | ((walk->linear >> 12) & 0x1ff) << 3;
     if (!fetch_level(walk, address, 8, reserved, &entry, error_code)) {
         return false;

@@ -15,6 +15,14 @@ bool mmu_try_translate(struct mmu *mmu, uint64_t linear, enum mmu_access access,
 struct tlb_entry *mmu_remember(struct mmu *mmu, uint64_t linear, bool user,
                                const struct paging_result *result);
 
+/* The same for a page that was in a TLB of its address space before, and still is where it was; and for one
+ * that code was fetched from in `generation`, which has come back. */
+void mmu_put_back(struct mmu *mmu, uint32_t linear, bool user, const struct paging_result *result);
+void mmu_put_back_fetch(struct mmu *mmu, uint32_t linear, uint64_t generation);
+
+/* The fast TLB gets what the software TLB's entry for the page at `tag` allows: loads at least. */
+void fast_tlb_set(struct mmu *mmu, const struct tlb_entry *entry, uint32_t tag, bool user);
+
 /* Gives `entry` the tag for stores. */
 void mmu_open_for_stores(struct mmu *mmu, struct tlb_entry *entry);
 

@@ -519,7 +519,7 @@ struct code_block *translator_make_block(struct translator *t, const struct gues
         tables->entry = block->entry;
         tables->eip = translator_block_eip(block);
         block->body = (uint8_t)b->body;
-        block->version->used = (uint32_t)t->mmu->generation;
+        block->version->used = (uint32_t)t->mmu->generations;
         block->movable = b->movable;
         mark_block(t, block);
         translator_log_block(t, block, code->bytes);

@@ -182,6 +182,7 @@ enum float_part { FLOAT_X87 = 1u << 0, FLOAT_SSE = 1u << 1 };
 struct jump_context {
     uint64_t generation; /* of the mmu: the global one for a supervisor with global pages */
     uint64_t code_base;  /* MODE_PARAGRAPH: 0 */
+    uint64_t last_use;   /* of t->context_clock */
     uint32_t mode;
     uint32_t id; /* never used twice; 0: none */
 };
@@ -300,7 +301,7 @@ struct translator {
     uint32_t mode;                         /* of the running code */
     uint32_t jump_salt;                    /* jump_slot_salt() of it */
     uint32_t last_context_id;
-    uint32_t next_context;      /* to be replaced */
+    uint64_t context_clock;
     unsigned recent_context[2]; /* [user] */
     bool usable;                /* this CPU model can be translated */
     bool tracing;               /* every block that is entered is shown (-d exec, cpu) */

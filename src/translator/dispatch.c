@@ -37,24 +37,14 @@ static bool context_fits(const struct translator *t, const struct jump_context *
            context->code_base == context_code_base(t, mode);
 }
 
-/* Whether nothing can be in that context again. */
-static bool context_is_over(const struct translator *t, const struct jump_context *context)
+/* The one that was not used for the longest time: a generation that is over may come back. */
+static unsigned context_to_replace(const struct translator *t)
 {
-    return context->id == 0 || context->generation != context_generation(t, context->mode);
-}
-
-/* One that is over, or else the next in turn. */
-static unsigned context_to_replace(struct translator *t)
-{
-    for (unsigned n = 0; n < JUMP_CONTEXTS; n++) {
-        unsigned i = (t->next_context + n) % JUMP_CONTEXTS;
-        if (context_is_over(t, &t->contexts[i])) {
-            return i;
-        }
+    unsigned oldest = 0;
+    for (unsigned i = 1; i < JUMP_CONTEXTS; i++) {
+        oldest = t->contexts[i].last_use < t->contexts[oldest].last_use ? i : oldest;
     }
-    unsigned i = t->next_context;
-    t->next_context = (i + 1) % JUMP_CONTEXTS;
-    return i;
+    return oldest;
 }
 
 static uint32_t new_context(struct translator *t, unsigned number, uint32_t mode)
@@ -70,6 +60,7 @@ static uint32_t new_context(struct translator *t, unsigned number, uint32_t mode
     }
     *context = (struct jump_context){.generation = context_generation(t, mode),
                                      .code_base = context_code_base(t, mode),
+                                     .last_use = ++t->context_clock,
                                      .mode = mode,
                                      .id = t->last_context_id};
     return context->id;
@@ -83,6 +74,7 @@ static uint32_t context_id(struct translator *t, uint32_t mode)
         unsigned i = (t->recent_context[user] + n) % JUMP_CONTEXTS;
         if (context_fits(t, &t->contexts[i], mode)) {
             t->recent_context[user] = i;
+            t->contexts[i].last_use = ++t->context_clock;
             return t->contexts[i].id;
         }
     }
@@ -106,7 +98,7 @@ static void forget_space(struct translator *t)
     if (space->count != 0) {
         t->return_context = 0; /* no context's */
     }
-    space->forgotten = space->count > SPACE_JUMPS ? t->mmu->generation : space->forgotten;
+    space->forgotten = space->count > SPACE_JUMPS ? t->mmu->generations : space->forgotten;
     space->count = 0;
     space->generation = t->mmu->generation;
 }
@@ -275,7 +267,7 @@ struct code_block *dispatch_find_block(struct translator *t, uint32_t eip, uint3
     }
     struct code_block *block = NULL;
     if (version != NULL) {
-        version->used = (uint32_t)t->mmu->generation;
+        version->used = (uint32_t)t->mmu->generations;
         if (!find_made_block(t, version, phys, linear, &block)) {
             return NULL;
         }
@@ -355,10 +347,15 @@ static void take_reminder(struct cpu_state *cpu)
 
 const uint8_t *dispatch_go_on(struct translator *t)
 {
+    dispatch_forget_shortcuts(t);
+    return dispatch_enter_code(t);
+}
+
+const uint8_t *dispatch_enter_code(struct translator *t)
+{
     struct cpu_state *cpu = t->cpu;
     t->stuck = false;
     for (;;) {
-        dispatch_forget_shortcuts(t);
         take_reminder(cpu);
         if (translator_needs_fallback(cpu) || cpu->retired >= t->stop_at) {
             return leave(t);
@@ -374,6 +371,7 @@ const uint8_t *dispatch_go_on(struct translator *t)
             return leave(t);
         }
         dispatch_execute_cold(t);
+        dispatch_forget_shortcuts(t);
     }
 }
 

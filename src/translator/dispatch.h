@@ -28,6 +28,9 @@ void dispatch_execute_cold(struct translator *t);
  * true, but for floating-point registers that are loaded. */
 const uint8_t *dispatch_go_on(struct translator *t);
 
+/* The same where what inline code takes for granted is true. */
+const uint8_t *dispatch_enter_code(struct translator *t);
+
 /* The fallback or the emulation changes what inline code takes for granted. */
 void dispatch_forget_shortcuts(struct translator *t);
 

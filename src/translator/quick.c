@@ -102,6 +102,31 @@ void translator_forget_selectors(struct translator *t)
     t->known_epoch += KNOWN_EPOCH;
 }
 
+/* CS is another one, and the privilege was or is the user's. */
+static void forget_transfers(struct translator *t)
+{
+    for (unsigned kind = KNOWN_JUMP; kind <= KNOWN_RETURN; kind++) {
+        t->known[0][kind].key = t->known[1][kind].key = 0;
+    }
+}
+
+void translator_forget_by_transfer(struct translator *t, uint32_t from_mode)
+{
+    if ((from_mode ^ t->mode) & MODE_USER) {
+        forget_transfers(t);
+    } else {
+        translator_forget_selectors(t);
+    }
+}
+
+bool translator_descriptors_stay(const struct translator *t)
+{
+    const struct cpu_state *cpu = t->cpu;
+    const struct descriptor_table *table = &cpu->gdtr;
+    bool in_a_page = (table->base & PAGE_MASK) + table->limit < PAGE_SIZE;
+    return cpu->ldtr.attributes == 0 && in_a_page && mmu_load_is_global(t->mmu, table->base);
+}
+
 /* `selector`, in its present descriptor, gave what inline code may take for granted. */
 static struct known_selector *learn(struct translator *t, enum known_kind kind, uint16_t selector)
 {

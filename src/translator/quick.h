@@ -116,6 +116,14 @@ enum known_kind translator_known_query(enum insn_id id);
 /* No selector is known any more. */
 void translator_forget_selectors(struct translator *t);
 
+/* What is known of selectors after SYSENTER or SYSEXIT, which came from `from_mode`: data segments are as
+ * they were.
+ */
+void translator_forget_by_transfer(struct translator *t, uint32_t from_mode);
+
+/* Whether all descriptors are where they were in another address space. */
+bool translator_descriptors_stay(const struct translator *t);
+
 /* The emulation has executed the instruction at `site`, which began at `cpl`, or delivered its fault (not
  * `done`): cpu_state is true, the registers in the struct translator are those from before. */
 void translator_remember(struct translator *t, const struct translator_site *site, unsigned cpl, bool done);

@@ -115,7 +115,7 @@ struct code_version *translator_move_version(struct translator *t, uint64_t phys
     if (!relocation_is_possible(mode) || (uint32_t)origin > UINT32_MAX - PAGE_MASK) {
         return NULL;
     }
-    uint32_t now = (uint32_t)t->mmu->generation;
+    uint32_t now = (uint32_t)t->mmu->generations;
     unsigned versions = 0;
     struct code_version *oldest = NULL;
     for (struct code_version *version = code_cache_first_sibling(t->cache, phys, key); version != NULL;

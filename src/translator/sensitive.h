@@ -39,7 +39,7 @@ unsigned sensitive_far_segment(enum insn_id id);
 /* ---- sensitive_inline.c, segments.c: false when there is no host code for it in this mode */
 
 translate_function inline_push_flags, inline_pop_flags, inline_interrupt_flag;
-translate_function inline_machine_status, inline_table, inline_selector_register;
+translate_function inline_machine_status, inline_table, inline_selector_register, inline_control_read;
 translate_function inline_segment_move, inline_push_segment, inline_pop_segment, inline_far_pointer;
 
 /* The selector that MOV, LAR, LSL, VERR or VERW takes from a register or from memory, in r10; whether there

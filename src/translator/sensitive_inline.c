@@ -219,6 +219,28 @@ bool inline_machine_status(struct builder *b, const struct insn *insn)
     return emit_store_field(b, insn, offsetof(struct translator, machine_status), 4);
 }
 
+/* MOV from CR0, CR2 or CR3 in ring 0. */
+bool inline_control_read(struct builder *b, const struct insn *insn)
+{
+    static const size_t fields[] = {[0] = offsetof(struct cpu_state, cr0),
+                                    [2] = offsetof(struct cpu_state, cr2),
+                                    [3] = offsetof(struct cpu_state, cr3)};
+    struct emitter *e = &b->e;
+    const struct operand *to = &insn->operand[0];
+    unsigned number = insn->operand[1].reg;
+    if (to->register_class != REGISTER_GPR32 || number >= ARRAY_COUNT(fields) || number == 1 ||
+        !(b->mode & MODE_PROTECTED)) {
+        return false;
+    }
+    emit_load_cpu(b);
+    emit_load_width(e, HOST_RCX, cpu_field(offsetof(struct cpu_state, cpl)), 1);
+    uint8_t *ring_0 = emit_jrcxz(e);
+    sensitive_add_site(b, insn, emit_jmp(e));
+    emit_bind8(e, ring_0);
+    emit_load(e, host_gpr(to->reg), cpu_field(fields[number]));
+    return true;
+}
+
 bool inline_selector_register(struct builder *b, const struct insn *insn)
 {
     size_t field = insn->id == INSN_SLDT ? offsetof(struct translator, ldt_selector)

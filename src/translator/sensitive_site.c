@@ -111,6 +111,7 @@ static translate_function *inline_function(const struct builder *b, enum insn_id
     case INSN_CLI:
     case INSN_STI: return inline_interrupt_flag;
     case INSN_SMSW: return inline_machine_status;
+    case INSN_MOV_CR: return inline_control_read;
     case INSN_SGDT:
     case INSN_SIDT: return inline_table;
     case INSN_SLDT:

@@ -92,15 +92,17 @@ static const uint8_t *move_on(struct translator *t)
 {
     struct cpu_state *cpu = t->cpu;
     cpu->retired = t->budget_end - (uint64_t)(int64_t)t->budget;
-    if (!translator_needs_fallback(cpu) && t->budget > 0) { /* RF stays for whoever looks at the end */
-        cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
-        const uint8_t *known = dispatch_known_jump(t, (uint32_t)cpu->rip);
-        if (known != NULL) {
-            return known;
-        }
+    if (translator_needs_fallback(cpu) || t->budget <= 0) { /* RF stays for whoever looks at the end */
+        guest_store_integers(t);
+        return dispatch_go_on(t);
     }
-    guest_store_integers(t);
-    return dispatch_go_on(t);
+    cpu->eflags_other &= ~(uint32_t)EFLAGS_RF;
+    const uint8_t *known = dispatch_known_jump(t, (uint32_t)cpu->rip);
+    if (known == NULL) {
+        guest_store_integers(t);
+        known = dispatch_enter_code(t);
+    }
+    return known;
 }
 
 /* CS, SS and the privilege may have changed; the data segments have not. */
@@ -108,7 +110,6 @@ static void set_context_of_transfer(struct translator *t)
 {
     const uint32_t data = guest_class_bits(CPU_ES, SEGMENT_OTHER) | guest_class_bits(CPU_DS, SEGMENT_OTHER) |
                           guest_class_bits(CPU_FS, SEGMENT_OTHER) | guest_class_bits(CPU_GS, SEGMENT_OTHER);
-    translator_forget_selectors(t);
     dispatch_set_context(t, guest_control_mode(t) | (t->mode & data));
 }
 
@@ -126,6 +127,7 @@ static const uint8_t *deliver_fault(struct translator *t, const struct translato
         return behind_callout(t, site, &before);
     }
     if (result == QUICK_TRANSFERRED) {
+        translator_forget_selectors(t);
         set_context_of_transfer(t);
     }
     cpu->cr2 = cr2;
@@ -197,10 +199,17 @@ static const uint8_t *emulate(struct translator *t, const struct translator_site
     uint64_t cr0 = cpu->cr0;
     uint64_t cr4 = cpu->cr4;
     unsigned cpl = cpu->cpl;
-    dispatch_forget_shortcuts(t);
+    bool loads_space = site->insn == INSN_MOV_CR && site->operand.variant && site->operand.reg == 3;
+    if (!loads_space) {
+        dispatch_forget_shortcuts(t);
+    }
     guest_store_integers(t);
     cpu->rip = site_eip(site);
     bool done = sensitive_execute(t, site);
+    if (loads_space && done && translator_descriptors_stay(t)) {
+        fast_call_forget(t);
+        return dispatch_enter_code(t);
+    }
     if (cr0 != cpu->cr0 || cr4 != cpu->cr4) {
         translator_store_float(t);
         return dispatch_go_on(t);
@@ -274,7 +283,10 @@ static const uint8_t *sensitive(struct translator *t, const struct translator_si
         const uint8_t *from_window = t->window;
         set_context_of_transfer(t);
         if (site->insn == INSN_SYSENTER || site->insn == INSN_SYSEXIT) {
+            translator_forget_by_transfer(t, from_mode);
             fast_call_learn(t, site, from_context, from_mode, from_base, from_window);
+        } else {
+            translator_forget_selectors(t);
         }
         return move_on(t);
     }

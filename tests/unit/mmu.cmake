@@ -1,5 +1,6 @@
 doppel_test(mmu_walk_test SOURCES mmu_walk_test.c mmu_rig.c recording_region.c MODULES base bus cpu mmu)
 doppel_test(mmu_tlb_test SOURCES mmu_tlb_test.c mmu_rig.c recording_region.c MODULES base bus cpu mmu)
+doppel_test(mmu_space_test SOURCES mmu_space_test.c mmu_rig.c recording_region.c MODULES base bus cpu mmu)
 doppel_test(mmu_fast_tlb_test SOURCES mmu_fast_tlb_test.c MODULES base bus cpu mmu)
 doppel_test(mmu_view_test SOURCES mmu_view_test.c view_rig.c MODULES base host bus cpu mmu)
 doppel_test(mmu_view_paging_test SOURCES mmu_view_paging_test.c view_rig.c MODULES base host bus cpu mmu)

@@ -537,14 +537,19 @@ static void global_pages_stay_when_cr3_is_loaded(void **state)
     struct rig *rig = *state;
     store_le32(leaf_entry(rig, pool[0]), frames[0] | PWU | GLOBAL);
     expect_known(rig, false, false);
+    store_le32(leaf_entry(rig, pool[0]), frames[0] | PWU | GLOBAL); /* what has not changed would come back */
+    store_le32(leaf_entry(rig, pool[1]), frames[0] | PWU);
     cpu_write_control(&rig->cpu, 3, DIRECTORY); /* they are not enabled yet */
     expect_known(rig, false, false);
     cpu_write_control(&rig->cpu, 4, CR4_PSE | CR4_PGE);
     expect_known(rig, false, false);
     for (unsigned i = 0; i < 3; i++) {
+        store_le32(leaf_entry(rig, pool[1]), frames[i] | PWU);
         cpu_write_control(&rig->cpu, 3, DIRECTORY);
         expect_known(rig, true, false);
     }
+    cpu_write_control(&rig->cpu, 3, DIRECTORY);
+    expect_known(rig, true, true);
     invalidate(rig, pool[0]);
     expect_known(rig, false, true);
     cpu_write_control(&rig->cpu, 4, CR4_PSE);

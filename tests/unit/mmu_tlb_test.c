@@ -308,6 +308,8 @@ static void the_generation_of_global_pages_outlasts_a_load_of_cr3(void **state)
     rig->cpu.memory_ops->flush_page(&rig->cpu, LINEAR + PAGE_SIZE);
     assert_int_not_equal(rig->mmu->generation, generation);
     generation = rig->mmu->generation;
+    assert_int_equal(rig_try(rig, LINEAR + PAGE_SIZE, 1, MMU_FETCH, false, &phys), NO_FAULT);
+    rig_put32(rig, TABLE + 4, 0);
     cpu_write_control(&rig->cpu, 3, rig->cpu.cr3);
     assert_int_not_equal(rig->mmu->generation, generation);
     assert_int_equal(rig->mmu->global_generation, global);
