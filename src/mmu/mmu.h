@@ -32,10 +32,10 @@ struct tlb_entry {
 #define TLB_INVALID UINT64_MAX
 #define TLB_FILLED  512u
 
-/* Sets of pages, by hash. */
+/* Sets of pages: all linear ones, and physical ones by hash. */
 #define LARGE_REGION_SHIFT 22
 #define LARGE_REGIONS      1024u
-#define FETCHED_PAGES      (1u << 20) /* all there are */
+#define FETCHED_PAGES      (1u << 20)
 #define STORED_PAGES       4096u
 
 /* What a flush must know of the fills since the last one. */

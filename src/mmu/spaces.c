@@ -84,8 +84,7 @@ void spaces_note_fetch(struct mmu *mmu, uint32_t linear, bool user, uint64_t phy
                    paging_walk(mmu, linear, MMU_FETCH, user, false, &result, &error_code) &&
                    result.accessed && memory_bus_effective(mmu->bus, result.phys) == phys;
     if (is_sure) {
-        space->fetches[space->fetch_count++] =
-            (struct space_page){.linear = linear, .user = user, .result = result};
+        space->fetches[space->fetch_count++] = (struct space_fetch){.linear = linear, .proof = result.proof};
     } else {
         space->generation = 0;
     }
@@ -113,7 +112,7 @@ static bool generation_is_true(const struct mmu *mmu, const struct space *space)
 {
     bool is_true = space->generation != 0;
     for (unsigned i = 0; i < space->fetch_count && is_true; i++) {
-        is_true = paging_proof_holds(mmu, &space->fetches[i].result.proof);
+        is_true = paging_proof_holds(mmu, &space->fetches[i].proof);
     }
     return is_true;
 }

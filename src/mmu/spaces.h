@@ -19,13 +19,18 @@
 #define SPACE_SETS    32u /* of pages of the TLBs, in each, */
 #define SPACE_WAYS    4u  /* of so many */
 #define SPACE_FETCHES 64u /* pages that code was fetched from */
-#define SPACE_RELEARNED                                                                                      \
-    16u /* each so many times that CR3 comes back, pages have to be used to be known again */
+/* Every so many times that CR3 comes back, pages have to be used to be known again. */
+#define SPACE_RELEARNED 16u
 
 struct space_page {
     uint32_t linear;
     bool user; /* in whose TLB it was */
     struct paging_result result;
+};
+
+struct space_fetch {
+    uint32_t linear;
+    struct paging_proof proof;
 };
 
 struct space {
@@ -37,7 +42,7 @@ struct space {
     uint32_t used[SPACE_SETS]; /* which of each set of `pages` are there, by bit */
     unsigned fetch_count;
     struct space_page pages[SPACE_SETS][SPACE_WAYS];
-    struct space_page fetches[SPACE_FETCHES];
+    struct space_fetch fetches[SPACE_FETCHES];
 };
 
 struct spaces {

@@ -117,8 +117,7 @@ enum known_kind translator_known_query(enum insn_id id);
 void translator_forget_selectors(struct translator *t);
 
 /* What is known of selectors after SYSENTER or SYSEXIT, which came from `from_mode`: data segments are as
- * they were.
- */
+ * they were. */
 void translator_forget_by_transfer(struct translator *t, uint32_t from_mode);
 
 /* Whether all descriptors are where they were in another address space. */
